@@ -1,0 +1,14 @@
+//! The catalog: what may be shared, by whom, under which rules (pure rules; no clock, randomness, network or file),
+//! and, with the feature `store`, where it is remembered and the actions that change it.
+
+pub mod account;
+pub mod cell;
+pub mod clock;
+pub mod cursor;
+pub mod error;
+pub mod grant;
+pub mod ids;
+pub mod ports;
+pub mod request;
+pub mod resource;
+pub mod visibility;
