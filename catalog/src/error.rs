@@ -216,7 +216,11 @@ impl Refusal {
 
     #[must_use]
     pub fn not_found(what_zh: &str, what_en: &str) -> Self {
-        Self::new(Code::NotFound, format!("没有这个{what_zh},或者您无权查看"), format!("no such {what_en}, or none you may see"))
+        Self::new(
+            Code::NotFound,
+            format!("没有这个{what_zh},或者您无权查看"),
+            format!("no such {what_en}, or none you may see"),
+        )
     }
 }
 

@@ -213,7 +213,8 @@ impl FromStr for Alias {
     type Err = Refusal;
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if (1..=32).contains(&text.len()) && text.bytes().all(good) && text.as_bytes()[0].is_ascii_lowercase() {
+        if (1..=32).contains(&text.len()) && text.bytes().all(good) && text.as_bytes()[0].is_ascii_lowercase()
+        {
             return Ok(Self(text.to_owned()));
         }
         Err(Refusal::new(
@@ -271,5 +272,9 @@ impl fmt::Display for TopicName {
 }
 
 fn not_an_id(text: &str) -> Refusal {
-    Refusal::new(Code::NotFound, format!("没有标识为“{text}”的对象"), format!("nothing has the id \"{text}\""))
+    Refusal::new(
+        Code::NotFound,
+        format!("没有标识为“{text}”的对象"),
+        format!("nothing has the id \"{text}\""),
+    )
 }

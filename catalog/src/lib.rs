@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod error;
 pub mod grant;
 pub mod ids;
+pub mod mask;
 pub mod ports;
 pub mod request;
 pub mod resource;

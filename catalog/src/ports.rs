@@ -1,0 +1,87 @@
+//! The two doors through which the bus side asks the store: `Directory` reads what stands, `Ledger` writes what
+//! happened. The store implements both; the gate knows nothing else of it. Everything here is protocol.md's.
+
+mod ledger;
+
+use async_trait::async_trait;
+
+use crate::account::Roles;
+use crate::clock::Time;
+use crate::error::Refusal;
+use crate::grant::{Grant, Subscription};
+use crate::ids::{
+    AccountId, AgencyId, Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId,
+    TopicName,
+};
+use crate::resource::Resource;
+pub use ledger::*;
+
+/// An API key as stored: never the secret, only its HMAC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    pub id: KeyId,
+    /// HMAC-SHA-256(pepper, secret).
+    pub mac: Vec<u8>,
+    /// Which pepper made `mac`.
+    pub pepper: String,
+    pub account: AccountId,
+    pub agency: AgencyId,
+    /// Roles of the account, cut to the scopes of the key.
+    pub roles: Roles,
+    pub expires_at: Time,
+    /// Key not revoked, account and agency not suspended.
+    pub stands: bool,
+}
+
+/// The topic of one generation of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: TopicName,
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub partitions: i32,
+    /// False: wanted (committed) but perhaps not made yet.
+    pub made: bool,
+}
+
+/// A schema text and what identifies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaText {
+    pub id: SchemaId,
+    pub text: String,
+    /// Hex SHA-256 of `text`.
+    pub fingerprint: String,
+}
+
+/// A resource as the gate needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceStanding {
+    pub resource: Resource,
+    /// `None` before the first publish.
+    pub topic: Option<Topic>,
+    /// Of the generation in force; `None` before the first publishing of the entry.
+    pub value_schema: Option<SchemaText>,
+    pub key_schema: Option<SchemaText>,
+}
+
+/// A subscription with everything a delivery is decided by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubscriptionStanding {
+    pub subscription: Subscription,
+    pub grant: Grant,
+    pub resource: ResourceStanding,
+    /// The grant's floor as offsets of the generation in force, once resolved.
+    pub floor: Option<Vec<i64>>,
+    pub derived_schema: SchemaText,
+}
+
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal>;
+    async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal>;
+    async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal>;
+    async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal>;
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal>;
+    /// Every topic that has been made, for the settling job.
+    async fn topics(&self) -> Result<Vec<Topic>, Refusal>;
+}

@@ -1,0 +1,278 @@
+//! What the bus side commits: attempts, windows, positions, settling (protocol.md 3, 4, 6, 7).
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+
+use super::Topic;
+use crate::account::Caller;
+use crate::clock::Time;
+use crate::cursor::Cursor;
+use crate::error::{Code, Refusal};
+use crate::ids::{
+    AccountId, AgencyId, BatchId, EventId, Generation, GrantId, KeyId, QuarantineId, ResourceNumber,
+    SchemaId, SubscriptionId, WindowId,
+};
+use crate::visibility::{PartitionView, Run};
+
+/// The client's word for "this very request": scope and hash as protocol.md 5 says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    pub account: AccountId,
+    /// `publish`, or the action's name.
+    pub action: String,
+    /// Resource number or other object id, as text.
+    pub object: String,
+    pub key: String,
+    /// Over content type, options and decompressed body.
+    pub hash: [u8; 16],
+}
+
+/// A source connector's step (protocol.md 5): `-` stands before the first position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceStep {
+    pub connector: String,
+    pub from: String,
+    pub to: String,
+}
+
+/// A rejected record: its bytes are in the quarantine topic, this is its index row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinedRecord {
+    pub id: QuarantineId,
+    pub partition: i32,
+    pub offset: i64,
+    pub code: Code,
+    /// Path of the field, or empty.
+    pub path: String,
+    /// Reason in words without record content.
+    pub reason_zh: String,
+    pub reason_en: String,
+}
+
+/// Records appended to the log that ask to count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    pub batch: BatchId,
+    pub caller: Caller,
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub schema: SchemaId,
+    pub fingerprint: String,
+    pub accepted: i64,
+    pub bytes: i64,
+    /// In order of (partition, first); closed.
+    pub runs: Vec<Run>,
+    pub quarantined: Vec<QuarantinedRecord>,
+    pub claim: Option<Claim>,
+    pub source: Option<SourceStep>,
+}
+
+/// What a publish answers; rebuilt from the stored row and event when replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub batch: BatchId,
+    pub accepted: i64,
+    pub quarantined: i64,
+    pub schema: SchemaId,
+    pub runs: Vec<Run>,
+    pub event: EventId,
+    /// Hex SHA-256 of `0x00 || body`: the event's leaf.
+    pub leaf_sha256: String,
+    pub replayed: bool,
+}
+
+/// A window asked for (protocol.md 6).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opening {
+    pub window: WindowId,
+    pub caller: Caller,
+    pub subscription: SubscriptionId,
+    pub grant: GrantId,
+    pub grant_version: i32,
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub purpose: String,
+    /// Next offset per partition where the window starts.
+    pub from: Vec<i64>,
+    pub until: Time,
+    pub most: i64,
+    pub calls_per_day: Option<i64>,
+    pub records_per_day: Option<i64>,
+    /// The day of the quota, in the deployment's zone.
+    pub day: NaiveDate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    pub window: WindowId,
+    /// Records reserved: the most the window may let out.
+    pub most: i64,
+    /// Calls left today after this one; `None` without such a quota.
+    pub calls_left: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Its time ran out.
+    Time,
+    /// Its N-th record was let out.
+    Count,
+    /// The reader went or read on elsewhere.
+    Reader,
+    /// A revoke, suspend or expiry ended it.
+    Ended,
+    Shutdown,
+    /// Found open at a start: at most N records left.
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    pub window: WindowId,
+    pub reason: CloseReason,
+    /// Next offset per partition behind the last record looked at.
+    pub through: Vec<i64>,
+    /// Next offset per partition behind the farthest record let out.
+    pub let_out: Vec<i64>,
+    pub sent: i64,
+    pub passed_over: i64,
+    pub bytes: i64,
+    pub digest: String,
+    /// Calls that used the window beyond the one that opened it.
+    pub further_calls: i64,
+}
+
+/// A position moved by its consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    pub caller: Caller,
+    pub cursor: Cursor,
+    /// What the consumer says it received.
+    pub window: Option<WindowId>,
+    pub digest: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seek {
+    pub caller: Caller,
+    pub subscription: SubscriptionId,
+    pub view: i64,
+    pub position: Vec<i64>,
+}
+
+/// What one transaction of the store decides together.
+#[derive(Debug, Default)]
+pub struct Group {
+    pub attempts: Vec<Attempt>,
+    pub openings: Vec<Opening>,
+    pub closings: Vec<Closing>,
+    pub acks: Vec<Ack>,
+    pub seeks: Vec<Seek>,
+    /// Offsets of attempts that died before their commit; recorded only where no run lies.
+    pub dead: Vec<DeadRuns>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadRuns {
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub runs: Vec<Run>,
+}
+
+/// Answers in the order of the group's members.
+#[derive(Debug, Default)]
+pub struct Answers {
+    pub attempts: Vec<Result<Receipt, Refusal>>,
+    pub openings: Vec<Result<Opened, Refusal>>,
+    pub acks: Vec<Result<(), Refusal>>,
+    /// The new seek count.
+    pub seeks: Vec<Result<i32, Refusal>>,
+}
+
+/// Why a group has no answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommitError {
+    /// COMMIT was not sent, or was refused: nothing of the group counts.
+    NotSent(Refusal),
+    /// COMMIT was sent and its answer is missing: nobody knows yet; ask `outcome`.
+    Unknown(Refusal),
+}
+
+/// What the settling job noted of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settling {
+    pub topic: Topic,
+    /// Per partition the log's end noted `settle_after` ago: holes below it are dead.
+    pub noted_ends: Vec<i64>,
+    /// Per partition the first record still kept: dead runs below it are dropped.
+    pub first_kept: Vec<i64>,
+}
+
+/// What a change ended: whose windows count for `last_left` (protocol.md 7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    Grant(GrantId),
+    Resource(ResourceNumber),
+    Agency(AgencyId),
+    Account(AccountId),
+    Key(KeyId),
+}
+
+/// A window found open at a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOpen {
+    pub window: WindowId,
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub from: Vec<i64>,
+    pub most: i64,
+}
+
+#[async_trait]
+pub trait Ledger: Send + Sync + 'static {
+    /// `settled` and runs of every partition, in one statement.
+    async fn views(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<PartitionView>, Refusal>;
+
+    /// Commits that the topic is wanted; it is made afterwards. Answers the stored one if there is one already.
+    async fn want_topic(&self, topic: &Topic) -> Result<Topic, Refusal>;
+    async fn topic_made(&self, topic: &Topic) -> Result<(), Refusal>;
+
+    /// One transaction for all of it, with the epoch compared.
+    async fn commit(&self, group: &Group) -> Result<Answers, CommitError>;
+
+    /// After an unknown commit: takes the topics exclusively (which waits for that COMMIT) and answers what stands.
+    async fn outcome(&self, attempts: &[Attempt]) -> Result<Vec<Result<Receipt, Refusal>>, Refusal>;
+
+    /// The receipt stored under a claim: `None` if the key is free; refused if it was used with another hash.
+    async fn stored_receipt(&self, claim: &Claim, generation: Generation)
+    -> Result<Option<Receipt>, Refusal>;
+
+    /// The stored position of a source; `-` if it has none.
+    async fn source_position(&self, resource: ResourceNumber, connector: &str) -> Result<String, Refusal>;
+
+    /// Declares holes dead, moves `settled`, drops what is not needed; one event if holes were found.
+    async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal>;
+
+    /// The log lost acknowledged records: the resource stops.
+    async fn log_rolled_back(&self, resource: ResourceNumber) -> Result<(), Refusal>;
+
+    /// Stores the offsets of a grant's floor once; answers what is stored.
+    async fn resolve_floor(
+        &self,
+        grant: GrantId,
+        generation: Generation,
+        offsets: &[i64],
+    ) -> Result<Vec<i64>, Refusal>;
+
+    /// Per subscription the farthest that any of its windows let out, from the closings stored so far.
+    async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, Cursor>, Refusal>;
+
+    /// Windows that an earlier server left open.
+    async fn left_open(&self) -> Result<Vec<LeftOpen>, Refusal>;
+}
