@@ -1,1 +1,5 @@
-//! x
+//! Records in motion: the gate, limits, the Avro codec, both log engines, sources and sinks and what runs them.
+//! Knows the catalog's rules (never its store) and reaches the store through `changtong_catalog::ports` alone.
+
+pub mod gate;
+pub mod log;

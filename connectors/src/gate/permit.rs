@@ -1,0 +1,74 @@
+//! The permit that `Log::append` and `Log::read` take by value: only the gate can make one, and it is not `Clone`,
+//! so no record moves without a decision.
+
+use std::time::Duration;
+
+use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
+
+/// Why records move. A closed list: copies into a grant's own topic and previews come with their own kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PermitKind {
+    Publish,
+    /// Inside a window of a grant of this version.
+    Deliver {
+        grant_version: i32,
+    },
+    /// An owner reading its own records.
+    Steward,
+}
+
+/// The right to one append or one read.
+#[derive(Debug)]
+pub struct Permit {
+    kind: PermitKind,
+    topic: TopicName,
+    resource: ResourceNumber,
+    generation: Generation,
+    most: usize,
+    deadline: Duration,
+}
+
+impl Permit {
+    pub(in crate::gate) fn mint(
+        kind: PermitKind,
+        topic: TopicName,
+        resource: ResourceNumber,
+        generation: Generation,
+        most: usize,
+        deadline: Duration,
+    ) -> Self {
+        Self { kind, topic, resource, generation, most, deadline }
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> PermitKind {
+        self.kind
+    }
+
+    #[must_use]
+    pub fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    #[must_use]
+    pub fn resource(&self) -> ResourceNumber {
+        self.resource
+    }
+
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The most records this permit moves.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
+    /// How long the move may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}

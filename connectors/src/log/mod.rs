@@ -1,0 +1,95 @@
+//! The log seam: holds bytes, gives offsets, knows nothing of what counts. Two engines behind it (`embedded`,
+//! `kafka`), one suite for both (tests/log).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use changtong_catalog::clock::Time;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+
+use crate::gate::Permit;
+
+/// One record to append: framed key and framed value, or no value for a delete (protocol.md 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub partition: i32,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+}
+
+/// One record read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    pub partition: i32,
+    pub offset: i64,
+    /// Append time by the log, in milliseconds since 1970.
+    pub appended_ms: i64,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+}
+
+/// Offsets `[from, to)` of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub partition: i32,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// First kept offset and the end (next offset to be written) of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    pub first: i64,
+    pub end: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    pub name: TopicName,
+    pub partitions: i32,
+    /// `None`: forever.
+    pub retention: Option<Duration>,
+}
+
+/// An append that did not come to its good end: what is known to have landed, so that it can be recorded as dead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppendError {
+    pub refusal: Refusal,
+    /// Partition and offset of each record that truly landed.
+    pub landed: Vec<(i32, i64)>,
+}
+
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// `embedded` or `kafka`, for metrics and `doctor`.
+    fn engine(&self) -> &'static str;
+
+    /// Makes the topic. One found is ours if `wanted_before` (an earlier call may have been cut off) and it is empty
+    /// and of that shape; else `TopicExists`.
+    async fn make_topic(&self, spec: &TopicSpec, wanted_before: bool) -> Result<(), Refusal>;
+
+    /// Appends all entries in order and waits for every acknowledgement; answers their offsets in entry order.
+    /// Entries of one call are never interleaved with another call's entries of the same topic and process.
+    async fn append(&self, permit: Permit, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError>;
+
+    /// Reads up to `permit.most()` records and about `max_bytes` (at least one record if a range holds any), each
+    /// partition's in order and without a gap. An offset before the first kept record is `PositionExpired`.
+    async fn read(
+        &self,
+        permit: Permit,
+        ranges: &[Range],
+        max_bytes: usize,
+    ) -> Result<Vec<LogRecord>, Refusal>;
+
+    /// The extents of all partitions of each topic, in bulk; a topic that cannot be asked is left out.
+    async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal>;
+
+    /// Per partition the first offset appended at or after the time (the end if there is none).
+    async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal>;
+
+    /// Waits for what is in flight and releases everything, at most this long.
+    async fn close(&self, deadline: Duration);
+}
