@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs what is missing of the Debian packages that building and testing need.
+#
+#   install.sh build|postgres|kafka|data …
+#
+# A machine that has the tools needs neither root nor apt-get. Where something is missing and cannot be
+# installed, it is named and the exit code is 1.
+set -eu
+
+have() { command -v "$1" >/dev/null 2>&1; }
+have_library() { have pkg-config && pkg-config --exists "$1"; }
+
+packages=()
+need() { packages+=("$@"); }
+
+# librdkafka is built from source with its own configure script, SQLite and zstd with the C compiler.
+for_build() {
+  have cc || need gcc libc6-dev
+  have g++ || need g++
+  have make || need make
+  have perl || need perl
+  have pkg-config || need pkg-config
+  have_library openssl || need libssl-dev
+  have_library zlib || need zlib1g-dev
+}
+
+for_postgres() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || need postgresql-15
+}
+
+for_kafka() {
+  have java || need openjdk-17-jre-headless
+  "$here/kafka.sh" complete || have mvn || need maven
+}
+
+for_data() {
+  python3 -m pip --version >/dev/null 2>&1 || need python3 python3-pip
+  have npm || need npm
+}
+
+install_packages() {
+  echo "installing: ${packages[*]}" >&2
+  local sudo=() log
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || { echo "install.sh: not root, so please install: ${packages[*]}" >&2; return 1; }
+    sudo=(sudo -n)
+  fi
+  have apt-get || { echo "install.sh: no apt-get here, so please install: ${packages[*]}" >&2; return 1; }
+  log=$(mktemp)
+  for try in 1 2 3; do
+    if "${sudo[@]}" apt-get update >"$log" 2>&1 &&
+      "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "${packages[@]}" >>"$log" 2>&1; then
+      rm -f "$log"
+      return 0
+    fi
+    sleep "$((try * 3))"
+  done
+  cat "$log" >&2
+  rm -f "$log"
+  echo "install.sh: could not install ${packages[*]}" >&2
+  return 1
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for group in "$@"; do
+  case "$group" in
+    build | postgres | kafka | data) "for_$group" ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+[ "${#packages[@]}" = 0 ] || install_packages
