@@ -102,15 +102,34 @@ pub struct Opening {
     pub records_per_day: Option<i64>,
     /// The day of the quota, in the deployment's zone.
     pub day: NaiveDate,
+    /// When that day ends, for the refusal of a quota that is used up.
+    pub resets_at: Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opened {
     pub window: WindowId,
+    /// Not later than the grant's end, whatever was asked.
+    pub until: Time,
     /// Records reserved: the most the window may let out.
     pub most: i64,
     /// Calls left today after this one; `None` without such a quota.
     pub calls_left: Option<i64>,
+}
+
+/// Member of a `quota_exceeded` that only the reservations of open windows cause: records they still hold.
+const RESERVED: &str = "reserved";
+
+/// Whether the quota has something left once the open windows have closed: wait for that, then ask again.
+#[must_use]
+pub fn waits_for_windows(refusal: &Refusal) -> bool {
+    refusal.code == Code::QuotaExceeded && refusal.extra.contains_key(RESERVED)
+}
+
+/// Marks a `quota_exceeded` as one that the close of open windows may end.
+#[must_use]
+pub fn for_windows(refusal: Refusal, reserved: i64) -> Refusal {
+    refusal.with(RESERVED, reserved)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +168,8 @@ pub struct Closing {
 pub struct Ack {
     pub caller: Caller,
     pub cursor: Cursor,
+    /// The view in force: a cursor of it replaces a position of an earlier view.
+    pub view: i64,
     /// What the consumer says it received.
     pub window: Option<WindowId>,
     pub digest: Option<String>,
@@ -273,6 +294,6 @@ pub trait Ledger: Send + Sync + 'static {
     /// Per subscription the farthest that any of its windows let out, from the closings stored so far.
     async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, Cursor>, Refusal>;
 
-    /// Windows that an earlier server left open.
+    /// Windows that an earlier server (an older epoch) left open. The next start closes them as unknown.
     async fn left_open(&self) -> Result<Vec<LeftOpen>, Refusal>;
 }
