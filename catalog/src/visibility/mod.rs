@@ -1,6 +1,29 @@
 //! What counts (protocol.md 4): settled marks, runs, the stable end. Pure arithmetic; the store keeps the numbers.
+//!
+//! | question | asked of |
+//! |---|---|
+//! | which offsets may a reader deliver | [`PartitionView::stable_end`], [`PartitionView::visible`] |
+//! | may an attempt count, and what of a dead one is recorded | `commit.rs`: [`PartitionView::admit`], [`PartitionView::free`] |
+//! | which offsets did an append really get | `gather.rs`: [`Gather`] |
+//! | what does the settling job change | `settle.rs`: [`PartitionView::settle`] |
+
+mod commit;
+mod gather;
+mod settle;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::iter::once;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+
+pub use commit::{Clash, merge};
+pub use gather::{Gather, MOST_RUNS, Misreport};
+pub use settle::Settlement;
 
 /// A closed range of offsets of one partition, written by one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,4 +54,41 @@ pub struct PartitionView {
     pub settled: i64,
     /// In order of `first`, never overlapping.
     pub runs: Vec<StoredRun>,
+}
+
+impl PartitionView {
+    /// The first offset from `settled` on that no run covers; readers stop there.
+    #[must_use]
+    pub fn stable_end(&self) -> i64 {
+        let mut end = self.settled;
+        for run in &self.runs {
+            if run.first > end {
+                break;
+            }
+            end = end.max(run.last + 1);
+        }
+        end
+    }
+
+    /// The offsets of `[from, to)` that a reader may deliver, as half-open ranges in order. Nothing at or above the
+    /// stable end is among them, so a reader that has looked at all of them stands at `min(to, stable_end)`.
+    pub fn visible(&self, from: i64, to: i64) -> impl Iterator<Item = Range<i64>> {
+        let end = to.min(self.stable_end());
+        // Below the stable end everything is final or covered, so what is not dead is visible.
+        let dead = self.runs.iter().filter(|run| run.verdict == Verdict::Dead);
+        let gaps = dead.map(|run| run.first..run.last + 1).chain(once(end..end));
+        gaps.scan(from, move |at, gap| {
+            let seen = *at..gap.start.min(end);
+            *at = gap.end.max(*at);
+            Some(seen)
+        })
+        .filter(|range| range.start < range.end)
+    }
+
+    /// How far this store has ever known the log to reach: `settled` or the last run's end. A log that ends below it,
+    /// or an append that is answered with an offset below it, has lost records (protocol.md 4).
+    #[must_use]
+    pub fn known_end(&self) -> i64 {
+        self.runs.last().map_or(self.settled, |run| self.settled.max(run.last + 1))
+    }
 }
