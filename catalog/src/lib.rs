@@ -12,4 +12,6 @@ pub mod mask;
 pub mod ports;
 pub mod request;
 pub mod resource;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod visibility;

@@ -1,1 +1,3 @@
-//! x
+//! One suite for the store, stamped for SQLite and PostgreSQL.
+
+mod base;

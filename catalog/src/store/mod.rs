@@ -1,0 +1,70 @@
+//! Where the catalog is remembered: one store on two engines, SQLite (embedded) and PostgreSQL, each SQL text once.
+//!
+//! `Session` reads, `Tx` also writes and commits; their methods are grouped by table, a file each. To add a table:
+//! a new numbered file of the same name in both folders of `migrations/`, its line in `migrate.rs`, a file here, and
+//! a case for every method in `tests/conformance`.
+
+mod begin;
+mod dispatch;
+mod document;
+mod error;
+mod lock;
+mod migrate;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod time;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use begin::StoreConfig;
+pub use lock::{Lock, LockClass};
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite {
+        /// One connection, handed out first come, first served: SQLite has one writer at a time.
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A connection that reads; every statement sees what is committed when it begins.
+#[derive(Debug)]
+pub struct Session {
+    link: Link,
+}
+
+#[derive(Debug)]
+enum Link {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+/// A transaction that writes. Dropped without `commit`, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Tx {
+    session: Session,
+}
+
+impl std::ops::Deref for Tx {
+    type Target = Session;
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl std::ops::DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
