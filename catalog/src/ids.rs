@@ -238,6 +238,46 @@ impl From<Alias> for String {
     }
 }
 
+/// The code of a grant's purpose: 1 to 32 of a–z, 0–9 and `-`; the one word of a request that events quote.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PurposeCode(String);
+
+impl PurposeCode {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PurposeCode {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if (1..=32).contains(&text.len()) && text.bytes().all(good) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Refusal::new(
+            Code::InvalidCode,
+            "用途代码应为 1 至 32 个小写字母、数字或“-”",
+            "a purpose code is 1 to 32 of a-z, 0-9 and '-'",
+        ))
+    }
+}
+
+impl TryFrom<String> for PurposeCode {
+    type Error = Refusal;
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
+
+impl From<PurposeCode> for String {
+    fn from(code: PurposeCode) -> Self {
+        code.0
+    }
+}
+
 /// The name of a topic: made from numbers only, so it never holds a user's text (protocol.md 2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "store", derive(sqlx::Type), sqlx(transparent))]

@@ -2,6 +2,7 @@
 //! and, with the feature `store`, where it is remembered and the actions that change it.
 
 pub mod account;
+pub mod audit;
 pub mod cell;
 pub mod clock;
 pub mod cursor;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use super::Topic;
 use crate::account::Caller;
@@ -132,7 +133,8 @@ pub fn for_windows(refusal: Refusal, reserved: i64) -> Refusal {
     refusal.with(RESERVED, reserved)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CloseReason {
     /// Its time ran out.
     Time,

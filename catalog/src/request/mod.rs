@@ -103,6 +103,19 @@ pub enum RequestState {
     Withdrawn,
 }
 
+/// Why a provider refuses (domain.md 4.5); the text stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// 法律法规不允许提供
+    LawForbids,
+    /// 该数据不在本部门
+    NotHeld,
+    /// 资源不具备共享条件
+    NotShareable,
+    Other,
+}
+
 /// What the provider adds when it agrees; it may add, never loosen.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

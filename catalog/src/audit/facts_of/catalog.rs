@@ -1,0 +1,176 @@
+//! Events of entries, requests, grants and subscriptions: one for each new version of a row.
+
+use super::events;
+use crate::audit::fact::Digest;
+use crate::clock::Time;
+use crate::grant::Cause;
+use crate::ids::{
+    AgencyId, Generation, GrantId, GrantNumber, RequestId, ResourceCode, ResourceNumber, SchemaId,
+    SubscriptionId,
+};
+use crate::request::RefusalReason;
+use crate::resource::{Kind, ShareType};
+
+events! {
+    ResourceDrafted {
+        resource: ResourceNumber,
+        version: i32,
+        resource_code: ResourceCode,
+        provider: AgencyId,
+        kind: Kind,
+        file: Digest,
+    }
+    ResourceChanged {
+        resource: ResourceNumber,
+        version: i32,
+        file: Digest,
+    }
+    ResourceSubmitted {
+        resource: ResourceNumber,
+        version: i32,
+        file: Digest,
+    }
+    ResourceApproved {
+        resource: ResourceNumber,
+        version: i32,
+        file: Digest,
+    }
+    ResourceRejected {
+        resource: ResourceNumber,
+        version: i32,
+        file: Digest,
+        /// Of the reason's text.
+        reason: Option<Digest>,
+    }
+    /// The entry is in the catalog; of an unconditional one this is its head's standing consent.
+    ResourcePublished {
+        resource: ResourceNumber,
+        version: i32,
+        generation: Generation,
+        share_type: ShareType,
+        file: Digest,
+        /// Absent of a withheld entry without items.
+        schema: Option<SchemaId>,
+        fingerprint: Option<Digest>,
+        key_schema: Option<SchemaId>,
+    }
+    ResourceSuspended {
+        resource: ResourceNumber,
+        version: i32,
+        cause: Cause,
+    }
+    ResourceResumed {
+        resource: ResourceNumber,
+        version: i32,
+    }
+    /// Metadata of a published entry changed, never its items, key or kind.
+    ResourceRevised {
+        resource: ResourceNumber,
+        version: i32,
+        file: Digest,
+    }
+    ResourceRetired {
+        resource: ResourceNumber,
+        version: i32,
+        cause: Cause,
+        filing: Option<Digest>,
+    }
+    RequestDrafted {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+        consumer: AgencyId,
+        file: Digest,
+    }
+    RequestChanged {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+        file: Digest,
+    }
+    /// The consent of the consumer's data-office head.
+    RequestSubmitted {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+        file: Digest,
+        /// Of office and document.
+        consent: Digest,
+    }
+    RequestNeedMaterial {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+        /// Of the text that says what is missing.
+        answer: Digest,
+    }
+    RequestAgreed {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+        grant: GrantId,
+        /// By the standing consent of an unconditional entry.
+        standing: bool,
+        /// Of what the provider added.
+        agreement: Digest,
+    }
+    RequestRefused {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+        reason: RefusalReason,
+        answer: Option<Digest>,
+    }
+    RequestWithdrawn {
+        request: RequestId,
+        version: i32,
+        resource: ResourceNumber,
+    }
+    GrantCreated {
+        grant: GrantId,
+        version: i32,
+        grant_number: GrantNumber,
+        resource: ResourceNumber,
+        consumer: AgencyId,
+        request: RequestId,
+        schema: SchemaId,
+        fingerprint: Digest,
+        /// Of items, masks, filters, history and limits.
+        terms: Digest,
+        floor: Option<Time>,
+        delete_lines: bool,
+        valid_until: Option<Time>,
+    }
+    GrantSuspended {
+        grant: GrantId,
+        version: i32,
+        resource: ResourceNumber,
+        cause: Cause,
+    }
+    GrantResumed {
+        grant: GrantId,
+        version: i32,
+        resource: ResourceNumber,
+    }
+    GrantRevoked {
+        grant: GrantId,
+        version: i32,
+        resource: ResourceNumber,
+        cause: Cause,
+        /// Of the reference under which the end of the service was filed.
+        filing: Option<Digest>,
+    }
+    GrantExpired {
+        grant: GrantId,
+        version: i32,
+        resource: ResourceNumber,
+        valid_until: Time,
+    }
+    SubscriptionCreated {
+        subscription: SubscriptionId,
+        grant: GrantId,
+        resource: ResourceNumber,
+        deletes: bool,
+        position: Vec<i64>,
+    }
+}
