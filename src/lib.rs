@@ -1,1 +1,3 @@
-//! x
+//! The service: settings, HTTP, background work and telemetry around the catalog and the connectors.
+
+pub mod settings;

@@ -1,2 +1,3 @@
-//! x
+//! The `changtong` binary.
+
 fn main() {}

@@ -1,0 +1,58 @@
+//! `[http]`: the listener of the API and what it bears.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::section::section;
+use super::source::Values;
+use super::{SettingsError, Size};
+
+section! {
+    /// The API's listener.
+    Http in "http" {
+        /// Address of the API. Beyond loopback only behind a proxy that ends TLS (`behind_proxy`).
+        listen: SocketAddr = "127.0.0.1:7070";
+        /// A proxy in front ends TLS; `trusted_proxies` must name it.
+        behind_proxy: bool = "false";
+        /// Addresses of the proxies whose `X-Forwarded-For` is believed.
+        trusted_proxies: Vec<IpAddr> = "";
+        /// The most connections at once; further ones wait.
+        connections: usize = "1024";
+        /// How long the head of a request may take to arrive.
+        header_timeout: Duration = "10s";
+        /// How long a body may pause.
+        body_timeout: Duration = "30s";
+        /// The largest head of a request.
+        headers: Size = "32KiB";
+        /// The longest address (path and query).
+        uri: Size = "8KiB";
+        /// How long a stop waits for what is in flight.
+        drain: Duration = "20s";
+    }
+}
+
+impl Http {
+    /// Anyone on the network could read keys and records from a listener without TLS.
+    pub(super) fn check(&self, values: &Values, dev: bool) -> Result<(), SettingsError> {
+        if dev && (!self.listen.ip().is_loopback() || self.behind_proxy) {
+            return Err(values.wrong(
+                "http.listen",
+                "--dev relaxes rules and therefore serves a loopback address only, such as 127.0.0.1:7070",
+            ));
+        }
+        if !self.listen.ip().is_loopback() && !self.behind_proxy {
+            return Err(values.wrong(
+                "http.listen",
+                "an address beyond loopback needs a proxy that ends TLS: set http.behind_proxy = true and name it in \
+                 http.trusted_proxies, or listen on 127.0.0.1",
+            ));
+        }
+        if self.behind_proxy && self.trusted_proxies.is_empty() {
+            return Err(values.wrong(
+                "http.trusted_proxies",
+                "http.behind_proxy = true needs the addresses of the proxies in http.trusted_proxies",
+            ));
+        }
+        Ok(())
+    }
+}
