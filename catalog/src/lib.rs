@@ -9,10 +9,14 @@ pub mod cursor;
 pub mod error;
 pub mod grant;
 pub mod ids;
+mod lifecycle;
 pub mod mask;
 pub mod ports;
 pub mod request;
 pub mod resource;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod visibility;
+pub mod visible;

@@ -1,5 +1,7 @@
 //! A grant: the items, masks, filters, limits and time for which a consumer may read a resource.
 
+pub mod lifecycle;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! A request for data: its file as a consumer writes it, and the request as the catalog keeps it.
 
+pub mod lifecycle;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;

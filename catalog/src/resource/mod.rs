@@ -1,6 +1,7 @@
 //! A catalog entry: its file as an agency writes it, and the entry as the catalog keeps it.
 
 pub mod item;
+pub mod lifecycle;
 
 use serde::{Deserialize, Serialize};
 
