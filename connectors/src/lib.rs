@@ -2,4 +2,5 @@
 //! Knows the catalog's rules (never its store) and reaches the store through `changtong_catalog::ports` alone.
 
 pub mod gate;
+pub mod limit;
 pub mod log;
