@@ -4,3 +4,4 @@
 pub mod gate;
 pub mod limit;
 pub mod log;
+pub mod source;

@@ -1,0 +1,3 @@
+//! Where an agency's records come from.
+
+pub mod infer;
