@@ -1,1 +1,5 @@
-//! x
+//! Tests of the whole from outside, in one binary: examples, house rules, the server and the demo's flow.
+//! (`cfg(test)` on each module lets clippy see its helpers as test code too.)
+
+#[cfg(test)]
+mod examples;
