@@ -1,3 +1,5 @@
+//! Visibility by example and by property, offset by offset.
+
 use proptest::prelude::*;
 
 use super::*;
