@@ -4,6 +4,7 @@
 //! a new numbered file of the same name in both folders of `migrations/`, its line in `migrate.rs`, a file here, and
 //! a case for every method in `tests/conformance`.
 
+mod audit;
 mod begin;
 mod dispatch;
 mod document;
@@ -17,6 +18,7 @@ mod time;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
 pub use begin::StoreConfig;
 pub use lock::{Lock, LockClass};
 
