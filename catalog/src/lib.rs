@@ -17,8 +17,10 @@ pub mod mac;
 pub mod mask;
 pub mod partition;
 pub mod ports;
+mod problems;
 pub mod request;
 pub mod resource;
+pub mod schema;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(test)]

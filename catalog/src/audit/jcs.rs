@@ -65,6 +65,13 @@ fn write_object(out: &mut String, members: &Map<String, Value>) -> Result<(), No
     Ok(())
 }
 
+/// A string with its quotes and escapes.
+pub(crate) fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    write_string(&mut quoted, text);
+    quoted
+}
+
 fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

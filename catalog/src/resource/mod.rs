@@ -1,7 +1,9 @@
 //! A catalog entry: its file as an agency writes it, and the entry as the catalog keeps it.
 
+pub mod check;
 pub mod item;
 pub mod lifecycle;
+pub mod retention;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,130 @@
+//! The texts of schemas are fixed: ids and fingerprints rest on them.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::testing::{file, item};
+
+const NUMBER: ResourceNumber = ResourceNumber(12);
+
+/// One item of every type, some nullable.
+fn every_type() -> Vec<Item> {
+    use ItemType::{B, C, D, F, G, I, L, M, N, T, Y};
+    let mut items: Vec<_> = [C, N, Y, D, T, L, M, G, B, I, F]
+        .into_iter()
+        .map(|kind| item(&format!("f_{}", format!("{kind:?}").to_lowercase()), kind))
+        .collect();
+    items[0].values = vec!["JFK".to_owned(), "含“引号\"".to_owned()];
+    items[1].nullable = true;
+    items[6].nullable = true;
+    items[6].grade = 3;
+    items.push(Item { length: Some(9), nullable: true, ..item("f_int", I) });
+    items
+}
+
+#[test]
+fn the_value_schema_has_title_and_grade_as_properties() {
+    let expected = concat!(
+        r#"{"type":"record","name":"Value","namespace":"ct.r12","fields":["#,
+        r#"{"name":"f_c","type":{"type":"string","values":["JFK","含“引号\""]},"title":"项f_c","grade":1},"#,
+        r#"{"name":"f_n","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}],"default":null,"title":"项f_n","grade":1},"#,
+        r#"{"name":"f_y","type":{"type":"bytes","logicalType":"decimal","precision":12,"scale":2},"title":"项f_y","grade":1},"#,
+        r#"{"name":"f_d","type":{"type":"int","logicalType":"date"},"title":"项f_d","grade":1},"#,
+        r#"{"name":"f_t","type":{"type":"long","logicalType":"timestamp-millis"},"title":"项f_t","grade":1},"#,
+        r#"{"name":"f_l","type":"boolean","title":"项f_l","grade":1},"#,
+        r#"{"name":"f_m","type":["null","string"],"default":null,"title":"项f_m","grade":3},"#,
+        r#"{"name":"f_g","type":"bytes","title":"项f_g","grade":1},"#,
+        r#"{"name":"f_b","type":"double","title":"项f_b","grade":1},"#,
+        r#"{"name":"f_i","type":"long","title":"项f_i","grade":1},"#,
+        r#"{"name":"f_f","type":"float","title":"项f_f","grade":1},"#,
+        r#"{"name":"f_int","type":["null","int"],"default":null,"title":"项f_int","grade":1}]}"#,
+    );
+    assert_eq!(value_schema(NUMBER, &every_type()).unwrap(), expected);
+}
+
+#[test]
+fn the_key_schema_has_names_and_types_only() {
+    let mut file = file();
+    let expected = concat!(
+        r#"{"type":"record","name":"Key","namespace":"ct.r12","fields":["#,
+        r#"{"name":"origin","type":"string"},{"name":"flight","type":"long"},"#,
+        r#"{"name":"time_hour","type":{"type":"long","logicalType":"timestamp-millis"}}]}"#,
+    );
+    assert_eq!(key_schema(NUMBER, &file.items, &file.key).unwrap().unwrap(), expected);
+    // Nothing of an item but its type can change the key.
+    file.items[0].title = "出发地".to_owned();
+    file.items[0].grade = 4;
+    file.items[0].values = vec!["JFK".to_owned()];
+    file.items[0].mask = Some(Mask::Hmac);
+    assert_eq!(key_schema(NUMBER, &file.items, &file.key).unwrap().unwrap(), expected);
+    assert_eq!(key_schema(NUMBER, &file.items, &[]).unwrap(), None);
+    let missing = key_schema(NUMBER, &file.items, &["nothing".to_owned()]).unwrap_err();
+    assert_eq!(missing.code, Code::SchemaRejected);
+}
+
+#[test]
+fn the_derived_schema_projects_and_masks() {
+    let items = every_type();
+    let granted = ["f_int", "f_c", "f_y", "f_m", "f_d"].map(str::to_owned);
+    let masks = [("f_c", Mask::First), ("f_y", Mask::Blank), ("f_m", Mask::Hmac)];
+    let masks = masks.into_iter().map(|(name, mask)| (name.to_owned(), mask)).collect();
+    let expected = concat!(
+        r#"{"type":"record","name":"Value","namespace":"ct.g34","fields":["#,
+        r#"{"name":"f_c","type":"string","title":"项f_c","grade":1},"#,
+        r#"{"name":"f_y","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}],"default":null,"title":"项f_y","grade":1},"#,
+        r#"{"name":"f_d","type":{"type":"int","logicalType":"date"},"title":"项f_d","grade":1},"#,
+        r#"{"name":"f_m","type":["null","string"],"default":null,"title":"项f_m","grade":3},"#,
+        r#"{"name":"f_int","type":["null","int"],"default":null,"title":"项f_int","grade":1}]}"#,
+    );
+    let text = derived_schema(GrantNumber(34), &items, &granted, &masks).unwrap();
+    assert_eq!(text, expected);
+    assert_eq!(fingerprint(&text), Digest::of(expected.as_bytes()));
+}
+
+#[test]
+fn a_schema_that_is_too_large_is_refused() {
+    let title = "长".repeat(200);
+    let items: Vec<_> =
+        (0..2000).map(|n| Item { title: title.clone(), ..item(&format!("i{n}"), ItemType::C) }).collect();
+    let refusal = value_schema(NUMBER, &items).unwrap_err();
+    assert_eq!((refusal.code, &refusal.extra["path"]), (Code::SchemaRejected, &Value::from("items")));
+}
+
+proptest! {
+    #[test]
+    fn every_schema_is_json_with_a_field_for_each_item(
+        masked in prop::collection::vec(any::<bool>(), 12),
+        granted in prop::collection::vec(any::<bool>(), 12),
+        title in "\\PC{1,30}",
+    ) {
+        let mut items = every_type();
+        for item in &mut items {
+            item.title.clone_from(&title);
+        }
+        let names: Vec<_> = items
+            .iter()
+            .zip(&granted)
+            .filter(|(_, granted)| **granted)
+            .map(|(item, _)| item.name.clone())
+            .collect();
+        let masks = items
+            .iter()
+            .zip(&masked)
+            .filter(|(_, masked)| **masked)
+            .map(|(item, _)| (item.name.clone(), Mask::Blank))
+            .collect::<BTreeMap<_, _>>();
+        let text = derived_schema(GrantNumber(1), &items, &names, &masks).unwrap();
+        let parsed: Value = serde_json::from_str(&text).unwrap();
+        let fields = parsed["fields"].as_array().unwrap();
+        let found: Vec<_> = fields.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect();
+        prop_assert_eq!(&found, &names, "a field outside the grant never shows");
+        for field in fields {
+            prop_assert_eq!(&field["title"], &Value::from(title.clone()));
+            let item = items.iter().find(|item| field["name"] == item.name.as_str()).unwrap();
+            let blanked = masks.contains_key(&item.name) && !matches!(item.kind, ItemType::C | ItemType::M);
+            prop_assert_eq!(field["type"].is_array(), item.nullable || blanked);
+            prop_assert_eq!(field.get("default").is_some(), field["type"].is_array());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The text of a record schema, in Java's order of members.
+
+use super::Field;
+use crate::audit::jcs::quote;
+use crate::resource::AvroType;
+
+/// How much of an item a field shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Title, grade and allowed values as properties.
+    Full,
+    /// Name and type.
+    Bare,
+}
+
+pub(super) fn record(namespace: &str, name: &str, fields: &[Field<'_>], detail: Detail) -> String {
+    let fields: Vec<_> = fields.iter().map(|field| one(field, detail)).collect();
+    format!(
+        r#"{{"type":"record","name":{},"namespace":{},"fields":[{}]}}"#,
+        quote(name),
+        quote(namespace),
+        fields.join(",")
+    )
+}
+
+fn one(field: &Field<'_>, detail: Detail) -> String {
+    let values = if detail == Detail::Full { field.values() } else { &[] };
+    let mut text = format!(r#"{{"name":{},"type":"#, quote(&field.item.name));
+    if field.nullable {
+        text.push_str(&format!(r#"["null",{}],"default":null"#, avro(field.item.avro(), values)));
+    } else {
+        text.push_str(&avro(field.item.avro(), values));
+    }
+    if detail == Detail::Full {
+        text.push_str(&format!(r#","title":{},"grade":{}"#, quote(&field.item.title), field.item.grade));
+    }
+    text.push('}');
+    text
+}
+
+fn avro(kind: AvroType, values: &[String]) -> String {
+    let plain = match kind {
+        AvroType::String if values.is_empty() => r#""string""#,
+        AvroType::String => {
+            let values: Vec<_> = values.iter().map(|value| quote(value)).collect();
+            return format!(r#"{{"type":"string","values":[{}]}}"#, values.join(","));
+        }
+        AvroType::Decimal { precision, scale } => {
+            return format!(
+                r#"{{"type":"bytes","logicalType":"decimal","precision":{precision},"scale":{scale}}}"#
+            );
+        }
+        AvroType::Int => r#""int""#,
+        AvroType::Long => r#""long""#,
+        AvroType::Float => r#""float""#,
+        AvroType::Double => r#""double""#,
+        AvroType::Boolean => r#""boolean""#,
+        AvroType::Bytes => r#""bytes""#,
+        AvroType::Date => r#"{"type":"int","logicalType":"date"}"#,
+        AvroType::TimestampMillis => r#"{"type":"long","logicalType":"timestamp-millis"}"#,
+    };
+    plain.to_owned()
+}
