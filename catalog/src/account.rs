@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
 use crate::error::{Code, Refusal};
 use crate::ids::{AccountId, AgencyId, KeyId};
 
@@ -98,6 +99,34 @@ impl From<Roles> for Vec<Role> {
     fn from(roles: Roles) -> Self {
         roles.iter().collect()
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub id: AccountId,
+    pub agency: AgencyId,
+    /// Unique within its agency.
+    pub name: String,
+    pub roles: Roles,
+    pub suspended: bool,
+    /// Raised by every change; the `ETag`.
+    pub version: i32,
+    pub created_at: Time,
+}
+
+/// An API key as people see it: nothing here lets anyone in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub account: AccountId,
+    /// Roles it is cut to.
+    pub scopes: Roles,
+    /// Absent of the first key, which the server made.
+    pub issued_by: Option<AccountId>,
+    pub created_at: Time,
+    pub expires_at: Time,
+    pub revoked_at: Option<Time>,
+    pub last_used_at: Option<Time>,
 }
 
 /// Who is calling: the credential and what it may do now.

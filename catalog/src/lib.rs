@@ -2,9 +2,11 @@
 //! and, with the feature `store`, where it is remembered and the actions that change it.
 
 pub mod account;
+pub mod agency;
 pub mod audit;
 pub mod cell;
 pub mod clock;
+pub mod connector;
 pub mod cursor;
 pub mod error;
 pub mod filter;

@@ -179,6 +179,8 @@ CREATE TABLE connector (
     spec       TEXT COLLATE "C" NOT NULL,
     -- What was ordered, and what the runner last reported.
     desired    TEXT COLLATE "C" NOT NULL,
+    resets     INTEGER NOT NULL,
+    confirmations INTEGER NOT NULL,
     status     TEXT COLLATE "C" NOT NULL,
     version    INTEGER NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,

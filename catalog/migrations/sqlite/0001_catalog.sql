@@ -179,6 +179,8 @@ CREATE TABLE connector (
     spec       TEXT NOT NULL,
     -- What was ordered, and what the runner last reported.
     desired    TEXT NOT NULL,
+    resets     INTEGER NOT NULL,
+    confirmations INTEGER NOT NULL,
     status     TEXT NOT NULL,
     version    INTEGER NOT NULL,
     created_at TEXT NOT NULL,

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
-use sqlx::query;
+use sqlx::{Encode, Postgres, Type, query};
 
 use super::dispatch::{Conn, within};
 use super::{Session, Tx};
@@ -63,6 +63,20 @@ impl Tx {
 
     pub async fn lock_all_exclusive(&mut self, locks: Vec<Lock>) -> Result<(), Refusal> {
         lock(self, EXCLUSIVE, locks).await
+    }
+}
+
+impl Tx {
+    /// Holds a row until the transaction ends, so that what is decided on it still stands when it is written. The
+    /// SQL is PostgreSQL's (`… FOR UPDATE`); SQLite's one writer holds everything.
+    pub(super) async fn hold<T>(&mut self, sql: &'static str, id: T) -> Result<(), Refusal>
+    where
+        T: for<'q> Encode<'q, Postgres> + Type<Postgres> + Send,
+    {
+        match self.conn() {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(conn) => within(query(sql).bind(id).execute(conn)).await.map(drop),
+        }
     }
 }
 

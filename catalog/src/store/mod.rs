@@ -4,13 +4,27 @@
 //! a new numbered file of the same name in both folders of `migrations/`, its line in `migrate.rs`, a file here, and
 //! a case for every method in `tests/conformance`.
 
+mod accounts;
+mod agencies;
 mod audit;
 mod begin;
+mod connectors;
+mod counters;
+mod directory;
 mod dispatch;
 mod document;
 mod error;
+mod grants;
+mod keys;
 mod lock;
 mod migrate;
+mod notes;
+mod page;
+mod requests;
+mod resources;
+mod results;
+mod schemas;
+mod subscriptions;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -20,7 +34,12 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
 pub use begin::StoreConfig;
+pub use keys::NewKey;
 pub use lock::{Lock, LockClass};
+pub use notes::Note;
+pub use page::Page;
+pub use resources::{ResourceChange, ResourceQuery, StandingConsent};
+pub use results::StoredResult;
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]

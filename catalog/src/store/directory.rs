@@ -1,0 +1,182 @@
+//! What the gate asks before it decides: the store's side of `ports::Directory`, one or two statements an answer.
+
+use async_trait::async_trait;
+use sqlx::{FromRow, query_as};
+
+use super::dispatch::on;
+use super::document::from_json;
+use super::error::internal;
+use super::grants::GrantRow;
+use super::resources::ResourceRow;
+use super::subscriptions::SubscriptionRow;
+use super::{Session, Store, grants, resources};
+use crate::error::Refusal;
+use crate::grant::Grant;
+use crate::ids::{
+    Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
+};
+use crate::ports::{Directory, KeyRecord, ResourceStanding, SchemaText, SubscriptionStanding, Topic};
+
+#[derive(FromRow)]
+struct StandingRow {
+    #[sqlx(flatten)]
+    resource: ResourceRow,
+    topic: Option<TopicName>,
+    partitions: Option<i32>,
+    made: Option<bool>,
+    value_fingerprint: Option<String>,
+    value_text: Option<String>,
+    key_fingerprint: Option<String>,
+    key_text: Option<String>,
+}
+
+macro_rules! standing {
+    ($tail:literal) => {
+        concat!(
+            "SELECT ",
+            resources::columns!(),
+            ", t.name AS topic, t.partitions, t.made, v.fingerprint AS value_fingerprint, \
+             v.text AS value_text, k.fingerprint AS key_fingerprint, k.text AS key_text \
+             FROM resource r \
+             LEFT JOIN topic t ON t.resource = r.number AND t.generation = r.generation \
+             LEFT JOIN schema_text v ON v.id = r.value_schema \
+             LEFT JOIN schema_text k ON k.id = r.key_schema ",
+            $tail
+        )
+    };
+}
+
+impl TryFrom<StandingRow> for ResourceStanding {
+    type Error = Refusal;
+    fn try_from(row: StandingRow) -> Result<Self, Refusal> {
+        let resource = crate::resource::Resource::try_from(row.resource)?;
+        let topic = match (row.topic, row.partitions, row.made) {
+            (Some(name), Some(partitions), Some(made)) => {
+                let (resource, generation) = (resource.number, resource.generation);
+                Some(Topic { name, resource, generation, partitions, made })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            topic,
+            value_schema: schema(resource.schema, row.value_text, row.value_fingerprint),
+            key_schema: schema(resource.key_schema, row.key_text, row.key_fingerprint),
+            resource,
+        })
+    }
+}
+
+fn schema(id: Option<SchemaId>, text: Option<String>, fingerprint: Option<String>) -> Option<SchemaText> {
+    Some(SchemaText { id: id?, text: text?, fingerprint: fingerprint? })
+}
+
+#[derive(FromRow)]
+struct SubscriptionStandingRow {
+    #[sqlx(flatten)]
+    subscription: SubscriptionRow,
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    derived_fingerprint: String,
+    derived_text: String,
+    offsets: Option<String>,
+    floor_generation: Option<Generation>,
+}
+
+/// `grant_id` stands once for both rows; the floor is that of the generation in force.
+const SUBSCRIPTION: &str = concat!(
+    "SELECT s.id AS subscription_id, s.name, s.deletes, s.seek_count, s.view, s.position, s.created_at, \
+     s.acked_at, ",
+    grants::columns!(),
+    ", d.fingerprint AS derived_fingerprint, d.text AS derived_text, f.offsets, \
+     f.generation AS floor_generation \
+     FROM subscription s JOIN share_grant g ON g.id = s.grant_id \
+     JOIN resource r ON r.number = g.resource JOIN schema_text d ON d.id = g.schema_id \
+     LEFT JOIN grant_floor f ON f.grant_id = g.id AND f.generation = r.generation \
+     WHERE s.id = $1"
+);
+
+#[derive(FromRow)]
+struct TopicRow {
+    name: TopicName,
+    resource: ResourceNumber,
+    generation: Generation,
+    partitions: i32,
+    made: bool,
+}
+
+impl Session {
+    pub async fn resource_standing(
+        &mut self,
+        number: ResourceNumber,
+    ) -> Result<Option<ResourceStanding>, Refusal> {
+        let row: Option<StandingRow> =
+            on!(self, |conn| query_as(standing!("WHERE r.number = $1")).bind(number).fetch_optional(conn))?;
+        row.map(ResourceStanding::try_from).transpose()
+    }
+
+    async fn resource_standing_by_code(
+        &mut self,
+        code: &ResourceCode,
+    ) -> Result<Option<ResourceStanding>, Refusal> {
+        let row: Option<StandingRow> =
+            on!(self, |conn| query_as(standing!("WHERE r.class = $1 AND r.sequence = $2"))
+                .bind(code.class().as_str())
+                .bind(code.sequence())
+                .fetch_optional(conn))?;
+        row.map(ResourceStanding::try_from).transpose()
+    }
+}
+
+#[async_trait]
+impl Directory for Store {
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        self.read().await?.key_record(id).await
+    }
+
+    async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal> {
+        self.read().await?.resource_standing_by_code(code).await
+    }
+
+    async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal> {
+        self.read().await?.resource_standing(number).await
+    }
+
+    async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal> {
+        let mut session = self.read().await?;
+        let row: Option<SubscriptionStandingRow> =
+            on!(session, |conn| query_as(SUBSCRIPTION).bind(id).fetch_optional(conn))?;
+        let Some(row) = row else { return Ok(None) };
+        let grant = Grant::try_from(row.grant)?;
+        let resource = session.resource_standing(grant.resource).await?.ok_or_else(internal)?;
+        // A cut-over between the two statements leaves the floor unresolved, never one of another generation.
+        let current = row.floor_generation == Some(resource.resource.generation);
+        let floor = row.offsets.filter(|_| current).map(|offsets| from_json(&offsets)).transpose()?;
+        let (text, fingerprint) = (row.derived_text, row.derived_fingerprint);
+        Ok(Some(SubscriptionStanding {
+            subscription: row.subscription.try_into()?,
+            derived_schema: SchemaText { id: grant.schema, text, fingerprint },
+            grant,
+            resource,
+            floor,
+        }))
+    }
+
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal> {
+        self.read().await?.grant(id).await
+    }
+
+    async fn topics(&self) -> Result<Vec<Topic>, Refusal> {
+        const MADE: &str = "SELECT name, resource, generation, partitions, made FROM topic \
+            WHERE made ORDER BY resource, generation";
+        let mut session = self.read().await?;
+        let rows: Vec<TopicRow> = on!(session, |conn| query_as(MADE).fetch_all(conn))?;
+        let topic = |row: TopicRow| Topic {
+            name: row.name,
+            resource: row.resource,
+            generation: row.generation,
+            partitions: row.partitions,
+            made: row.made,
+        };
+        Ok(rows.into_iter().map(topic).collect())
+    }
+}

@@ -1,0 +1,176 @@
+//! API keys: of the secret only its HMAC is kept.
+
+use sqlx::{FromRow, query, query_as};
+
+use super::accounts::roles;
+use super::dispatch::{on, one, rows};
+use super::page::{decode, gather};
+use super::{Page, Session, Store, Tx};
+use crate::account::{ApiKey, Roles};
+use crate::clock::Time;
+use crate::error::Refusal;
+use crate::ids::{AccountId, AgencyId, KeyId};
+use crate::ports::KeyRecord;
+
+/// The stored part of a fresh key: whoever makes it keeps the secret until it is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewKey {
+    pub id: KeyId,
+    /// HMAC-SHA-256(pepper, secret).
+    pub mac: Vec<u8>,
+    /// Which pepper made `mac`.
+    pub pepper: String,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, account, scopes, issued_by, created_at, expires_at, revoked_at, last_used_at \
+             FROM api_key ",
+            $tail
+        )
+    };
+}
+
+#[derive(FromRow)]
+struct KeyRow {
+    id: KeyId,
+    account: AccountId,
+    scopes: i32,
+    issued_by: Option<AccountId>,
+    created_at: Time,
+    expires_at: Time,
+    revoked_at: Option<Time>,
+    last_used_at: Option<Time>,
+}
+
+impl From<KeyRow> for ApiKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            id: row.id,
+            account: row.account,
+            scopes: roles(row.scopes),
+            issued_by: row.issued_by,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            last_used_at: row.last_used_at,
+        }
+    }
+}
+
+const RECORD: &str = "SELECT k.id, k.mac, k.pepper, k.account, a.agency, a.roles, k.scopes, k.expires_at, \
+    k.revoked_at, a.suspended AS account_suspended, g.suspended AS agency_suspended \
+    FROM api_key k JOIN account a ON a.id = k.account JOIN agency g ON g.id = a.agency WHERE k.id = $1";
+
+#[derive(FromRow)]
+struct RecordRow {
+    id: KeyId,
+    mac: Vec<u8>,
+    pepper: String,
+    account: AccountId,
+    agency: AgencyId,
+    roles: i32,
+    scopes: i32,
+    expires_at: Time,
+    revoked_at: Option<Time>,
+    account_suspended: bool,
+    agency_suspended: bool,
+}
+
+impl From<RecordRow> for KeyRecord {
+    fn from(row: RecordRow) -> Self {
+        let scopes: Roles = roles(row.scopes);
+        Self {
+            id: row.id,
+            mac: row.mac,
+            pepper: row.pepper,
+            account: row.account,
+            agency: row.agency,
+            roles: roles(row.roles).and(scopes),
+            expires_at: row.expires_at,
+            stands: row.revoked_at.is_none() && !row.account_suspended && !row.agency_suspended,
+        }
+    }
+}
+
+impl Session {
+    pub async fn api_key(&mut self, id: &KeyId) -> Result<Option<ApiKey>, Refusal> {
+        let row: Option<KeyRow> =
+            on!(self, |conn| query_as(select!("WHERE id = $1")).bind(id).fetch_optional(conn))?;
+        Ok(row.map(ApiKey::from))
+    }
+
+    /// What a credential is checked by.
+    pub async fn key_record(&mut self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        // A key id is what a caller sent: text that no engine could hold names no key.
+        if id.0.contains('\0') {
+            return Ok(None);
+        }
+        let row: Option<RecordRow> = on!(self, |conn| query_as(RECORD).bind(id).fetch_optional(conn))?;
+        Ok(row.map(KeyRecord::from))
+    }
+
+    /// Every pepper that a key which is not revoked needs.
+    pub async fn peppers(&mut self) -> Result<Vec<String>, Refusal> {
+        const PEPPERS: &str = "SELECT DISTINCT pepper FROM api_key WHERE revoked_at IS NULL ORDER BY pepper";
+        let rows: Vec<(String,)> = on!(self, |conn| query_as(PEPPERS).fetch_all(conn))?;
+        Ok(rows.into_iter().map(|(pepper,)| pepper).collect())
+    }
+}
+
+impl Tx {
+    pub async fn key_to_change(&mut self, id: &KeyId) -> Result<Option<ApiKey>, Refusal> {
+        self.hold("SELECT 1 FROM api_key WHERE id = $1 FOR UPDATE", id.clone()).await?;
+        self.api_key(id).await
+    }
+
+    pub async fn insert_key(&mut self, key: &ApiKey, new: &NewKey) -> Result<(), Refusal> {
+        const INSERT: &str = "INSERT INTO api_key \
+            (id, mac, pepper, account, scopes, issued_by, created_at, expires_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        one(rows!(self, |conn| query(INSERT)
+            .bind(&new.id)
+            .bind(&new.mac[..])
+            .bind(new.pepper.as_str())
+            .bind(key.account)
+            .bind(i32::from(key.scopes.bits()))
+            .bind(key.issued_by)
+            .bind(key.created_at)
+            .bind(key.expires_at)
+            .execute(conn))?)
+    }
+
+    pub async fn revoke_api_key(&mut self, id: &KeyId, at: Time) -> Result<(), Refusal> {
+        const REVOKE: &str = "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+        one(rows!(self, |conn| query(REVOKE).bind(id).bind(at).execute(conn))?)
+    }
+
+    /// Notes when a key was last used; an older note does not replace a newer one.
+    pub async fn key_used(&mut self, id: &KeyId, at: Time) -> Result<(), Refusal> {
+        const USED: &str = "UPDATE api_key SET last_used_at = $2 \
+            WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+        // No row: somebody noted a later use, which is as good.
+        rows!(self, |conn| query(USED).bind(id).bind(at).execute(conn)).map(drop)
+    }
+}
+
+impl Store {
+    /// The keys of an account.
+    pub async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ApiKey>, Refusal> {
+        const LIST: &str = select!("WHERE account = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3");
+        let mut session = self.read().await?;
+        let after = decode(after, |text| (!text.contains('\0')).then(|| KeyId(text.to_owned())))?;
+        let read = async |after: Option<KeyId>, limit: i64| {
+            let rows: Vec<KeyRow> =
+                on!(session, |conn| query_as(LIST).bind(account).bind(&after).bind(limit).fetch_all(conn))?;
+            Ok(rows.into_iter().map(ApiKey::from).collect())
+        };
+        gather(after, limit, |_| true, |key| key.id.clone(), ToString::to_string, read).await
+    }
+}
