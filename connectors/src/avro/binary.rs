@@ -7,8 +7,6 @@ use changtong_catalog::resource::AvroType;
 
 use super::plan::Field;
 
-pub(super) const FRAME: usize = 5;
-
 pub(super) fn frame(id: SchemaId, out: &mut Vec<u8>) {
     out.push(0);
     out.extend_from_slice(&id.0.to_be_bytes());
@@ -56,7 +54,9 @@ pub(super) fn put_cell(field: &Field, cell: &Cell<'_>, out: &mut Vec<u8>) {
         Cell::Bool(value) => out.push(u8::from(value)),
         Cell::Int(value) | Cell::Timestamp(value) => put_long(value, out),
         Cell::Date(days) => put_long(i64::from(days), out),
-        Cell::Float(value) if field.avro == AvroType::Float => out.extend_from_slice(&(value as f32).to_le_bytes()),
+        Cell::Float(value) if field.avro == AvroType::Float => {
+            out.extend_from_slice(&(value as f32).to_le_bytes())
+        }
         Cell::Float(value) => out.extend_from_slice(&value.to_le_bytes()),
         Cell::Decimal(unscaled, _) => put_decimal(unscaled, out),
         Cell::Text(text) => put_bytes(text.as_bytes(), out),
@@ -103,7 +103,9 @@ impl<'a> Reader<'a> {
         }
         match field.avro {
             AvroType::String | AvroType::Bytes | AvroType::Decimal { .. } => self.counted().map(drop),
-            AvroType::Int | AvroType::Long | AvroType::Date | AvroType::TimestampMillis => self.long().map(drop),
+            AvroType::Int | AvroType::Long | AvroType::Date | AvroType::TimestampMillis => {
+                self.long().map(drop)
+            }
             AvroType::Float => self.take(4).map(drop),
             AvroType::Double => self.take(8).map(drop),
             AvroType::Boolean => self.take(1).map(drop),

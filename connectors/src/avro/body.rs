@@ -110,7 +110,12 @@ pub(super) struct Sink<'p> {
 
 impl Sink<'_> {
     /// Takes the next record; `raw` is asked for only when the record is set aside.
-    pub fn take(&mut self, length: usize, found: Found<'_>, raw: impl FnOnce() -> Bytes) -> Result<(), Refusal> {
+    pub fn take(
+        &mut self,
+        length: usize,
+        found: Found<'_>,
+        raw: impl FnOnce() -> Bytes,
+    ) -> Result<(), Refusal> {
         let index = self.index;
         self.index += 1;
         if index >= self.limits.records {
@@ -145,7 +150,12 @@ impl Sink<'_> {
         }
     }
 
-    fn encode(&mut self, index: usize, delete: bool, values: &[Option<Value<'_>>]) -> Result<Checked, Refusal> {
+    fn encode(
+        &mut self,
+        index: usize,
+        delete: bool,
+        values: &[Option<Value<'_>>],
+    ) -> Result<Checked, Refusal> {
         let value = (!delete).then(|| self.value(values));
         let key = self.plan.key_schema.map(|id| {
             self.scratch.clear();

@@ -62,7 +62,8 @@ fn record<'r>(plan: &Plan, columns: &[Column], row: &'r ::csv::ByteRecord) -> Fo
         found.problems.push(Problem::whole(Reason::Columns { found: row.len(), wanted: columns.len() }));
         return found;
     }
-    found.delete = columns.iter().zip(row).any(|(column, raw)| matches!(column, Column::Operation) && raw == b"delete");
+    found.delete =
+        columns.iter().zip(row).any(|(column, raw)| matches!(column, Column::Operation) && raw == b"delete");
     for (column, raw) in columns.iter().zip(row) {
         match column {
             Column::Operation if matches!(raw, b"" | b"upsert" | b"delete") => {}
@@ -79,7 +80,8 @@ fn item<'r>(plan: &Plan, at: usize, raw: &'r [u8], found: &mut Found<'r>) {
     if found.delete && !plan.is_key(at) {
         return;
     }
-    let read = std::str::from_utf8(raw).map_err(|_| Reason::NotUtf8).and_then(|text| scalar::from_text(field, text));
+    let read =
+        std::str::from_utf8(raw).map_err(|_| Reason::NotUtf8).and_then(|text| scalar::from_text(field, text));
     match read {
         Ok(value) => found.values[at] = Some(value),
         Err(reason) => found.problems.push(Problem::at(&field.name, reason)),

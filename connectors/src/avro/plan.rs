@@ -98,7 +98,14 @@ impl Field {
         label.push(b'"');
         label.extend_from_slice(item.name.as_bytes());
         label.extend_from_slice(b"\":");
-        Self { name: item.name.clone(), avro: item.avro(), nullable: item.nullable, length: item.length, values, label }
+        Self {
+            name: item.name.clone(),
+            avro: item.avro(),
+            nullable: item.nullable,
+            length: item.length,
+            values,
+            label,
+        }
     }
 }
 

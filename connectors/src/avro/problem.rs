@@ -76,8 +76,12 @@ impl Reason {
             Self::Unknown => Text::new("资源没有这个信息项", "the resource has no such item"),
             Self::Duplicate => Text::new("信息项出现了两次", "the item is there twice"),
             Self::Null => Text::new("该信息项不能为空", "the item is not nullable"),
-            Self::Type(wanted) => Text::new(format!("类型应为 {wanted}"), format!("the type must be {wanted}")),
-            Self::Range(wanted) => Text::new(format!("超出 {wanted} 的范围"), format!("out of the range of {wanted}")),
+            Self::Type(wanted) => {
+                Text::new(format!("类型应为 {wanted}"), format!("the type must be {wanted}"))
+            }
+            Self::Range(wanted) => {
+                Text::new(format!("超出 {wanted} 的范围"), format!("out of the range of {wanted}"))
+            }
             Self::Length(most) => Text::new(format!("长度超过 {most}"), format!("longer than {most}")),
             Self::NotInValues => Text::new("不在允许的取值之内", "not one of the values allowed"),
             Self::Decimal { precision, scale } => Text::new(
@@ -93,10 +97,13 @@ impl Reason {
             Self::Nul => Text::new("文本含 U+0000", "the text holds U+0000"),
             Self::Operation => Text::new("$op 应为 upsert 或 delete", "$op is upsert or delete"),
             Self::DeleteOfStream => Text::new("流资源没有删除", "a stream has no deletes"),
-            Self::TooLarge(most) => Text::new(format!("记录超过 {most} 字节"), format!("the record has over {most} bytes")),
-            Self::Columns { found, wanted } => {
-                Text::new(format!("有 {found} 列,表头有 {wanted} 列"), format!("{found} fields, the header has {wanted}"))
+            Self::TooLarge(most) => {
+                Text::new(format!("记录超过 {most} 字节"), format!("the record has over {most} bytes"))
             }
+            Self::Columns { found, wanted } => Text::new(
+                format!("有 {found} 列,表头有 {wanted} 列"),
+                format!("{found} fields, the header has {wanted}"),
+            ),
         }
     }
 }

@@ -39,7 +39,9 @@ pub(super) fn from_json<'a>(field: &Field, raw: &'a str) -> Result<Value<'a>, Re
     let number = first == b'-' || first.is_ascii_digit();
     match field.avro {
         AvroType::String => text(field, string(raw, first, "string")?),
-        AvroType::Bytes => STANDARD.decode(&*string(raw, first, "base64")?).map(Value::Bytes).map_err(|_| Reason::Base64),
+        AvroType::Bytes => {
+            STANDARD.decode(&*string(raw, first, "base64")?).map(Value::Bytes).map_err(|_| Reason::Base64)
+        }
         AvroType::Boolean => match raw {
             "true" => Ok(Value::Plain(Cell::Bool(true))),
             "false" => Ok(Value::Plain(Cell::Bool(false))),
@@ -103,7 +105,8 @@ fn text<'a>(field: &Field, value: Cow<'a, str>) -> Result<Value<'a>, Reason> {
     {
         return Err(Reason::Length(most));
     }
-    if !field.values.is_empty() && field.values.binary_search_by(|known| known.as_str().cmp(&value)).is_err() {
+    if !field.values.is_empty() && field.values.binary_search_by(|known| known.as_str().cmp(&value)).is_err()
+    {
         return Err(Reason::NotInValues);
     }
     Ok(Value::Text(value))
@@ -142,14 +145,21 @@ fn decimal(field: &Field, raw: &str) -> Result<Value<'static>, Reason> {
     let AvroType::Decimal { precision, scale } = field.avro else { return Err(Reason::Type("decimal")) };
     let lossy = Reason::Decimal { precision, scale };
     let (mantissa, exponent) = match raw.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().map_err(|_| Reason::Type("decimal"))?),
+        Some((mantissa, exponent)) => {
+            (mantissa, exponent.parse::<i64>().map_err(|_| Reason::Type("decimal"))?)
+        }
         None => (raw, 0),
     };
     let well_formed = mantissa.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
     let Some((unscaled, digits)) = literal::decimal(mantissa) else {
-        return Err(if well_formed && mantissa.len() > literal::MOST_DIGITS as usize { lossy } else { Reason::Type("decimal") });
+        return Err(if well_formed && mantissa.len() > literal::MOST_DIGITS as usize {
+            lossy
+        } else {
+            Reason::Type("decimal")
+        });
     };
-    let fits = at_exponent(unscaled, digits, exponent).and_then(|number| literal::rescale(number, precision, scale));
+    let fits =
+        at_exponent(unscaled, digits, exponent).and_then(|number| literal::rescale(number, precision, scale));
     fits.map(|value| Value::Plain(Cell::Decimal(value, scale))).ok_or(lossy)
 }
 
@@ -173,5 +183,7 @@ fn date(raw: &str) -> Result<Value<'static>, Reason> {
 }
 
 fn timestamp(raw: &str) -> Result<Value<'static>, Reason> {
-    literal::timestamp_millis(raw).map(|millis| Value::Plain(Cell::Timestamp(millis))).ok_or(Reason::Timestamp)
+    literal::timestamp_millis(raw)
+        .map(|millis| Value::Plain(Cell::Timestamp(millis)))
+        .ok_or(Reason::Timestamp)
 }

@@ -125,7 +125,12 @@ impl View {
     }
 
     /// Whether the key alone, every other item unknown, makes a filter false: such a record counts nowhere.
-    fn outside(&self, key: Option<&[u8]>, value: Option<&[u8]>, places: Option<&Offsets>) -> Result<bool, Refusal> {
+    fn outside(
+        &self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        places: Option<&Offsets>,
+    ) -> Result<bool, Refusal> {
         if self.filters.is_empty() {
             return Ok(false);
         }
@@ -166,7 +171,11 @@ impl View {
         put_id(generation, record, out);
         if self.plan.kind == Kind::Table {
             let key = key.ok_or_else(undecodable)?;
-            out.extend_from_slice(if upsert.is_some() { br#","op":"upsert","k":""# } else { br#","op":"delete","k":""# });
+            out.extend_from_slice(if upsert.is_some() {
+                br#","op":"upsert","k":""#
+            } else {
+                br#","op":"delete","k":""#
+            });
             // Writing into a Vec does not fail.
             let _ = write!(out, "{}", self.keys.handle.handle(key));
             out.push(b'"');
@@ -204,7 +213,12 @@ impl View {
 
 impl Plan {
     /// The line an owner reads of its own resource: every item, no handle.
-    pub fn owner_line(&self, generation: Generation, record: &LogRecord, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    pub fn owner_line(
+        &self,
+        generation: Generation,
+        record: &LogRecord,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         put_id(generation, record, out);
         let op: &[u8] = if record.value.is_some() { br#","op":"upsert""# } else { br#","op":"delete""# };
         out.extend_from_slice(op);

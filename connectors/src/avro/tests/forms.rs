@@ -61,15 +61,26 @@ fn absent_and_null_are_the_same_for_a_nullable_item() {
 #[test]
 fn decimals_lose_nothing() {
     let plan = table();
-    let money = |raw: &str| round(&plan, Format::Ndjson, &format!(r#"{{"id":"a","n":1,"money":{raw}}}"#))["record"]["money"].clone();
+    let money = |raw: &str| {
+        round(&plan, Format::Ndjson, &format!(r#"{{"id":"a","n":1,"money":{raw}}}"#))["record"]["money"]
+            .clone()
+    };
     for (raw, out) in [
-        ("12", "12.00"), ("-0.5", "-0.50"), ("1e3", "1000.00"), ("\"1.230\"", "1.23"), ("12345678.90", "12345678.90"),
-        ("150e-2", "1.50"), ("0", "0.00"), ("-0", "0.00"),
+        ("12", "12.00"),
+        ("-0.5", "-0.50"),
+        ("1e3", "1000.00"),
+        ("\"1.230\"", "1.23"),
+        ("12345678.90", "12345678.90"),
+        ("150e-2", "1.50"),
+        ("0", "0.00"),
+        ("-0", "0.00"),
     ] {
         let wanted = if raw == "\"1.230\"" { "1.23" } else { out };
         assert_eq!(money(raw), wanted, "{raw}");
     }
-    for raw in ["1.234", "123456789", "1e9", "1e-3", "\"99999999999999999999999999999999999999999\"", "1e999999"] {
+    for raw in
+        ["1.234", "123456789", "1e9", "1e-3", "\"99999999999999999999999999999999999999999\"", "1e999999"]
+    {
         let (path, reason) = refused(&plan, Format::Ndjson, &format!(r#"{{"id":"a","n":1,"money":{raw}}}"#));
         assert_eq!((path.as_str(), reason), ("money", "decimal"), "{raw}");
     }
@@ -134,7 +145,10 @@ fn deletes_need_their_key_only() {
     assert_eq!(delete.records[0].partition, upsert.records[0].partition);
     assert_eq!(delete.records, row.records);
     let stream = plan_without_key();
-    assert_eq!(refused(&stream, Format::Ndjson, r#"{"$op":"delete","n":1}"#), (String::new(), "delete_of_stream"));
+    assert_eq!(
+        refused(&stream, Format::Ndjson, r#"{"$op":"delete","n":1}"#),
+        (String::new(), "delete_of_stream")
+    );
 }
 
 fn plan_without_key() -> Arc<Plan> {
@@ -171,9 +185,14 @@ fn limits_refuse_the_whole_body_by_name() {
     let plan = table();
     let line = "{\"id\":\"a\",\"n\":1}\n";
     let limits = BodyLimits { records: 2, record_bytes: 64 };
-    let code = |body: &str| read_body(&plan, Format::Ndjson, body.as_bytes(), &limits, batch()).map(|_| ()).unwrap_err().code;
+    let code = |body: &str| {
+        read_body(&plan, Format::Ndjson, body.as_bytes(), &limits, batch()).map(|_| ()).unwrap_err().code
+    };
     assert_eq!(code(&line.repeat(3)).as_str(), "batch_too_large");
-    assert_eq!(code(&format!("{{\"id\":\"a\",\"n\":1,\"note\":\"{}\"}}", "x".repeat(64))).as_str(), "record_too_large");
+    assert_eq!(
+        code(&format!("{{\"id\":\"a\",\"n\":1,\"note\":\"{}\"}}", "x".repeat(64))).as_str(),
+        "record_too_large"
+    );
     assert!(read_body(&plan, Format::Ndjson, line.repeat(2).as_bytes(), &limits, batch()).is_ok());
     assert!(read_body(&plan, Format::JsonArray, b"{}", &limits, batch()).is_err());
     assert!(read_body(&plan, Format::JsonArray, b"[{},", &limits, batch()).is_err());

@@ -6,7 +6,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-type Row = (String, i32, Option<i64>, Option<i64>, Option<i32>, Option<i64>, Option<bool>, Option<Vec<u8>>, Option<f64>);
+type Row = (
+    String,
+    i32,
+    Option<i64>,
+    Option<i64>,
+    Option<i32>,
+    Option<i64>,
+    Option<bool>,
+    Option<Vec<u8>>,
+    Option<f64>,
+);
 
 fn rows() -> impl Strategy<Value = Row> {
     (
@@ -24,17 +34,20 @@ fn rows() -> impl Strategy<Value = Row> {
 
 fn json(row: &Row) -> String {
     use base64::Engine as _;
-    let day = row.4.map(|days| chrono::NaiveDate::from_num_days_from_ce_opt(days + 719_163).unwrap().to_string());
+    let day =
+        row.4.map(|days| chrono::NaiveDate::from_num_days_from_ce_opt(days + 719_163).unwrap().to_string());
     let at = row.5.map(|ms| chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339());
     let raw = row.7.as_ref().map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes));
-    let money = row.3.map(|cents| format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100));
+    let money = row.3.map(|cents| {
+        format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100)
+    });
     serde_json::json!({"id": row.0, "n": row.1, "big": row.2, "money": money, "day": day, "at": at, "flag": row.6,
         "raw": raw, "ratio": row.8})
     .to_string()
 }
 
 fn decode(schema: &Schema, mut datum: &[u8]) -> Value {
-    let reader = apache_avro::GenericDatumReader::builder(schema).build().unwrap();
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(schema).build().unwrap();
     let value = reader.read_value(&mut datum).unwrap();
     assert!(datum.is_empty(), "bytes are left over");
     value

@@ -72,7 +72,13 @@ fn keys() -> GrantKeys {
 fn line(grant: &Grant, deletes: bool, body: &str) -> Option<serde_json::Value> {
     let plan = plan("table", &["origin", "flight"], ITEMS);
     let record = read(&plan, Format::Ndjson, body).records.remove(0);
-    let stored = LogRecord { partition: record.partition, offset: 4, appended_ms: 0, key: record.key, value: record.value };
+    let stored = LogRecord {
+        partition: record.partition,
+        offset: 4,
+        appended_ms: 0,
+        key: record.key,
+        value: record.value,
+    };
     let view = View::compile(plan, grant, keys()).unwrap();
     let mut out = Vec::new();
     match view.line(Generation(1), &stored, deletes, &mut out).unwrap() {
@@ -95,7 +101,10 @@ fn only_granted_items_leave_in_their_order() {
     assert_eq!(line["op"], "upsert");
     let names: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
     let wanted = ["id", "op", "k", "published_at", "record"];
-    assert!(wanted.iter().all(|name| names.iter().any(|found| found == name)) && names.len() == 5, "{names:?}");
+    assert!(
+        wanted.iter().all(|name| names.iter().any(|found| found == name)) && names.len() == 5,
+        "{names:?}"
+    );
 }
 
 #[test]
@@ -113,7 +122,10 @@ fn masks_leave_strings_strings_and_the_rest_null() {
 #[test]
 fn a_row_outside_the_filter_is_a_delete_or_nothing() {
     let by_value = grant(&["flight"], None, Some("delay > 15"));
-    assert_eq!(line(&grant(&["flight", "delay"], None, Some("delay > 15")), true, LATE).unwrap()["op"], "upsert");
+    assert_eq!(
+        line(&grant(&["flight", "delay"], None, Some("delay > 15")), true, LATE).unwrap()["op"],
+        "upsert"
+    );
     // Unknown does not pass: the copy loses the row.
     let left = line(&by_value, true, UNKNOWN).unwrap();
     assert_eq!(left["op"], "delete");
@@ -163,6 +175,7 @@ fn lines_of_a_stream_have_neither_op_nor_handle() {
         "{\"id\":\"2.0.0\",\"published_at\":\"1970-01-01T00:00:00.000Z\",\"record\":{\"flight\":1}}\n"
     );
     let mut out = Vec::new();
-    let passed = compiled(&grant(&["flight"], None, Some("delay < 0"))).line(Generation(2), &stored, true, &mut out);
+    let passed =
+        compiled(&grant(&["flight"], None, Some("delay < 0"))).line(Generation(2), &stored, true, &mut out);
     assert_eq!((passed.unwrap(), out.len()), (Passed::Over, 0));
 }
