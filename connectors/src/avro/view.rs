@@ -94,7 +94,8 @@ impl View {
             (Some(datum), Some(places)) => self.passes(datum, places)?,
             _ => false,
         };
-        if !passes && !(table && deletes && self.delete_lines) {
+        let as_delete = table && deletes && self.delete_lines;
+        if !passes && !as_delete {
             return Ok(Passed::Over);
         }
         self.put(generation, record, key, passes.then_some((value, places)), out)?;
