@@ -195,7 +195,8 @@ fn a_revision_touches_metadata_only() {
     after.update_cycle = super::super::UpdateCycle::Hourly;
     after.share_scope = Some("应急部门".to_owned());
     check_revision(&entry, &after).unwrap();
-    let changes: [(&str, fn(&mut ResourceFile)); 5] = [
+    type Change = fn(&mut ResourceFile);
+    let changes: [(&str, Change); 5] = [
         ("class", |file| file.class = "307022".to_owned()),
         ("kind", |file| file.kind = Kind::Stream),
         ("share_type", |file| {
