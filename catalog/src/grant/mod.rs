@@ -1,5 +1,6 @@
 //! A grant: the items, masks, filters, limits and time for which a consumer may read a resource.
 
+pub mod decide;
 pub mod lifecycle;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,22 @@ pub enum Cause {
     DataFault,
     Security,
     ConsumerRequest,
+}
+
+impl Cause {
+    /// The word in bodies and events.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Misuse => "misuse",
+            Self::Overdue => "overdue",
+            Self::PurposeDone => "purpose_done",
+            Self::LawChanged => "law_changed",
+            Self::DataFault => "data_fault",
+            Self::Security => "security",
+            Self::ConsumerRequest => "consumer_request",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use crate::error::Code::SchemaRejected;
-use crate::mask::Mask;
 use crate::problems::{Problems, line};
 use crate::resource::{Item, ItemType, Kind, ResourceFile, ShareType};
 
@@ -78,14 +77,8 @@ fn check_item(problems: &mut Problems, item: &Item, at: &impl Fn(&str) -> String
     check_length(problems, item, at);
     check_decimal(problems, item, at);
     check_values(problems, item, at);
-    let text = matches!(item.kind, ItemType::C | ItemType::M);
-    if item.mask.is_some_and(|mask| !text && mask != Mask::Blank) {
-        problems.add(
-            SchemaRejected,
-            at("mask"),
-            "此脱敏规则只用于字符(C、M)项;其他类型只能用 blank",
-            "this mask is for text (C, M) only; other types take blank",
-        );
+    if let Some(Err(refusal)) = item.mask.map(|mask| mask.check(item)) {
+        problems.add(SchemaRejected, at("mask"), refusal.text.zh, refusal.text.en);
     }
 }
 
