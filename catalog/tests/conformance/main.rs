@@ -2,7 +2,3 @@
 
 mod audit;
 mod base;
-mod fixture;
-mod lists;
-mod races;
-mod tables;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::mac::MacKey;
 
 /// Keys of one use; the current one makes, all of them read.
 #[derive(Clone)]
 pub struct KeyRing {
     current: String,
-    keys: BTreeMap<String, [u8; 32]>,
+    keys: BTreeMap<String, MacKey>,
 }
 
 impl KeyRing {
@@ -17,6 +18,7 @@ impl KeyRing {
     #[must_use]
     pub fn new(current: impl Into<String>, keys: BTreeMap<String, [u8; 32]>) -> Option<Self> {
         let current = current.into();
+        let keys: BTreeMap<_, _> = keys.into_iter().map(|(id, key)| (id, MacKey::new(&key))).collect();
         keys.contains_key(&current).then_some(Self { current, keys })
     }
 
@@ -25,7 +27,7 @@ impl KeyRing {
         &self.current
     }
 
-    pub fn get(&self, id: &str) -> Result<&[u8; 32], Refusal> {
+    pub fn get(&self, id: &str) -> Result<&MacKey, Refusal> {
         self.keys.get(id).ok_or_else(|| {
             Refusal::new(
                 Code::Internal,

@@ -18,7 +18,9 @@ use changtong_catalog::clock::{Clock, Ids};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Grant;
 use changtong_catalog::ids::{GrantId, SubscriptionId};
+use changtong_catalog::mac::hex;
 use changtong_catalog::ports::{Directory, Ended, Ledger, Receipt};
+use sha2::{Digest, Sha256};
 
 use crate::limit::Left;
 use crate::log::Log;
@@ -151,6 +153,11 @@ impl Gate {
         let _ = deadline;
         self.parts.alive.drain();
     }
+}
+
+/// The digest of nothing sent.
+pub(crate) fn empty_digest() -> String {
+    hex(&Sha256::digest([]))
 }
 
 fn unfinished() -> Refusal {

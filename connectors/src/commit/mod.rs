@@ -1,0 +1,159 @@
+//! The committer: one task through which everything that the bus side asks of the store goes in one order, several
+//! requests to a transaction (protocol.md 3 and 6). Whoever asks waits for its own answer.
+
+mod carry;
+mod group;
+mod task;
+mod views;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use changtong_catalog::clock::Clock;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ports::{
+    Ack, Attempt, Closing, DeadRuns, Ledger, Opened, Opening, Receipt, Seek, Settling, Topic,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::gate::Alive;
+use crate::metrics::Metrics;
+use group::Member;
+use task::Task;
+pub use views::{Partitions, TopicKey, Views, key_of};
+
+#[derive(Debug, Clone, Copy)]
+pub struct CommitSettings {
+    /// A group waits this long for company.
+    pub flush_after: Duration,
+    /// The most attempts of a group.
+    pub flush_attempts: usize,
+    /// How long the store may stay silent about a COMMIT.
+    pub outcome_deadline: Duration,
+    /// Requests that may wait.
+    pub queue: usize,
+}
+
+/// What happens when a closing has been committed.
+pub type Done = Box<dyn FnOnce() + Send + Sync>;
+
+/// The way to the committer; cheap to clone. The task ends when the last one is gone.
+#[derive(Clone)]
+pub struct Committer {
+    requests: mpsc::Sender<Member>,
+    /// What must not be lost and is asked for where nobody can wait.
+    leftovers: mpsc::UnboundedSender<Leftover>,
+    views: Arc<Views>,
+    expected: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+/// Rides in the next group, and in the one after it if that fails.
+enum Leftover {
+    Close(Closing, Done),
+    Dead(DeadRuns),
+}
+
+/// A publish that will ask for its commit soon: a group may wait for it.
+pub struct Expected(Arc<AtomicUsize>);
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Committer {
+    /// Starts the task.
+    #[must_use]
+    pub fn start(
+        ledger: Arc<dyn Ledger>,
+        alive: Alive,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        settings: CommitSettings,
+    ) -> Self {
+        let (requests, incoming) = mpsc::channel(settings.queue.max(1));
+        let (leftovers, left) = mpsc::unbounded_channel();
+        let views = Arc::new(Views::default());
+        let expected = Arc::new(AtomicUsize::new(0));
+        let task =
+            Task::new(ledger, alive, clock, metrics.clone(), settings, views.clone(), expected.clone());
+        tokio::spawn(task.run(incoming, left));
+        Self { requests, leftovers, views, expected, metrics }
+    }
+
+    #[must_use]
+    pub fn views(&self) -> &Views {
+        &self.views
+    }
+
+    /// The views of a topic, loaded if they are not.
+    pub async fn load(&self, topic: &Topic) -> Result<Partitions, Refusal> {
+        match self.views.get(key_of(topic)) {
+            Some(views) => Ok(views),
+            None => self.ask(|answer| Member::Load(topic.clone(), answer)).await?,
+        }
+    }
+
+    /// Says that an attempt is on its way.
+    #[must_use]
+    pub fn expect(&self) -> Expected {
+        self.expected.fetch_add(1, Ordering::AcqRel);
+        Expected(self.expected.clone())
+    }
+
+    pub async fn attempt(&self, attempt: Attempt) -> Result<Receipt, Refusal> {
+        self.ask(|answer| Member::Attempt(Box::new(attempt), answer)).await?
+    }
+
+    pub async fn open(&self, opening: Opening) -> Result<Opened, Refusal> {
+        self.ask(|answer| Member::Open(Box::new(opening), answer)).await?
+    }
+
+    pub async fn ack(&self, ack: Ack) -> Result<(), Refusal> {
+        self.ask(|answer| Member::Ack(Box::new(ack), answer)).await?
+    }
+
+    pub async fn seek(&self, seek: Seek) -> Result<i32, Refusal> {
+        self.ask(|answer| Member::Seek(Box::new(seek), answer)).await?
+    }
+
+    /// Settles in the order of the commits, so that the views stay true.
+    pub async fn settle(&self, settling: Settling) -> Result<Partitions, Refusal> {
+        self.ask(|answer| Member::Settle(settling, answer)).await?
+    }
+
+    /// Closes a window in one of the next groups; `done` is called once that is committed.
+    pub fn close(&self, closing: Closing, done: Done) {
+        // The task outlives every handle, so this is always taken.
+        let _ = self.leftovers.send(Leftover::Close(closing, done));
+    }
+
+    /// Records the true offsets of an attempt that died before its commit.
+    pub fn dead(&self, dead: DeadRuns) {
+        let _ = self.leftovers.send(Leftover::Dead(dead));
+    }
+
+    async fn ask<T>(&self, member: impl FnOnce(oneshot::Sender<T>) -> Member) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.metrics.commit_queue.inc();
+        let sent = self.requests.send(member(answer)).await;
+        let answer = match sent {
+            Ok(()) => answered.await.map_err(|_| stopped()),
+            Err(_) => Err(stopped()),
+        };
+        self.metrics.commit_queue.dec();
+        answer
+    }
+}
+
+fn stopped() -> Refusal {
+    Refusal::new(
+        Code::ShuttingDown,
+        "服务器正在停止,请稍后重试",
+        "the server is shutting down; come back later",
+    )
+    .retry_after(Duration::from_secs(5))
+}

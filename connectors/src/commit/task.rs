@@ -1,0 +1,309 @@
+//! The committer's task: gathers a group, commits it, keeps the views, answers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use changtong_catalog::clock::Clock;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ports::{
+    Answers, Attempt, Closing, CommitError, DeadRuns, Ledger, Receipt, Settling, Topic,
+};
+use changtong_catalog::visibility::{PartitionView, Run};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::carry::Carry;
+use super::group::{Member, Pending};
+use super::views::{Partitions, Views, key_of};
+use super::{CommitSettings, Done, Leftover, TopicKey};
+use crate::events::{CommitFailed, Committed, ViewsReloaded};
+use crate::gate::Alive;
+use crate::metrics::Metrics;
+
+/// Between two tries of leftovers, and between two questions for an outcome.
+const PAUSE: Duration = Duration::from_millis(250);
+
+pub(super) struct Task {
+    ledger: Arc<dyn Ledger>,
+    alive: Alive,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    settings: CommitSettings,
+    views: Arc<Views>,
+    expected: Arc<AtomicUsize>,
+    carry: Carry,
+    /// Topics whose views may lack what the store has.
+    stale: BTreeSet<TopicKey>,
+    /// When leftovers that failed are tried again.
+    retry_at: Instant,
+    /// The last commit took longer than a group waits: then waiting for company is only delay.
+    store_is_slow: bool,
+}
+
+enum Woken {
+    Member(Option<Member>),
+    Leftover(Option<Leftover>),
+    Retry,
+}
+
+impl Task {
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        alive: Alive,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        settings: CommitSettings,
+        views: Arc<Views>,
+        expected: Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
+            ledger,
+            alive,
+            clock,
+            metrics,
+            settings,
+            views,
+            expected,
+            carry: Carry::default(),
+            stale: BTreeSet::new(),
+            retry_at: Instant::now(),
+            store_is_slow: false,
+        }
+    }
+
+    pub async fn run(mut self, mut requests: Receiver<Member>, mut left: UnboundedReceiver<Leftover>) {
+        loop {
+            let mut pending = Pending::default();
+            match self.wake(&mut requests, &mut left).await {
+                Woken::Member(Some(member)) => self.take(&mut pending, member).await,
+                Woken::Leftover(Some(leftover)) => self.carry.put(leftover),
+                Woken::Retry => {}
+                // The last handle is gone, and with it everyone who could wait.
+                Woken::Member(None) | Woken::Leftover(None) => break,
+            }
+            self.gather(&mut pending, &mut requests).await;
+            while let Ok(leftover) = left.try_recv() {
+                self.carry.put(leftover);
+            }
+            self.reload().await;
+            if !self.carry.failed() {
+                self.carry.fill(&mut pending);
+            }
+            if !pending.is_empty() {
+                self.commit(pending).await;
+            }
+            if self.carry.failed() && Instant::now() >= self.retry_at {
+                self.retry().await;
+            }
+        }
+        while !self.carry.is_empty() && self.retry().await {}
+    }
+
+    async fn wake(&self, requests: &mut Receiver<Member>, left: &mut UnboundedReceiver<Leftover>) -> Woken {
+        let waits = !self.carry.is_empty() || !self.stale.is_empty();
+        tokio::select! {
+            member = requests.recv() => Woken::Member(member),
+            leftover = left.recv() => Woken::Leftover(leftover),
+            () = sleep_until(self.retry_at.max(Instant::now() + PAUSE)), if waits => Woken::Retry,
+        }
+    }
+
+    /// Tries leftovers that failed before; whether they got through.
+    async fn retry(&mut self) -> bool {
+        let mut pending = Pending::default();
+        self.carry.fill(&mut pending);
+        pending.is_empty() || self.commit(pending).await
+    }
+
+    /// Fills the group from what waits, and waits a little for the attempts that are on their way.
+    async fn gather(&mut self, pending: &mut Pending, requests: &mut Receiver<Member>) {
+        let until = Instant::now() + self.settings.flush_after;
+        while !pending.is_full(self.settings.flush_attempts) {
+            if let Ok(member) = requests.try_recv() {
+                self.take(pending, member).await;
+                continue;
+            }
+            // Leftovers alone are in no hurry.
+            let company = pending.is_empty() || self.expected.load(Ordering::Acquire) > pending.attempts();
+            if self.store_is_slow || !company {
+                break;
+            }
+            tokio::select! {
+                member = requests.recv() => match member {
+                    Some(member) => self.take(pending, member).await,
+                    None => break,
+                },
+                () = sleep_until(until) => break,
+            }
+        }
+    }
+
+    async fn take(&mut self, pending: &mut Pending, member: Member) {
+        match pending.add(member) {
+            Some(Member::Load(topic, answer)) => {
+                let _ = answer.send(self.load(&topic).await);
+            }
+            Some(Member::Settle(settling, answer)) => {
+                let _ = answer.send(self.settle(&settling).await);
+            }
+            _ => {}
+        }
+    }
+
+    async fn load(&mut self, topic: &Topic) -> Result<Partitions, Refusal> {
+        let key = key_of(topic);
+        if let Some(views) = self.views.get(key) {
+            return Ok(views);
+        }
+        let mut loaded = self.ledger.views(topic.resource, topic.generation).await?;
+        let partitions = usize::try_from(topic.partitions).unwrap_or(0);
+        loaded.resize_with(partitions.max(loaded.len()), PartitionView::default);
+        self.views.put(key, loaded);
+        self.views.get(key).ok_or_else(lost_views)
+    }
+
+    async fn settle(&mut self, settling: &Settling) -> Result<Partitions, Refusal> {
+        self.alive.check()?;
+        let key = key_of(&settling.topic);
+        let views = self.ledger.settle(settling).await?;
+        self.views.put(key, views);
+        self.stale.remove(&key);
+        self.views.get(key).ok_or_else(lost_views)
+    }
+
+    /// Loads again what may be behind the store.
+    async fn reload(&mut self) {
+        for key in std::mem::take(&mut self.stale) {
+            let known = self.views.get(key).map_or(0, |views| views.len());
+            match self.ledger.views(key.0, key.1).await {
+                Ok(mut loaded) => {
+                    loaded.resize_with(known.max(loaded.len()), PartitionView::default);
+                    self.views.put(key, loaded);
+                    ViewsReloaded { resource: key.0 }.emit(&self.metrics);
+                }
+                Err(_) => {
+                    // The store is away; older views are true as far as they go.
+                    self.stale.insert(key);
+                }
+            }
+        }
+    }
+
+    /// Whether the group was committed.
+    async fn commit(&mut self, pending: Pending) -> bool {
+        let began = self.clock.monotonic();
+        let answer = match self.alive.check() {
+            Ok(()) => self.ledger.commit(&pending.group).await,
+            Err(refusal) => Err(CommitError::NotSent(refusal)),
+        };
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.store_is_slow = took >= self.settings.flush_after;
+        match answer {
+            Ok(answers) => {
+                Committed { attempts: pending.attempts() as u64, took }.emit(&self.metrics);
+                self.carry.got_through();
+                self.record(&pending, &answers);
+                self.reload().await;
+                pending.answer(answers);
+                true
+            }
+            Err(CommitError::NotSent(refusal)) => {
+                CommitFailed { refusal: &refusal, unknown: false, attempts: pending.attempts() }
+                    .emit(&self.metrics);
+                let (closings, dead) = pending.refuse(&later(refusal));
+                self.keep(closings, dead);
+                false
+            }
+            Err(CommitError::Unknown(refusal)) => {
+                CommitFailed { refusal: &refusal, unknown: true, attempts: pending.attempts() }
+                    .emit(&self.metrics);
+                self.find_out(pending, &refusal).await;
+                false
+            }
+        }
+    }
+
+    /// Puts what the store wrote into the views.
+    fn record(&mut self, pending: &Pending, answers: &Answers) {
+        for key in pending.topics() {
+            let (mut committed, mut dead) = (Vec::new(), Vec::new());
+            for (attempt, answer) in pending.group.attempts.iter().zip(&answers.attempts) {
+                if (attempt.resource, attempt.generation) == key {
+                    let side = if counts(attempt, answer) { &mut committed } else { &mut dead };
+                    side.extend(attempt.runs.iter().copied());
+                }
+            }
+            for runs in pending.group.dead.iter().filter(|d| (d.resource, d.generation) == key) {
+                dead.extend(runs.runs.iter().copied());
+            }
+            if !self.record_one(key, &committed, &dead) {
+                self.stale.insert(key);
+            }
+        }
+    }
+
+    fn record_one(&self, key: TopicKey, committed: &[Run], dead: &[Run]) -> bool {
+        !self.stale.contains(&key) && self.views.record(key, committed, dead)
+    }
+
+    /// After a COMMIT without an answer: the store says what stands, or nobody knows.
+    async fn find_out(&mut self, pending: Pending, refusal: &Refusal) {
+        self.stale.extend(pending.topics());
+        let outcomes = if pending.attempts() == 0 {
+            Vec::new()
+        } else {
+            self.outcomes(&pending.group.attempts).await.unwrap_or_default()
+        };
+        let unknown = outcome_unknown(refusal);
+        let mut outcomes = outcomes;
+        outcomes.resize_with(pending.attempts(), || Err(unknown.clone()));
+        self.reload().await;
+        let closings = pending.undecided(outcomes, &unknown);
+        self.keep(closings, Vec::new());
+    }
+
+    fn keep(&mut self, closings: Vec<(Closing, Done)>, dead: Vec<DeadRuns>) {
+        self.carry.put_back(closings, dead);
+        self.retry_at = Instant::now() + PAUSE;
+    }
+
+    async fn outcomes(&self, attempts: &[Attempt]) -> Option<Vec<Result<Receipt, Refusal>>> {
+        let ask = async {
+            loop {
+                match self.ledger.outcome(attempts).await {
+                    Ok(outcomes) => return outcomes,
+                    Err(_) => sleep(PAUSE).await,
+                }
+            }
+        };
+        timeout(self.settings.outcome_deadline, ask).await.ok()
+    }
+}
+
+/// Whether the attempt's own runs became visible: not those of one that only got the winner's receipt.
+fn counts(attempt: &Attempt, answer: &Result<Receipt, Refusal>) -> bool {
+    answer.as_ref().is_ok_and(|receipt| receipt.batch == attempt.batch)
+}
+
+fn later(refusal: Refusal) -> Refusal {
+    match refusal.retry_after {
+        None if refusal.code.retryable() => refusal.retry_after(Duration::from_secs(1)),
+        _ => refusal,
+    }
+}
+
+fn outcome_unknown(cause: &Refusal) -> Refusal {
+    Refusal::new(
+        Code::OutcomeUnknown,
+        "数据库未答复提交是否完成,请稍后用同一幂等键重试以得知结果",
+        "the store did not say whether the commit was done; the same idempotency key will tell later",
+    )
+    .with("cause", cause.code.as_str())
+    .retry_after(Duration::from_secs(2))
+}
+
+fn lost_views() -> Refusal {
+    Refusal::new(Code::Internal, "可见性视图不在内存中", "the views of the topic are not in memory")
+}

@@ -1,0 +1,123 @@
+//! What counts, in memory: per topic the views of its partitions, replaced whole and in commit order, so that a
+//! reader never sees half of a commit. A change wakes those who wait for records.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use changtong_catalog::ids::{Generation, ResourceNumber};
+use changtong_catalog::ports::Topic;
+use changtong_catalog::visibility::{PartitionView, Run, StoredRun, Verdict};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// One topic's views.
+pub type Partitions = Arc<[PartitionView]>;
+
+/// Resource and generation: what a topic is called by here.
+pub type TopicKey = (ResourceNumber, Generation);
+
+#[must_use]
+pub fn key_of(topic: &Topic) -> TopicKey {
+    (topic.resource, topic.generation)
+}
+
+#[derive(Debug, Default)]
+pub struct Views(Mutex<HashMap<TopicKey, watch::Sender<Partitions>>>);
+
+impl Views {
+    /// The views now and every change of them; `None` before they were loaded.
+    #[must_use]
+    pub fn watch(&self, key: TopicKey) -> Option<watch::Receiver<Partitions>> {
+        self.0.lock().get(&key).map(watch::Sender::subscribe)
+    }
+
+    #[must_use]
+    pub fn get(&self, key: TopicKey) -> Option<Partitions> {
+        self.0.lock().get(&key).map(|sender| sender.borrow().clone())
+    }
+
+    /// All topics that are loaded.
+    #[must_use]
+    pub fn all(&self) -> Vec<(TopicKey, Partitions)> {
+        self.0.lock().iter().map(|(key, sender)| (*key, sender.borrow().clone())).collect()
+    }
+
+    pub(super) fn put(&self, key: TopicKey, partitions: Vec<PartitionView>) {
+        let partitions = Partitions::from(partitions);
+        let mut topics = self.0.lock();
+        match topics.get(&key) {
+            Some(sender) => drop(sender.send_replace(partitions)),
+            None => drop(topics.insert(key, watch::Sender::new(partitions))),
+        }
+    }
+
+    /// Adds what a commit wrote: committed runs, then dead ones where no run lies. `false`: these views can't be the
+    /// store's, which let the runs in; they must be loaded again.
+    pub(super) fn record(&self, key: TopicKey, committed: &[Run], dead: &[Run]) -> bool {
+        let topics = self.0.lock();
+        let Some(sender) = topics.get(&key) else { return true };
+        let mut partitions = sender.borrow().to_vec();
+        let whole = insert(&mut partitions, committed, dead);
+        if whole {
+            sender.send_replace(partitions.into());
+        }
+        whole
+    }
+}
+
+fn insert(partitions: &mut [PartitionView], committed: &[Run], dead: &[Run]) -> bool {
+    let place = |run: &Run| usize::try_from(run.partition).ok();
+    for run in committed {
+        let stored = StoredRun { first: run.first, last: run.last, verdict: Verdict::Committed };
+        let Some(view) = place(run).and_then(|at| partitions.get_mut(at)) else { return false };
+        if view.insert(stored).is_err() {
+            return false;
+        }
+    }
+    for run in dead {
+        let Some(view) = place(run).and_then(|at| partitions.get_mut(at)) else { return false };
+        for part in view.free(run.first, run.last) {
+            if view.insert(part).is_err() {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: TopicKey = (ResourceNumber(1), Generation(1));
+
+    fn run(partition: i32, first: i64, last: i64) -> Run {
+        Run { partition, first, last }
+    }
+
+    #[test]
+    fn a_commit_shows_whole_and_wakes_who_waits() {
+        let views = Views::default();
+        views.put(KEY, vec![PartitionView::default(); 2]);
+        let mut waiting = views.watch(KEY).unwrap();
+        assert!(!waiting.has_changed().unwrap());
+        assert!(views.record(KEY, &[run(0, 0, 4), run(1, 0, 2)], &[run(1, 1, 5)]));
+        assert!(waiting.has_changed().unwrap());
+        let seen = waiting.borrow_and_update().clone();
+        assert_eq!((seen[0].stable_end(), seen[1].stable_end()), (5, 6));
+        assert_eq!(seen[1].visible(0, 9).collect::<Vec<_>>(), [0..3], "dead only where no run lay");
+    }
+
+    #[test]
+    fn runs_that_cannot_be_are_not_half_recorded() {
+        let views = Views::default();
+        views.put(KEY, vec![PartitionView { settled: 5, runs: vec![] }]);
+        assert!(!views.record(KEY, &[run(0, 7, 8), run(0, 4, 5)], &[]));
+        assert!(!views.record(KEY, &[run(3, 7, 8)], &[]));
+        assert_eq!(views.get(KEY).unwrap()[0].runs, []);
+        assert!(
+            views.record((ResourceNumber(2), Generation(1)), &[run(0, 0, 0)], &[]),
+            "not loaded, not kept"
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! What happens on the data path, as typed events: `emit` writes the log line and moves the counter together.
+//! Nothing else logs there. No record content, no secret in any of them.
+
+use std::time::Duration;
+
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::{BatchId, ResourceNumber, SubscriptionId, TopicName, WindowId};
+use changtong_catalog::ports::CloseReason;
+use tracing::{debug, error, info, warn};
+
+use crate::metrics::Metrics;
+
+/// A publish got its receipt.
+pub struct Published {
+    pub resource: ResourceNumber,
+    pub batch: BatchId,
+    pub accepted: u64,
+    pub quarantined: u64,
+    pub bytes: u64,
+    pub replayed: bool,
+    pub took: Duration,
+}
+
+impl Published {
+    pub fn emit(self, metrics: &Metrics) {
+        let result = if self.replayed { "replayed" } else { "accepted" };
+        metrics.publishes.with_label_values(&[result]).inc();
+        metrics.publish_seconds.observe(self.took.as_secs_f64());
+        if !self.replayed {
+            metrics.published_records.with_label_values(&["accepted"]).inc_by(self.accepted);
+            metrics.published_records.with_label_values(&["quarantined"]).inc_by(self.quarantined);
+            metrics.published_bytes.inc_by(self.bytes);
+        }
+        debug!(resource = %self.resource, batch = %self.batch, accepted = self.accepted,
+            quarantined = self.quarantined, replayed = self.replayed, "published");
+    }
+}
+
+/// A publish was refused.
+pub struct PublishRefused<'a> {
+    pub refusal: &'a Refusal,
+    /// Records that fell with their batch.
+    pub records: u64,
+}
+
+impl PublishRefused<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.publishes.with_label_values(&[self.refusal.code.as_str()]).inc();
+        metrics.published_records.with_label_values(&["refused"]).inc_by(self.records);
+        limited(self.refusal, metrics);
+        debug!(code = %self.refusal.code, "publish refused");
+    }
+}
+
+/// All acknowledgements of an append came, or its end without them.
+pub struct Appended {
+    pub took: Duration,
+}
+
+impl Appended {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.append_seconds.observe(self.took.as_secs_f64());
+    }
+}
+
+/// An attempt died after its records reached the log.
+pub struct AttemptDied<'a> {
+    pub resource: ResourceNumber,
+    pub batch: BatchId,
+    pub refusal: &'a Refusal,
+}
+
+impl AttemptDied<'_> {
+    pub fn emit(self, _: &Metrics) {
+        warn!(resource = %self.resource, batch = %self.batch, code = %self.refusal.code,
+            reason = %self.refusal.text.en, "an attempt died after its append");
+    }
+}
+
+/// The store answered a group.
+pub struct Committed {
+    pub attempts: u64,
+    pub took: Duration,
+}
+
+impl Committed {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.commits.with_label_values(&["committed"]).inc();
+        metrics.commit_seconds.observe(self.took.as_secs_f64());
+        metrics.committed_attempts.inc_by(self.attempts);
+    }
+}
+
+/// A group got no answer from the store.
+pub struct CommitFailed<'a> {
+    pub refusal: &'a Refusal,
+    /// Whether COMMIT had been sent.
+    pub unknown: bool,
+    pub attempts: usize,
+}
+
+impl CommitFailed<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        let result = if self.unknown { "unknown" } else { "not_sent" };
+        metrics.commits.with_label_values(&[result]).inc();
+        warn!(code = %self.refusal.code, reason = %self.refusal.text.en, attempts = self.attempts, result,
+            "a group commit has no answer");
+    }
+}
+
+/// Views in memory differ from the store's; they are loaded again.
+pub struct ViewsReloaded {
+    pub resource: ResourceNumber,
+}
+
+impl ViewsReloaded {
+    pub fn emit(self, _: &Metrics) {
+        info!(resource = %self.resource, "the views of a topic are loaded again from the store");
+    }
+}
+
+/// A poll was answered.
+pub struct Polled {
+    pub subscription: SubscriptionId,
+    pub lines: u64,
+}
+
+impl Polled {
+    pub fn emit(self, metrics: &Metrics) {
+        let result = if self.lines > 0 { "sent" } else { "empty" };
+        metrics.polls.with_label_values(&[result]).inc();
+        debug!(subscription = %self.subscription, lines = self.lines, "polled");
+    }
+}
+
+/// A poll was refused, or ended while its bytes left.
+pub struct PollRefused<'a> {
+    pub subscription: SubscriptionId,
+    pub refusal: &'a Refusal,
+}
+
+impl PollRefused<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.polls.with_label_values(&[self.refusal.code.as_str()]).inc();
+        limited(self.refusal, metrics);
+        debug!(subscription = %self.subscription, code = %self.refusal.code, "poll refused");
+    }
+}
+
+/// Lines were handed to the HTTP layer.
+pub struct LetOut {
+    pub lines: u64,
+    pub bytes: u64,
+    pub passed_over: u64,
+}
+
+impl LetOut {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.delivered_records.inc_by(self.lines);
+        metrics.delivered_bytes.inc_by(self.bytes);
+        metrics.passed_over_records.inc_by(self.passed_over);
+    }
+}
+
+/// A window's opening was committed.
+pub struct WindowOpened {
+    pub window: WindowId,
+}
+
+impl WindowOpened {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.open_windows.inc();
+        debug!(window = %self.window, "window opened");
+    }
+}
+
+/// A window ended.
+pub struct WindowClosed {
+    pub window: WindowId,
+    pub reason: CloseReason,
+    pub lines: u64,
+}
+
+impl WindowClosed {
+    pub fn emit(self, metrics: &Metrics) {
+        let reason = match self.reason {
+            CloseReason::Time => "time",
+            CloseReason::Count => "count",
+            CloseReason::Reader => "reader",
+            CloseReason::Ended => "ended",
+            CloseReason::Shutdown => "shutdown",
+            CloseReason::Unknown => "unknown",
+        };
+        metrics.closed_windows.with_label_values(&[reason]).inc();
+        if self.reason != CloseReason::Unknown {
+            metrics.open_windows.dec();
+        }
+        debug!(window = %self.window, reason, lines = self.lines, "window closed");
+    }
+}
+
+/// Offsets that nobody committed are dead.
+pub struct HolesFound {
+    pub topic: TopicName,
+    pub offsets: u64,
+}
+
+impl HolesFound {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.holes.inc_by(self.offsets);
+        info!(topic = %self.topic, offsets = self.offsets, "holes of the log are dead");
+    }
+}
+
+/// The log lost acknowledged records.
+pub struct LogRolledBack {
+    pub resource: ResourceNumber,
+}
+
+impl LogRolledBack {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.log_rolled_back.inc();
+        error!(resource = %self.resource, "the log lost acknowledged records; the resource stands still");
+    }
+}
+
+/// The settling job could not do its work this time.
+pub struct SettleFailed<'a> {
+    pub refusal: &'a Refusal,
+}
+
+impl SettleFailed<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.settle_failures.with_label_values(&[self.refusal.code.as_str()]).inc();
+        warn!(code = %self.refusal.code, reason = %self.refusal.text.en, "settling failed, it is tried again");
+    }
+}
+
+/// The store is older than the log.
+pub struct StoreFoundOlder {
+    pub topic: Option<TopicName>,
+}
+
+impl StoreFoundOlder {
+    pub fn emit(self, _: &Metrics) {
+        let topic = self.topic.map(|topic| topic.to_string());
+        error!(topic, "the store is older than the log: publishing and delivery stop until `reconcile`");
+    }
+}
+
+fn limited(refusal: &Refusal, metrics: &Metrics) {
+    if refusal.code != Code::RateLimited {
+        return;
+    }
+    let word = |name: &str| refusal.extra.get(name).and_then(|value| value.as_str()).unwrap_or("unknown");
+    metrics.rate_limited.with_label_values(&[word("level"), word("limit")]).inc();
+}
