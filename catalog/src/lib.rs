@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod agency;
+pub mod api_key;
 pub mod audit;
 pub mod cell;
 pub mod clock;

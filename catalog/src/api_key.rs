@@ -1,0 +1,241 @@
+//! API keys as callers carry them: `ctk_<8 of id>_<32 of secret>_<6 of checksum>`, all base62 (trust.md 3.4). The store
+//! keeps the id and HMAC(pepper, secret); the checksum lets clients and scanners refuse a typo offline.
+//!
+//! Whatever is wrong with a key, the answer is the same, and a key that nobody knows costs the same comparison.
+
+use std::fmt;
+
+use crate::clock::{Ids, Time};
+use crate::error::{Code, Refusal};
+use crate::ids::KeyId;
+use crate::mac::{MacKey, same};
+use crate::ports::KeyRecord;
+
+const PREFIX: &str = "ctk_";
+const ID: usize = 8;
+const SECRET: usize = 32;
+const CHECK: usize = 6;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Text that never shows itself by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself: to be shown once to its owner, or used.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A key as its owner holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyText {
+    id: KeyId,
+    secret: Secret,
+}
+
+impl KeyText {
+    #[must_use]
+    pub fn make(ids: &dyn Ids) -> Self {
+        Self { id: KeyId(base62(ids, ID)), secret: Secret(base62(ids, SECRET)) }
+    }
+
+    /// Reads a key and its checksum. Nothing is known of it yet: `check` decides.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        Self::read(text).ok_or_else(unauthenticated)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (body, check) = text.rsplit_once('_')?;
+        let (id, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
+        let formed = |part: &str, length| part.len() == length && part.bytes().all(|b| BASE62.contains(&b));
+        let good = formed(id, ID) && formed(secret, SECRET) && check == checksum(body);
+        good.then(|| Self { id: KeyId(id.to_owned()), secret: Secret(secret.to_owned()) })
+    }
+
+    #[must_use]
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The whole text, to be shown once.
+    #[must_use]
+    pub fn text(&self) -> Secret {
+        let body = format!("{PREFIX}{}_{}", self.id, self.secret.0);
+        let check = checksum(&body);
+        Secret(format!("{body}_{check}"))
+    }
+
+    /// What the store keeps.
+    #[must_use]
+    pub fn mac(&self, pepper: &MacKey) -> [u8; 32] {
+        pepper.sum(self.secret.0.as_bytes())
+    }
+
+    /// Whether this key is the stored one and stands now. `pepper` is the one the record names; of an unknown key, or of
+    /// a record whose pepper is missing, the current one, so that every refusal costs one HMAC and one comparison.
+    pub fn check(&self, stored: Option<&KeyRecord>, pepper: &MacKey, now: Time) -> Result<(), Refusal> {
+        let mac = self.mac(pepper);
+        let nobody = [0; 32];
+        let known = same(&mac, stored.map_or(&nobody, |record| &record.mac));
+        let stands =
+            stored.is_some_and(|record| record.id == self.id && record.stands && now < record.expires_at);
+        if known & stands { Ok(()) } else { Err(unauthenticated()) }
+    }
+}
+
+/// The one answer to a credential that is missing or doesn't stand.
+#[must_use]
+pub fn unauthenticated() -> Refusal {
+    Refusal::new(
+        Code::Unauthenticated,
+        "没有有效的凭证:请在 Authorization 头中以 Bearer 带上未过期、未撤销的 API 密钥",
+        "no valid credential: send an API key that is neither expired nor revoked as Bearer in the Authorization \
+         header",
+    )
+}
+
+fn base62(ids: &dyn Ids, length: usize) -> String {
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let mut bytes = [0; SECRET];
+        ids.fill(&mut bytes);
+        // 248 = 4 · 62: what lies above would make some characters likelier than others.
+        let fair = bytes.into_iter().filter(|b| *b < 248).map(|b| char::from(BASE62[usize::from(b % 62)]));
+        text.extend(fair.take(length - text.len()));
+    }
+    text
+}
+
+fn checksum(body: &str) -> String {
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut text = [b'0'; CHECK];
+    for digit in text.iter_mut().rev() {
+        *digit = BASE62[(rest % 62) as usize];
+        rest /= 62;
+    }
+    text.map(char::from).iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::account::Roles;
+    use crate::clock::SeededIds;
+    use crate::ids::{AccountId, AgencyId};
+
+    fn key() -> KeyText {
+        KeyText::make(&SeededIds::new(7))
+    }
+
+    fn pepper() -> MacKey {
+        MacKey::new(b"pepper")
+    }
+
+    fn record(key: &KeyText) -> KeyRecord {
+        KeyRecord {
+            id: key.id().clone(),
+            mac: key.mac(&pepper()).to_vec(),
+            pepper: "p1".to_owned(),
+            account: AccountId(Uuid::from_u128(1)),
+            agency: AgencyId(Uuid::from_u128(2)),
+            roles: Roles::default(),
+            expires_at: "2027-01-01T00:00:00Z".parse().unwrap(),
+            stands: true,
+        }
+    }
+
+    fn now() -> Time {
+        "2026-12-31T23:59:59.999999Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_says_what_it_is_and_hides_its_secret() {
+        let text = key().text();
+        let parts: Vec<&str> = text.expose().split('_').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [3, 8, 32, 6]);
+        assert_eq!(KeyText::parse(text.expose()), Ok(key()));
+        let shown = format!("{:?} {text:?}", key());
+        assert!(shown.contains(parts[1]) && !shown.contains(parts[2]), "{shown}");
+        assert_ne!(key(), KeyText::make(&SeededIds::new(8)));
+    }
+
+    /// The checksum is zlib's CRC-32 of all before its underscore; this key was made by other means.
+    #[test]
+    fn the_checksum_is_crc32_in_base62() {
+        let body = "ctk_abcdefgh_0123456789ABCDEFGHIJabcdefghijkl";
+        assert!(KeyText::parse(&format!("{body}_0oVmqy")).is_ok());
+        assert_eq!(checksum(""), "000000");
+    }
+
+    #[test]
+    fn only_the_stored_secret_opens() {
+        let key = key();
+        let stored = record(&key);
+        assert_eq!(key.check(Some(&stored), &pepper(), now()), Ok(()));
+        let other = KeyText { id: key.id.clone(), secret: KeyText::make(&SeededIds::new(8)).secret };
+        let changed = |change: fn(&mut KeyRecord)| {
+            let mut record = stored.clone();
+            change(&mut record);
+            record
+        };
+        let refusals = [
+            key.check(None, &pepper(), now()),
+            other.check(Some(&stored), &pepper(), now()),
+            key.check(Some(&stored), &MacKey::new(b"another pepper"), now()),
+            key.check(Some(&changed(|record| record.stands = false)), &pepper(), now()),
+            key.check(Some(&changed(|record| record.id = KeyId("another1".to_owned()))), &pepper(), now()),
+            key.check(Some(&changed(|record| record.mac = vec![0; 32])), &pepper(), now()),
+            key.check(Some(&changed(|record| record.mac.clear())), &pepper(), now()),
+            key.check(Some(&stored), &pepper(), stored.expires_at),
+            KeyText::parse("ctk_x").map(drop),
+        ];
+        for refusal in refusals {
+            assert_eq!(refusal, Err(unauthenticated()), "every refusal is the same");
+        }
+    }
+
+    #[test]
+    fn every_character_is_equally_likely() {
+        let ids = SeededIds::new(1);
+        let mut counts = [0_usize; 128];
+        for byte in (0..2_000).flat_map(|_| base62(&ids, 31).into_bytes()) {
+            counts[usize::from(byte)] += 1;
+        }
+        let used: Vec<usize> = BASE62.iter().map(|b| counts[usize::from(*b)]).collect();
+        assert!(used.iter().all(|n| (800..1_200).contains(n)), "{used:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back_and_typos_do_not(seed: u64, at in 0..51_usize, typo in "[!-~]") {
+            let key = KeyText::make(&SeededIds::new(seed));
+            let text = key.text().expose().to_owned();
+            prop_assert_eq!(KeyText::parse(&text), Ok(key));
+            let mut mistyped = text.clone();
+            mistyped.replace_range(at..=at, &typo);
+            prop_assert_eq!(KeyText::parse(&mistyped).is_ok(), mistyped == text);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "(ctk_)?.{0,60}") {
+            prop_assert!(KeyText::parse(&text).is_err());
+        }
+    }
+}
