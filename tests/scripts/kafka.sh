@@ -21,8 +21,9 @@ complete() {
 
 fetch_once() {
   rm -f "$libs/jars.list"
-  timeout 900 mvn -q -B -Dstyle.color=never -f "$here/../kafka/pom.xml" dependency:copy-dependencies \
-    -DincludeScope=runtime "-DoutputDirectory=$libs" >&2 || return 1
+  local output
+  output=$(timeout 900 mvn -q -B -f "$here/../kafka/pom.xml" dependency:copy-dependencies \
+    -DincludeScope=runtime "-DoutputDirectory=$libs" 2>&1) || { echo "$output" >&2; return 1; }
   [ -s "$libs/kafka_2.13-$version.jar" ] || return 1
   (cd "$libs" && printf '%s\n' *.jar >jars.list.part && mv jars.list.part jars.list)
 }
