@@ -8,6 +8,9 @@ cd "$(dirname "$0")/../.."
 if [ "${CI-}" = true ]; then
   export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/changtong/target}
   export CARGO_INCREMENTAL=0 # nothing here is built twice with a small change between
+  mkdir -p "$CARGO_TARGET_DIR"
+  # Nothing else ever removes what earlier commits left there.
+  [ "$(du -sm "$CARGO_TARGET_DIR" | cut -f 1)" -lt 25000 ] || rm -rf "$CARGO_TARGET_DIR"
 fi
 
 log=$(mktemp)
