@@ -21,6 +21,7 @@ pub mod mask;
 pub mod partition;
 pub mod ports;
 mod problems;
+pub mod quota;
 pub mod request;
 pub mod resource;
 pub mod schema;

@@ -16,6 +16,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Refusal};
+use crate::ids::AgencyId;
 use crate::mac::{MacKey, hex};
 use crate::resource::{AvroType, Item};
 
@@ -160,6 +161,12 @@ impl Mask {
             _ => 1,
         }
     }
+}
+
+/// The pseudonym key of a consumer agency, from a named master key: its own tables join, those of others don't.
+#[must_use]
+pub fn pseudonyms_of(master: &MacKey, consumer: AgencyId) -> MacKey {
+    master.derive(consumer.to_string().as_bytes())
 }
 
 impl fmt::Display for Mask {

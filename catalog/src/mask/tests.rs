@@ -83,7 +83,11 @@ fn what_is_not_recognised_is_blanked() {
 fn a_pseudonym_joins_within_one_agency_only() {
     let id = "999999180001010016";
     assert_eq!(masked(Mask::Hmac, id), "f2e721e13f4513eb74ba97b1433ed9fb");
-    assert_ne!(masked(Mask::Hmac, id), Mask::Hmac.apply(id, &MacKey::new(b"another")));
+    let of = |agency| {
+        Mask::Hmac.apply(id, &pseudonyms_of(&MacKey::new(b"master"), AgencyId(uuid::Uuid::from_u128(agency))))
+    };
+    assert_eq!(of(1), of(1));
+    assert_ne!(of(1), of(2));
 }
 
 #[test]
