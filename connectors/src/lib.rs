@@ -3,6 +3,7 @@
 
 pub mod commit;
 pub mod events;
+pub mod fault;
 pub mod gate;
 pub mod limit;
 pub mod log;

@@ -1,0 +1,45 @@
+//! Named places where a fault test kills or stops this process. In a build without the feature `faults` they are
+//! nothing.
+
+/// Between enqueuing records of one batch: part of it may be in the log.
+pub const APPENDING: &str = "publish.appending";
+/// All records are acknowledged, nothing is committed.
+pub const APPENDED: &str = "publish.appended";
+/// The committer is about to commit a group.
+pub const COMMITTING: &str = "commit.before";
+/// The group is committed, nobody has an answer.
+pub const COMMITTED: &str = "commit.after";
+/// A window is committed, no byte has left.
+pub const OPENED: &str = "deliver.opened";
+/// Bytes have left, the window is open.
+pub const SENT: &str = "deliver.sent";
+
+/// Does here what `CHANGTONG_FAULT` says: `NAME=kill` or `NAME=stop`, with `@N` at its N-th passing.
+#[cfg(feature = "faults")]
+pub fn point(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static WANTED: OnceLock<Option<(String, String, u64)>> = OnceLock::new();
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    #[expect(clippy::disallowed_methods, reason = "a fault is a test's doing, no setting of the service")]
+    let wanted = WANTED.get_or_init(|| {
+        let text = std::env::var("CHANGTONG_FAULT").ok()?;
+        let (place, act) = text.split_once('=')?;
+        let (act, nth) = act.split_once('@').unwrap_or((act, "1"));
+        Some((place.to_owned(), act.to_owned(), nth.parse().ok()?))
+    });
+    let Some((place, act, nth)) = wanted else { return };
+    if place != name || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
+        return;
+    }
+    let signal = if act == "stop" { "-STOP" } else { "-KILL" };
+    let sent = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+    if act != "stop" || sent.is_err() {
+        std::process::abort();
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+#[inline]
+pub fn point(_name: &str) {}
