@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::checked;
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::account::{Account, Roles};
 use crate::clock::Time;
@@ -100,11 +100,10 @@ impl Store {
         const LIST: &str = select!("WHERE agency = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3");
         let mut session = self.read().await?;
         let after: Option<AccountId> = decode(after, |text| text.parse().ok())?;
-        let read = async |after: Option<AccountId>, limit: i64| {
-            let rows: Vec<AccountRow> =
-                on!(session, |conn| query_as(LIST).bind(agency).bind(after).bind(limit).fetch_all(conn))?;
-            Ok(rows.into_iter().map(Account::from).collect())
-        };
-        gather(after, limit, |_| true, |account| account.id, ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<AccountRow> =
+            on!(session, |conn| query_as(LIST).bind(agency).bind(after).bind(most).fetch_all(conn))?;
+        let items = rows.into_iter().map(Account::from).collect();
+        Ok(Page::of(items, limit, |account: &Account| account.id.to_string()))
     }
 }

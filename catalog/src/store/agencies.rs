@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::checked;
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::agency::{Agency, AgencyNames};
 use crate::clock::Time;
@@ -130,11 +130,10 @@ impl Store {
         const LIST: &str = select!("WHERE $1 IS NULL OR a.id > $1 ORDER BY a.id LIMIT $2");
         let mut session = self.read().await?;
         let after: Option<AgencyId> = decode(after, |text| text.parse().ok())?;
-        let read = async |after: Option<AgencyId>, limit: i64| {
-            let rows: Vec<AgencyRow> =
-                on!(session, |conn| query_as(LIST).bind(after).bind(limit).fetch_all(conn))?;
-            rows.into_iter().map(Agency::try_from).collect()
-        };
-        gather(after, limit, |_| true, |agency| agency.id, ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<AgencyRow> =
+            on!(session, |conn| query_as(LIST).bind(after).bind(most).fetch_all(conn))?;
+        let items = rows.into_iter().map(Agency::try_from).collect::<Result<_, Refusal>>()?;
+        Ok(Page::of(items, limit, |agency: &Agency| agency.id.to_string()))
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::{checked, from_json, from_word, to_json, to_word};
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::connector::Connector;
@@ -152,11 +152,10 @@ impl Store {
             select!("WHERE ($1 IS NULL OR agency = $1) AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3");
         let after: Option<ConnectorId> = decode(after, |text| text.parse().ok())?;
         let mut session = self.read().await?;
-        let read = async |after: Option<ConnectorId>, limit: i64| {
-            let rows: Vec<ConnectorRow> =
-                on!(session, |conn| query_as(LIST).bind(of).bind(after).bind(limit).fetch_all(conn))?;
-            rows.into_iter().map(Connector::try_from).collect()
-        };
-        gather(after, limit, |_| true, |connector| connector.id, ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<ConnectorRow> =
+            on!(session, |conn| query_as(LIST).bind(of).bind(after).bind(most).fetch_all(conn))?;
+        let items = rows.into_iter().map(Connector::try_from).collect::<Result<_, Refusal>>()?;
+        Ok(Page::of(items, limit, |connector: &Connector| connector.id.to_string()))
     }
 }

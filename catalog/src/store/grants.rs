@@ -7,7 +7,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::{from_json, from_word, to_json, to_word};
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
@@ -197,15 +197,14 @@ impl Store {
         );
         let after = decode(after, |text| text.parse().ok().map(GrantNumber))?;
         let mut session = self.read().await?;
-        let read = async |after: Option<GrantNumber>, limit: i64| {
-            let rows: Vec<GrantRow> = on!(session, |conn| query_as(LIST)
-                .bind(of)
-                .bind(resource)
-                .bind(after.unwrap_or(GrantNumber(0)))
-                .bind(limit)
-                .fetch_all(conn))?;
-            rows.into_iter().map(Grant::try_from).collect()
-        };
-        gather(after, limit, |_| true, |grant| grant.number, ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<GrantRow> = on!(session, |conn| query_as(LIST)
+            .bind(of)
+            .bind(resource)
+            .bind(after.unwrap_or(GrantNumber(0)))
+            .bind(most)
+            .fetch_all(conn))?;
+        let items = rows.into_iter().map(Grant::try_from).collect::<Result<_, Refusal>>()?;
+        Ok(Page::of(items, limit, |grant: &Grant| grant.number.to_string()))
     }
 }

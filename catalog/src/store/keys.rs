@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::accounts::roles;
 use super::dispatch::{on, one, rows};
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::account::{ApiKey, Roles};
 use crate::clock::Time;
@@ -166,11 +166,10 @@ impl Store {
         const LIST: &str = select!("WHERE account = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3");
         let mut session = self.read().await?;
         let after = decode(after, |text| (!text.contains('\0')).then(|| KeyId(text.to_owned())))?;
-        let read = async |after: Option<KeyId>, limit: i64| {
-            let rows: Vec<KeyRow> =
-                on!(session, |conn| query_as(LIST).bind(account).bind(&after).bind(limit).fetch_all(conn))?;
-            Ok(rows.into_iter().map(ApiKey::from).collect())
-        };
-        gather(after, limit, |_| true, |key| key.id.clone(), ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<KeyRow> =
+            on!(session, |conn| query_as(LIST).bind(account).bind(&after).bind(most).fetch_all(conn))?;
+        let items = rows.into_iter().map(ApiKey::from).collect();
+        Ok(Page::of(items, limit, |key: &ApiKey| key.id.to_string()))
     }
 }

@@ -141,20 +141,4 @@ fn version(text: &str) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_older_binary_is_refused() {
-        assert!(check_binary("0.1.0", "0.1.0").is_ok());
-        assert!(check_binary("0.9.0", "0.10.0").is_ok());
-        assert_eq!(check_binary("0.10.0", "0.9.3").map_err(|refusal| refusal.code), Err(Code::InvalidState));
-    }
-
-    #[test]
-    fn names_are_numbered_in_order() {
-        for (place, migration) in MIGRATIONS.iter().enumerate() {
-            assert!(migration.name.starts_with(&format!("{:04}_", place + 1)), "{}", migration.name);
-        }
-    }
-}
+mod tests;

@@ -16,36 +16,19 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// Reads rows from a place on, in the order of their keys.
-pub(super) async fn gather<T, K>(
-    after: Option<K>,
-    limit: usize,
-    shown: impl Fn(&T) -> bool,
-    key: impl Fn(&T) -> K,
-    text: impl Fn(&K) -> String,
-    mut read: impl AsyncFnMut(Option<K>, i64) -> Result<Vec<T>, Refusal>,
-) -> Result<Page<T>, Refusal>
-where
-    K: Clone,
-{
+/// How many rows a page may have, and how many to read for it: one more tells whether there is a next page.
+pub(super) fn size(limit: usize) -> (usize, i64) {
     let limit = limit.clamp(1, MOST);
-    let mut items = Vec::new();
-    let mut place = after;
-    loop {
-        // One more than wanted tells whether there is a next page.
-        let want = limit + 1 - items.len();
-        let rows = read(place.clone(), i64::try_from(want).unwrap_or(i64::MAX)).await?;
-        let last = rows.len() < want;
-        place = rows.last().map(&key).or(place);
-        items.extend(rows.into_iter().filter(&shown));
-        if items.len() > limit {
-            items.truncate(limit);
-            let next = items.last().map(|item| encode(&text(&key(item))));
-            return Ok(Page { items, next });
-        }
-        if last {
-            return Ok(Page { items, next: None });
-        }
+    (limit, i64::try_from(limit + 1).unwrap_or(i64::MAX))
+}
+
+impl<T> Page<T> {
+    /// Of rows read with `size`; `place` is what the list is ordered by.
+    pub(super) fn of(mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|item| encode(&place(item)));
+        Self { items, next }
     }
 }
 

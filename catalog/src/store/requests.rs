@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::{checked, from_json, from_word, to_json, to_word};
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
@@ -128,11 +128,10 @@ impl Store {
         );
         let after: Option<RequestId> = decode(after, |text| text.parse().ok())?;
         let mut session = self.read().await?;
-        let read = async |after: Option<RequestId>, limit: i64| {
-            let rows: Vec<RequestRow> =
-                on!(session, |conn| query_as(LIST).bind(of).bind(after).bind(limit).fetch_all(conn))?;
-            rows.into_iter().map(Request::try_from).collect()
-        };
-        gather(after, limit, |_| true, |request| request.id, ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<RequestRow> =
+            on!(session, |conn| query_as(LIST).bind(of).bind(after).bind(most).fetch_all(conn))?;
+        let items = rows.into_iter().map(Request::try_from).collect::<Result<_, Refusal>>()?;
+        Ok(Page::of(items, limit, |request: &Request| request.id.to_string()))
     }
 }

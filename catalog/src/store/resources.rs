@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::{checked, from_json, from_word, to_json, to_word};
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
@@ -259,18 +259,27 @@ impl Store {
         let words = words.map(|words| format!("%{}%", escape(&words.to_lowercase())));
         let share_type = query.share_type.as_ref().map(to_word).transpose()?;
         let mut session = self.read().await?;
-        let read = async |after: Option<ResourceNumber>, limit: i64| {
+        let (limit, most) = size(limit);
+        let (mut place, mut items) = (after.unwrap_or(ResourceNumber(0)), Vec::new());
+        loop {
             let rows: Vec<ResourceRow> = on!(session, |conn| query_as(LIST)
-                .bind(after.unwrap_or(ResourceNumber(0)))
+                .bind(place)
                 .bind(&class)
                 .bind(query.provider)
                 .bind(&share_type)
                 .bind(&words)
-                .bind(limit)
+                .bind(most)
                 .fetch_all(conn))?;
-            rows.into_iter().map(Resource::try_from).collect()
-        };
-        gather(after, limit, shown, |resource| resource.number, ToString::to_string, read).await
+            let Some(last) = rows.last() else { break };
+            place = last.number;
+            for row in rows {
+                items.extend(Some(Resource::try_from(row)?).filter(&shown));
+            }
+            if items.len() > limit {
+                break;
+            }
+        }
+        Ok(Page::of(items, limit, |resource: &Resource| resource.number.to_string()))
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
 use super::document::{checked, from_json, to_json};
-use super::page::{decode, gather};
+use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
@@ -92,11 +92,10 @@ impl Store {
             select!("WHERE s.grant_id = $1 AND ($2 IS NULL OR s.id > $2) ORDER BY s.id LIMIT $3");
         let after: Option<SubscriptionId> = decode(after, |text| text.parse().ok())?;
         let mut session = self.read().await?;
-        let read = async |after: Option<SubscriptionId>, limit: i64| {
-            let rows: Vec<SubscriptionRow> =
-                on!(session, |conn| query_as(LIST).bind(grant).bind(after).bind(limit).fetch_all(conn))?;
-            rows.into_iter().map(Subscription::try_from).collect()
-        };
-        gather(after, limit, |_| true, |subscription| subscription.id, ToString::to_string, read).await
+        let (limit, most) = size(limit);
+        let rows: Vec<SubscriptionRow> =
+            on!(session, |conn| query_as(LIST).bind(grant).bind(after).bind(most).fetch_all(conn))?;
+        let items = rows.into_iter().map(Subscription::try_from).collect::<Result<_, Refusal>>()?;
+        Ok(Page::of(items, limit, |subscription: &Subscription| subscription.id.to_string()))
     }
 }

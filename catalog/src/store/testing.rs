@@ -9,10 +9,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, query_as, raw_sql};
 use tempfile::TempDir;
 
+use super::dispatch::{Conn, within};
 use super::{Store, StoreConfig};
+use crate::error::Refusal;
 
 /// A store that nothing else uses.
 pub struct Fresh {
@@ -104,6 +106,25 @@ macro_rules! conformance {
     };
 }
 pub use crate::conformance;
+
+/// Every table and column with whether it may be null, to compare the two folders of migrations.
+pub async fn columns(store: &Store) -> Result<Vec<(String, String, bool)>, Refusal> {
+    const SQLITE: &str = "SELECT t.name, c.name, c.\"notnull\" = 0 \
+        FROM sqlite_schema t JOIN pragma_table_info(t.name) c \
+        WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY t.name, c.name";
+    // Partitions are PostgreSQL's own; their parent stands for them.
+    const POSTGRES: &str = "SELECT t.relname::text, c.attname::text, NOT c.attnotnull \
+        FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid \
+        JOIN pg_namespace n ON n.oid = t.relnamespace \
+        WHERE n.nspname = current_schema() AND t.relkind IN ('r', 'p') AND NOT t.relispartition \
+        AND c.attnum > 0 AND NOT c.attisdropped \
+        ORDER BY t.relname::text COLLATE \"C\", c.attname::text COLLATE \"C\"";
+    let mut session = store.read().await?;
+    match session.conn() {
+        Conn::Sqlite(conn) => within(query_as(SQLITE).fetch_all(conn)).await,
+        Conn::Postgres(conn) => within(query_as(POSTGRES).fetch_all(conn)).await,
+    }
+}
 
 async fn open(config: &StoreConfig) -> Store {
     Store::open(config).await.unwrap_or_else(|refusal| panic!("the test store does not open: {refusal}"))

@@ -2,3 +2,7 @@
 
 mod audit;
 mod base;
+mod fixture;
+mod lists;
+mod races;
+mod tables;

@@ -9,17 +9,7 @@ use changtong_catalog::ids::{QuarantineId, ResourceCode, ResourceNumber, Subscri
 use changtong_catalog::ports::SourceStep;
 
 use super::budget::Held;
-
-/// How a publish body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// `application/x-ndjson`
-    Ndjson,
-    /// `application/json`: an array
-    JsonArray,
-    /// `text/csv` with a header row
-    Csv,
-}
+pub use crate::avro::Format;
 
 /// What becomes of a batch with records that don't fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

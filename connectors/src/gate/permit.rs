@@ -40,6 +40,12 @@ impl Permit {
         Self { kind, topic, resource, generation, most, deadline }
     }
 
+    /// For the tests of the log engines, which sit beside the gate and not inside it.
+    #[cfg(test)]
+    pub(crate) fn for_test(kind: PermitKind, topic: TopicName, most: usize, deadline: Duration) -> Self {
+        Self::mint(kind, topic, ResourceNumber(1), Generation(1), most, deadline)
+    }
+
     #[must_use]
     pub fn kind(&self) -> PermitKind {
         self.kind

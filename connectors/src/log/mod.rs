@@ -1,5 +1,10 @@
 //! The log seam: holds bytes, gives offsets, knows nothing of what counts. Two engines behind it (`embedded`,
-//! `kafka`), one suite for both (tests/log).
+//! `kafka`), one suite for both (`conformance`).
+
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +16,10 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 
 use crate::gate::Permit;
+pub use refusals::expired_firsts;
+
+/// The most bytes of key and value together that either engine takes in one record.
+pub const RECORD_MAX: usize = 1024 * 1024;
 
 /// One record to append: framed key and framed value, or no value for a delete (protocol.md 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +85,9 @@ pub trait Log: Send + Sync + 'static {
     async fn append(&self, permit: Permit, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError>;
 
     /// Reads up to `permit.most()` records and about `max_bytes` (at least one record if a range holds any), each
-    /// partition's in order and without a gap. An offset before the first kept record is `PositionExpired`.
+    /// partition's in order and without a gap; what is left for the next read lies behind the last record of each
+    /// partition. Ranges beyond the end hold nothing. An offset before the first kept record is `PositionExpired`
+    /// (`expired_firsts` tells where the kept records begin).
     async fn read(
         &self,
         permit: Permit,
@@ -89,6 +100,10 @@ pub trait Log: Send + Sync + 'static {
 
     /// Per partition the first offset appended at or after the time (the end if there is none).
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal>;
+
+    /// Removes what is past its topic's retention, where the engine doesn't do so by itself; for a job to call every
+    /// few minutes. Answers how many records went.
+    async fn expire(&self) -> Result<u64, Refusal>;
 
     /// Waits for what is in flight and releases everything, at most this long.
     async fn close(&self, deadline: Duration);

@@ -1,0 +1,105 @@
+//! Records from CSV (RFC 4180) with a header row of item names or titles; a column `$op` says what is done.
+
+use bytes::Bytes;
+use changtong_catalog::error::Refusal;
+
+use super::body::{Found, Sink, malformed};
+use super::plan::Plan;
+use super::problem::{Problem, Reason};
+use super::scalar;
+
+/// What a column of the header is.
+#[derive(Clone, Copy)]
+enum Column {
+    Item(usize),
+    Operation,
+}
+
+pub(super) fn read_rows(sink: &mut Sink<'_>, body: &[u8]) -> Result<(), Refusal> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut reader = ::csv::ReaderBuilder::new().has_headers(true).flexible(true).from_reader(body);
+    let header = reader.byte_headers().map_err(|e| broken(&e))?.clone();
+    let columns = columns(sink.plan, &header)?;
+    let mut row = ::csv::ByteRecord::new();
+    while reader.read_byte_record(&mut row).map_err(|e| broken(&e))? {
+        let found = record(sink.plan, &columns, &row);
+        sink.take(row.as_slice().len(), found, || alone(&header, &row))?;
+    }
+    Ok(())
+}
+
+fn columns(plan: &Plan, header: &::csv::ByteRecord) -> Result<Vec<Column>, Refusal> {
+    let mut columns = Vec::with_capacity(header.len());
+    let mut seen = vec![false; plan.fields.len()];
+    for (place, name) in header.iter().enumerate() {
+        let name = std::str::from_utf8(name).unwrap_or("").trim();
+        let column = if name == "$op" {
+            Column::Operation
+        } else {
+            Column::Item(plan.index(name).or_else(|| plan.index_of_title(name)).ok_or_else(|| {
+                malformed(
+                    format!("表头第 {} 列不是该资源的信息项", place + 1),
+                    format!("column {} of the header is not an item of the resource", place + 1),
+                )
+            })?)
+        };
+        if let Column::Item(at) = column
+            && std::mem::replace(&mut seen[at], true)
+        {
+            return Err(malformed(
+                format!("表头中信息项 {name} 出现了两次"),
+                format!("the header has the item {name} twice"),
+            ));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}
+
+fn record<'r>(plan: &Plan, columns: &[Column], row: &'r ::csv::ByteRecord) -> Found<'r> {
+    let mut found = Found::empty(plan.fields.len());
+    if row.len() != columns.len() {
+        found.problems.push(Problem::whole(Reason::Columns { found: row.len(), wanted: columns.len() }));
+        return found;
+    }
+    found.delete =
+        columns.iter().zip(row).any(|(column, raw)| matches!(column, Column::Operation) && raw == b"delete");
+    for (column, raw) in columns.iter().zip(row) {
+        match column {
+            Column::Operation if matches!(raw, b"" | b"upsert" | b"delete") => {}
+            Column::Operation => found.problems.push(Problem::at("$op", Reason::Operation)),
+            Column::Item(at) => item(plan, *at, raw, &mut found),
+        }
+    }
+    found
+}
+
+fn item<'r>(plan: &Plan, at: usize, raw: &'r [u8], found: &mut Found<'r>) {
+    let field = &plan.fields[at];
+    // A delete names its key; the other columns of its row mean nothing.
+    if found.delete && !plan.is_key(at) {
+        return;
+    }
+    let read =
+        std::str::from_utf8(raw).map_err(|_| Reason::NotUtf8).and_then(|text| scalar::from_text(field, text));
+    match read {
+        Ok(value) => found.values[at] = Some(value),
+        Err(reason) => found.problems.push(Problem::at(&field.name, reason)),
+    }
+}
+
+/// Header and row as a body of their own.
+fn alone(header: &::csv::ByteRecord, row: &::csv::ByteRecord) -> Bytes {
+    let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let written = writer.write_byte_record(header).and_then(|()| writer.write_byte_record(row));
+    match (written, writer.into_inner()) {
+        (Ok(()), Ok(bytes)) => Bytes::from(bytes),
+        // Writing into memory does not fail; were it to, the row alone is still what came.
+        _ => Bytes::copy_from_slice(row.as_slice()),
+    }
+}
+
+fn broken(error: &::csv::Error) -> Refusal {
+    let line = error.position().map_or(0, ::csv::Position::line);
+    malformed(format!("CSV 第 {line} 行无法读取"), format!("the CSV cannot be read at line {line}"))
+}

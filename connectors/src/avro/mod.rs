@@ -1,0 +1,20 @@
+//! The codec: a resource's items compiled once into a `Plan`, a grant's terms into a `View`; each record passes
+//! through in a single pass, without a tree of values. apache-avro is its oracle in the tests.
+
+mod binary;
+mod body;
+mod csv;
+mod json;
+mod line;
+mod plan;
+mod problem;
+mod scalar;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::{BadRecord, Body, BodyLimits, Checked, Format, read_body};
+pub use plan::{Field, Plan};
+pub use problem::{Problem, Reason};
+pub use view::{GrantKeys, Passed, View};

@@ -1,0 +1,181 @@
+//! What leaves under a grant: projection, masks, filters of three values, delete lines (protocol.md 8).
+
+use std::collections::BTreeMap;
+
+use changtong_catalog::grant::{Grant, GrantState};
+use changtong_catalog::handle::HandleKey;
+use changtong_catalog::ids::{GrantId, GrantNumber, RequestId};
+use changtong_catalog::mac::MacKey;
+use changtong_catalog::mask::Mask;
+use changtong_catalog::request::{GrantLimits, History};
+
+use super::*;
+use crate::log::LogRecord;
+
+const ITEMS: &str = r#"
+[[items]]
+name = "origin"
+title = "出发机场"
+type = "C"
+[[items]]
+name = "flight"
+title = "航班号"
+type = "I"
+length = 5
+[[items]]
+name = "delay"
+title = "延误"
+type = "I"
+length = 5
+nullable = true
+[[items]]
+name = "tail"
+title = "机尾号"
+type = "C"
+nullable = true
+"#;
+
+fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&str>) -> Grant {
+    Grant {
+        id: GrantId(Uuid::nil()),
+        number: GrantNumber(1),
+        resource: ResourceNumber(1),
+        consumer: AgencyId(Uuid::nil()),
+        request: RequestId(Uuid::nil()),
+        version: 1,
+        state: GrantState::Active,
+        purposes: vec![],
+        items: items.iter().map(|name| (*name).to_owned()).collect(),
+        masks: BTreeMap::new(),
+        provider_filter: provider.map(str::to_owned),
+        consumer_filter: consumer.map(str::to_owned),
+        history: History::All,
+        floor: None,
+        delete_lines: true,
+        limits: GrantLimits::default(),
+        schema: SchemaId(9),
+        handle_key: "m1".to_owned(),
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        valid_until: None,
+        cause: None,
+    }
+}
+
+fn keys() -> GrantKeys {
+    GrantKeys {
+        handle: HandleKey::of_grant(&MacKey::new(&[1; 32]), GrantId(Uuid::nil())),
+        pseudonyms: MacKey::new(&[2; 32]),
+    }
+}
+
+/// The line of one published record under a grant; `None` if it is passed over.
+fn line(grant: &Grant, deletes: bool, body: &str) -> Option<serde_json::Value> {
+    let plan = plan("table", &["origin", "flight"], ITEMS);
+    let record = read(&plan, Format::Ndjson, body).records.remove(0);
+    let stored = LogRecord {
+        partition: record.partition,
+        offset: 4,
+        appended_ms: 0,
+        key: record.key,
+        value: record.value,
+    };
+    let view = View::compile(plan, grant, keys()).unwrap();
+    let mut out = Vec::new();
+    match view.line(Generation(1), &stored, deletes, &mut out).unwrap() {
+        Passed::Sent => Some(serde_json::from_slice(&out).unwrap()),
+        Passed::Over => {
+            assert!(out.is_empty());
+            None
+        }
+    }
+}
+
+const LATE: &str = r#"{"origin":"JFK","flight":1,"delay":30,"tail":"N14228"}"#;
+const UNKNOWN: &str = r#"{"origin":"JFK","flight":1,"delay":null,"tail":null}"#;
+const GONE: &str = r#"{"$op":"delete","origin":"JFK","flight":1}"#;
+
+#[test]
+fn only_granted_items_leave_in_their_order() {
+    let line = line(&grant(&["flight", "delay"], None, None), true, LATE).unwrap();
+    assert_eq!(line["record"], serde_json::json!({"flight":1,"delay":30}));
+    assert_eq!(line["op"], "upsert");
+    let names: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
+    let wanted = ["id", "op", "k", "published_at", "record"];
+    assert!(
+        wanted.iter().all(|name| names.iter().any(|found| found == name)) && names.len() == 5,
+        "{names:?}"
+    );
+}
+
+#[test]
+fn masks_leave_strings_strings_and_the_rest_null() {
+    let mut grant = grant(&["delay", "tail"], None, None);
+    grant.masks.insert("delay".to_owned(), Mask::Blank);
+    grant.masks.insert("tail".to_owned(), Mask::First);
+    let shown = line(&grant, true, LATE).unwrap();
+    assert_eq!(shown["record"]["delay"], serde_json::Value::Null);
+    let tail = shown["record"]["tail"].as_str().unwrap();
+    assert!(tail.starts_with('N') && !tail.contains("14228"), "{tail}");
+    assert_eq!(line(&grant, true, UNKNOWN).unwrap()["record"]["tail"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_row_outside_the_filter_is_a_delete_or_nothing() {
+    let by_value = grant(&["flight"], None, Some("delay > 15"));
+    assert_eq!(
+        line(&grant(&["flight", "delay"], None, Some("delay > 15")), true, LATE).unwrap()["op"],
+        "upsert"
+    );
+    // Unknown does not pass: the copy loses the row.
+    let left = line(&by_value, true, UNKNOWN).unwrap();
+    assert_eq!(left["op"], "delete");
+    assert!(left.get("record").is_none());
+    assert_eq!(line(&by_value, false, UNKNOWN), None);
+    assert_eq!(line(&by_value, true, GONE).unwrap()["op"], "delete");
+    assert_eq!(line(&by_value, false, GONE), None);
+    let mut silent = by_value;
+    silent.delete_lines = false;
+    assert_eq!(line(&silent, true, GONE), None);
+}
+
+#[test]
+fn a_row_outside_by_its_key_is_never_shown() {
+    let elsewhere = grant(&["flight"], Some("origin == \"EWR\""), None);
+    for body in [LATE, UNKNOWN, GONE] {
+        assert_eq!(line(&elsewhere, true, body), None, "{body}");
+    }
+    let either = grant(&["flight"], Some("origin == \"EWR\" || delay > 15"), None);
+    assert_eq!(line(&either, true, LATE).unwrap()["op"], "upsert");
+    assert_eq!(line(&either, true, GONE).unwrap()["op"], "delete");
+    let both = grant(&["flight"], Some("origin == \"EWR\""), Some("delay > 15"));
+    assert_eq!(line(&both, true, LATE), None);
+}
+
+#[test]
+fn the_handle_is_the_rows_and_the_grants() {
+    let one = grant(&["flight"], None, None);
+    let upsert = line(&one, true, LATE).unwrap();
+    let delete = line(&one, true, GONE).unwrap();
+    let other = line(&one, true, r#"{"origin":"JFK","flight":2}"#).unwrap();
+    assert_eq!(upsert["k"], delete["k"]);
+    assert_ne!(upsert["k"], other["k"]);
+    assert_eq!(upsert["k"].as_str().unwrap().len(), 22);
+}
+
+#[test]
+fn lines_of_a_stream_have_neither_op_nor_handle() {
+    let plan = plan("stream", &["origin"], ITEMS);
+    let record = read(&plan, Format::Ndjson, LATE).records.remove(0);
+    let stored = LogRecord { partition: 0, offset: 0, appended_ms: 0, key: record.key, value: record.value };
+    let compiled = |grant: &Grant| View::compile(plan.clone(), grant, keys()).unwrap();
+    let mut out = Vec::new();
+    compiled(&grant(&["flight"], None, None)).line(Generation(2), &stored, true, &mut out).unwrap();
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "{\"id\":\"2.0.0\",\"published_at\":\"1970-01-01T00:00:00.000Z\",\"record\":{\"flight\":1}}\n"
+    );
+    let mut out = Vec::new();
+    let passed =
+        compiled(&grant(&["flight"], None, Some("delay < 0"))).line(Generation(2), &stored, true, &mut out);
+    assert_eq!((passed.unwrap(), out.len()), (Passed::Over, 0));
+}

@@ -1,0 +1,172 @@
+//! The embedded engine: one SQLite file of its own, one writer task that commits what waits together, a few readers.
+//! An answered append is on the disk (WAL, `synchronous=FULL`).
+
+mod blob;
+mod expire;
+mod file;
+mod read;
+mod state;
+mod topics;
+mod trouble;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use changtong_catalog::clock::{Clock, Time};
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+use parking_lot::{Mutex, RwLock};
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use self::state::{Topics, topic};
+use self::writer::{AppendJob, Job, Writer};
+use super::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec, refusals};
+use crate::gate::Permit;
+
+/// Appends that may wait for the writer; more are made to wait before they are taken.
+const WAITING: usize = 512;
+
+pub struct EmbeddedLog {
+    path: PathBuf,
+    topics: Topics,
+    readers: SqlitePool,
+    /// `None` once closed.
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    guard: Mutex<Option<File>>,
+}
+
+impl EmbeddedLog {
+    /// Opens the file, making it if there is none; only one process and one `EmbeddedLog` at a time may.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
+        let guard = file::lock(path)?;
+        let topics: Topics = Arc::new(RwLock::new(BTreeMap::new()));
+        let writer = Writer::open(path.to_owned(), Arc::clone(&topics), clock).await?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let task = tokio::spawn(writer.run(receiver));
+        Ok(Self {
+            path: path.to_owned(),
+            topics,
+            readers: file::open_readers(path),
+            jobs: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(task)),
+            guard: Mutex::new(Some(guard)),
+        })
+    }
+
+    async fn submit<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
+        let sender = self.jobs.lock().clone().ok_or_else(refusals::shutting_down)?;
+        sender.send(job).await.map_err(|_| refusals::shutting_down())?;
+        drop(sender);
+        answer.await.unwrap_or_else(|_| Err(refusals::shutting_down()))
+    }
+}
+
+#[async_trait]
+impl Log for EmbeddedLog {
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn make_topic(&self, spec: &TopicSpec, wanted_before: bool) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::MakeTopic { spec: spec.clone(), wanted_before, reply }, answer).await
+    }
+
+    async fn append(&self, permit: Permit, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError> {
+        refusals::check_append(&permit, &entries)?;
+        let name = permit.topic();
+        let state = topic(&self.topics, name)?;
+        for entry in &entries {
+            state.partition(name, entry.partition)?;
+        }
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (reply, answer) = oneshot::channel();
+        let deadline = Instant::now() + permit.deadline();
+        let rows = blob::rows(&entries, state.partitions.len());
+        let job = Job::Append(AppendJob { topic: name.clone(), rows, deadline, reply });
+        let answered = tokio::time::timeout_at(deadline, self.submit(job, answer)).await;
+        let mut next = answered.map_err(|_| refusals::timed_out(name))??;
+        let mut offsets = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            // The writer answers for every partition that has an entry.
+            let Some(offset) = next.get_mut(&entry.partition) else {
+                return Err(refusals::unknown_partition(name, entry.partition).into());
+            };
+            offsets.push(*offset);
+            *offset += 1;
+        }
+        Ok(offsets)
+    }
+
+    async fn read(
+        &self,
+        permit: Permit,
+        ranges: &[Range],
+        max_bytes: usize,
+    ) -> Result<Vec<LogRecord>, Refusal> {
+        refusals::check_read(&permit)?;
+        if self.jobs.lock().is_none() {
+            return Err(refusals::shutting_down());
+        }
+        let name = permit.topic();
+        let state = topic(&self.topics, name)?;
+        let readable = state.readable(name, ranges)?;
+        let reading = read::ranges(&self.readers, &state, readable, permit.most(), max_bytes);
+        let read = tokio::time::timeout(permit.deadline(), reading).await;
+        match read.map_err(|_| refusals::timed_out(name))? {
+            Ok(records) => Ok(records),
+            Err(trouble) => {
+                // Rows that retention removed while we read are no damage.
+                topic(&self.topics, name)?.readable(name, ranges)?;
+                Err(trouble.refusal(&self.path))
+            }
+        }
+    }
+
+    async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
+        let known = self.topics.read();
+        let extent = |name: &TopicName| Some((name.clone(), known.get(name.as_str())?.extents()));
+        Ok(topics.iter().filter_map(extent).collect())
+    }
+
+    async fn offsets_at(&self, name: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let state = topic(&self.topics, name)?;
+        let found = read::offsets_at(&self.readers, name, &state, time).await;
+        found.map_err(|trouble| trouble.refusal(&self.path))
+    }
+
+    async fn expire(&self) -> Result<u64, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Expire { reply }, answer).await
+    }
+
+    async fn close(&self, deadline: Duration) {
+        drop(self.jobs.lock().take());
+        let task = self.writer.lock().take();
+        let closing = async {
+            if let Some(task) = task {
+                let _ = task.await;
+            }
+            self.readers.close().await;
+        };
+        if tokio::time::timeout(deadline, closing).await.is_err() {
+            tracing::warn!("the log file did not close in time; the next start recovers it");
+            return;
+        }
+        drop(self.guard.lock().take());
+    }
+}

@@ -1,0 +1,217 @@
+//! The one task that writes: appends that wait together are written in one transaction.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use changtong_catalog::clock::Clock;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::blob::Row;
+use super::state::{TopicState, Topics, topic};
+use super::trouble::Trouble;
+use super::{expire, file, topics};
+use crate::log::{TopicSpec, refusals};
+
+/// The most jobs of one transaction.
+const GROUP: usize = 256;
+
+/// The first offset of a call's records in each partition that it has some in.
+pub(super) type Firsts = BTreeMap<i32, i64>;
+
+pub(super) struct AppendJob {
+    pub topic: TopicName,
+    pub rows: Vec<Row>,
+    /// Past this the caller has gone and nothing is written.
+    pub deadline: Instant,
+    pub reply: oneshot::Sender<Result<Firsts, Refusal>>,
+}
+
+pub(super) enum Job {
+    Append(AppendJob),
+    MakeTopic { spec: TopicSpec, wanted_before: bool, reply: oneshot::Sender<Result<(), Refusal>> },
+    Expire { reply: oneshot::Sender<Result<u64, Refusal>> },
+}
+
+pub(super) struct Writer {
+    path: PathBuf,
+    /// `None` after a failure: opened afresh, and the state read again, before the next job.
+    connection: Option<SqliteConnection>,
+    topics: Topics,
+    clock: Arc<dyn Clock>,
+    /// After a failed sync nobody knows what the disk holds: nothing more is written until a restart reads it.
+    halted: bool,
+}
+
+impl Writer {
+    pub(super) async fn open(path: PathBuf, topics: Topics, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
+        let mut writer = Self { path, connection: None, topics, clock, halted: false };
+        writer.reopen().await.map_err(|trouble| trouble.refusal(&writer.path))?;
+        Ok(writer)
+    }
+
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting = Vec::with_capacity(GROUP);
+        while jobs.recv_many(&mut waiting, GROUP).await > 0 {
+            let mut appends = Vec::with_capacity(waiting.len());
+            for job in waiting.drain(..) {
+                match job {
+                    Job::Append(append) => appends.push(append),
+                    other => {
+                        self.append(std::mem::take(&mut appends)).await;
+                        self.other(other).await;
+                    }
+                }
+            }
+            self.append(appends).await;
+        }
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the log file did not close cleanly; the next start recovers it");
+        }
+    }
+
+    async fn other(&mut self, job: Job) {
+        match job {
+            Job::Append(append) => self.append(vec![append]).await,
+            Job::MakeTopic { spec, wanted_before, reply } => {
+                let made = self.make_topic(&spec, wanted_before).await;
+                let _ = reply.send(self.judge(made));
+            }
+            Job::Expire { reply } => {
+                let removed = self.expire().await;
+                let _ = reply.send(self.judge(removed));
+            }
+        }
+    }
+
+    async fn append(&mut self, jobs: Vec<AppendJob>) {
+        let now = Instant::now();
+        let (mut jobs, late): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.deadline > now);
+        for job in late {
+            let _ = job.reply.send(Err(refusals::timed_out(&job.topic)));
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        let written = self.write(&mut jobs).await;
+        match self.judge(written) {
+            Ok(answers) => {
+                for (job, answer) in jobs.into_iter().zip(answers) {
+                    let _ = job.reply.send(answer);
+                }
+            }
+            Err(refusal) => {
+                for job in jobs {
+                    let _ = job.reply.send(Err(refusal.clone()));
+                }
+            }
+        }
+    }
+
+    /// Writes all jobs in one transaction; what concerns one job alone is in its own answer.
+    async fn write(&mut self, jobs: &mut [AppendJob]) -> Result<Vec<Result<Firsts, Refusal>>, Trouble> {
+        let now_ms = self.clock.now().timestamp_millis();
+        let topics = Arc::clone(&self.topics);
+        let mut tx = self.connection().await?.begin_with("begin immediate").await?;
+        let mut staged = BTreeMap::new();
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            if !staged.contains_key(&job.topic) {
+                match topic(&topics, &job.topic) {
+                    Ok(state) => staged.insert(job.topic.clone(), state),
+                    Err(refusal) => {
+                        answers.push(Err(refusal));
+                        continue;
+                    }
+                };
+            }
+            let Some(state) = staged.get_mut(&job.topic) else { continue };
+            answers.push(Ok(write_rows(&mut tx, state, std::mem::take(&mut job.rows), now_ms).await?));
+        }
+        tx.commit().await?;
+        let mut topics = topics.write();
+        for (name, state) in staged {
+            topics.insert(name.as_str().to_owned(), state);
+        }
+        Ok(answers)
+    }
+
+    async fn make_topic(&mut self, spec: &TopicSpec, wanted_before: bool) -> Result<(), Trouble> {
+        let topics = Arc::clone(&self.topics);
+        topics::make(self.connection().await?, &topics, spec, wanted_before).await
+    }
+
+    async fn expire(&mut self) -> Result<u64, Trouble> {
+        let now_ms = self.clock.now().timestamp_millis();
+        let topics = Arc::clone(&self.topics);
+        expire::all(self.connection().await?, &topics, now_ms).await
+    }
+
+    async fn connection(&mut self) -> Result<&mut SqliteConnection, Trouble> {
+        if self.halted {
+            return Err(Trouble::Halted);
+        }
+        if self.connection.is_none() {
+            self.reopen().await?;
+        }
+        self.connection.as_mut().ok_or(Trouble::Halted)
+    }
+
+    async fn reopen(&mut self) -> Result<(), Trouble> {
+        let mut connection = file::open_writer(&self.path).await?;
+        *self.topics.write() = file::load(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// After a failure of the file the connection is not trusted any more.
+    fn judge<T>(&mut self, outcome: Result<T, Trouble>) -> Result<T, Refusal> {
+        outcome.map_err(|trouble| {
+            if trouble.is_of_the_file() {
+                tracing::error!(%trouble, "writing to the log file failed");
+                self.connection = None;
+                self.halted |= trouble.is_failed_sync();
+            }
+            trouble.refusal(&self.path)
+        })
+    }
+}
+
+async fn write_rows(
+    connection: &mut SqliteConnection,
+    state: &mut TopicState,
+    rows: Vec<Row>,
+    now_ms: i64,
+) -> Result<Firsts, Trouble> {
+    let mut firsts = Firsts::new();
+    for row in rows {
+        let Some(partition) = usize::try_from(row.partition).ok().and_then(|p| state.partitions.get_mut(p))
+        else {
+            return Err(Trouble::Damaged);
+        };
+        partition.last_ms = partition.last_ms.max(now_ms);
+        firsts.entry(row.partition).or_insert(partition.end);
+        sqlx::query(
+            "insert into batch (topic, partition, first, last, appended_ms, crc, bytes)
+             values ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(state.id)
+        .bind(row.partition)
+        .bind(partition.end)
+        .bind(partition.end + row.count - 1)
+        .bind(partition.last_ms)
+        .bind(i64::from(crc32fast::hash(&row.bytes)))
+        .bind(row.bytes)
+        .execute(&mut *connection)
+        .await?;
+        partition.end += row.count;
+    }
+    Ok(firsts)
+}
