@@ -88,7 +88,7 @@ impl Decision {
             None => Ok(self),
             Some(refusal) if refusal.code == Code::NotFound => Err(refusal),
             Some(refusal) => {
-                let reasons: Vec<Value> = self.reasons.iter().map(Reason::to_value).collect();
+                let reasons: Vec<Value> = self.reasons.iter().map(|reason| reason.to_value()).collect();
                 Err(refusal.with("reasons", reasons).with("policy", self.policy))
             }
         }
@@ -96,7 +96,7 @@ impl Decision {
 }
 
 impl Reason {
-    fn to_value(&self) -> Value {
+    fn to_value(self) -> Value {
         json!({"factor": self.factor.as_str(), "holds": self.holds})
     }
 }

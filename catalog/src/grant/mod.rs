@@ -1,7 +1,10 @@
 //! A grant: the items, masks, filters, limits and time for which a consumer may read a resource.
 
 pub mod decide;
+pub mod disclose;
+pub mod filters;
 pub mod lifecycle;
+pub mod make;
 
 use std::collections::BTreeMap;
 

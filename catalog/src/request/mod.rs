@@ -1,5 +1,6 @@
 //! A request for data: its file as a consumer writes it, and the request as the catalog keeps it.
 
+pub mod check;
 pub mod lifecycle;
 
 use std::collections::BTreeMap;
