@@ -2,6 +2,8 @@
 //! and, with the feature `store`, where it is remembered and the actions that change it.
 
 pub mod account;
+#[cfg(feature = "store")]
+pub mod actions;
 pub mod agency;
 pub mod api_key;
 pub mod audit;

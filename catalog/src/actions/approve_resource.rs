@@ -1,0 +1,29 @@
+//! The reviewer finds the entry right.
+
+use super::act::{Act, Done};
+use super::resource::{Opened, open, save};
+use crate::audit::{Digest, ResourceApproved};
+use crate::error::Refusal;
+use crate::ids::ResourceCode;
+use crate::resource::Resource;
+use crate::resource::lifecycle::Act as Step;
+use crate::store::Store;
+
+pub async fn approve_resource(
+    store: &Store,
+    act: &Act<'_>,
+    code: &ResourceCode,
+    expected: Option<i32>,
+) -> Result<Done<Resource>, Refusal> {
+    let (tx, mut entry) = match open(store, act, code, Step::Approve, expected).await? {
+        Opened::Fresh(tx, entry) => (tx, entry),
+        Opened::Before(done) => return Ok(done),
+    };
+    entry.approved_by = Some(act.caller.account);
+    let event = ResourceApproved {
+        resource: entry.number,
+        version: entry.version,
+        file: Digest::of_file(&entry.file)?,
+    };
+    save(tx, act, entry, Step::Approve, vec![event.into()]).await
+}
