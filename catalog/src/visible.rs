@@ -26,7 +26,6 @@ pub fn sight(caller: &Caller, entry: &Resource) -> Sight {
         ResourceState::Published | ResourceState::Suspended => {
             if entry.file.share_type == ShareType::Withheld { Sight::WithoutItems } else { Sight::Whole }
         }
-        ResourceState::Retired if entry.published_at.is_some() => Sight::WithoutItems,
         _ => Sight::Nothing,
     }
 }

@@ -41,6 +41,19 @@ fn the_good_request_is_good() {
 }
 
 #[test]
+fn the_examples_are_good() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/examples");
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+    for name in ["flights.toml", "weather.toml"] {
+        let file: RequestFile = toml::from_str(&read(&format!("requests/{name}"))).unwrap();
+        let mut entry = resource();
+        entry.file = toml::from_str(&read(name)).unwrap();
+        entry.code = file.resource.parse().unwrap();
+        check(&file, &entry, today()).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+    }
+}
+
+#[test]
 fn the_sharing_type_says_who_answers() {
     let mut entry = resource();
     assert_eq!(check(&request_file(), &entry, today()).unwrap(), Answer::ByProvider);

@@ -38,6 +38,21 @@ fn the_good_file_is_good() {
 }
 
 #[test]
+fn the_examples_are_good() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/examples");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let file: ResourceFile = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            check(&file).unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
+            read += 1;
+        }
+    }
+    assert!(read > 0);
+}
+
+#[test]
 fn texts_have_limits() {
     only("class", Code::InvalidCode, |file| file.class = "4070220601".to_owned());
     only("class", Code::InvalidCode, |file| file.class = "30702".to_owned());
