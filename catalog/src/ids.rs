@@ -101,6 +101,30 @@ impl ClassCode {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// 类: 1 base, 2 topic, 3 department.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.0[..1]
+    }
+
+    /// 项
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.0[1..3]
+    }
+
+    /// 目
+    #[must_use]
+    pub fn family(&self) -> &str {
+        &self.0[3..6]
+    }
+
+    /// 细目: what is left, perhaps nothing. Its own levels have no fixed width, so it is never cut.
+    #[must_use]
+    pub fn leaf(&self) -> &str {
+        &self.0[6..]
+    }
 }
 
 impl FromStr for ClassCode {
@@ -318,3 +342,6 @@ fn not_an_id(text: &str) -> Refusal {
         format!("nothing has the id \"{text}\""),
     )
 }
+
+#[cfg(test)]
+mod tests;

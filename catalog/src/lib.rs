@@ -9,6 +9,7 @@ pub mod api_key;
 pub mod audit;
 pub mod cell;
 pub mod clock;
+pub mod codes;
 pub mod connector;
 pub mod cursor;
 pub mod error;

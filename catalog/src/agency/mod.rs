@@ -1,10 +1,9 @@
 //! A participating agency: an id for good, and a credit code, a name and an alias that may change.
 
-pub mod credit_code;
-
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
+use crate::codes::Uscc;
 use crate::error::{Code, Refusal};
 use crate::ids::{AgencyId, Alias};
 use crate::problems::{Problems, line};
@@ -38,7 +37,7 @@ pub fn check(names: &AgencyNames) -> Result<(), Refusal> {
     line(100).check(&mut problems, Code::Invalid, "name", &names.name);
     match &names.code {
         Some(code) => {
-            if let Err(refusal) = credit_code::check(code) {
+            if let Err(refusal) = code.parse::<Uscc>() {
                 problems.take("code", refusal);
             }
         }
@@ -50,4 +49,24 @@ pub fn check(names: &AgencyNames) -> Result<(), Refusal> {
         ),
     }
     problems.check()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agency_has_a_name_and_a_credit_code() {
+        let wrong = |code: Option<&str>, name: &str| {
+            let names = AgencyNames { code: code.map(str::to_owned), name: name.to_owned(), alias: None };
+            check(&names).err().map(|refusal| refusal.code)
+        };
+        let code = "11999999FAKE00021N";
+        assert_eq!(wrong(Some(code), "应急管理局"), None);
+        assert!(wrong(None, "应急管理局").is_some());
+        assert!(wrong(Some("11999999FAKE00021M"), "应急管理局").is_some());
+        for name in ["", "应急\n管理局", &"局".repeat(101)] {
+            assert!(wrong(Some(code), name).is_some(), "{name}");
+        }
+    }
 }
