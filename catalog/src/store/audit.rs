@@ -117,9 +117,10 @@ impl Session {
             // Days first: they choose the partitions.
             let from_day = filter.from.map_or(NaiveDate::default(), |from| from.date_naive());
             let after = after.unwrap_or(EventPlace { day: from_day, id: EventId(uuid::Uuid::nil()) });
-            select.push("(day, id) > (").push_bind(after.day).push(", ").push_bind(after.id).push(")");
+            select.push("day >= ").push_bind(after.day.max(from_day));
+            select.push(" AND (day, id) > (").push_bind(after.day).push(", ").push_bind(after.id).push(")");
             if let Some(from) = filter.from {
-                select.push(" AND day >= ").push_bind(from.date_naive()).push(" AND at >= ").push_bind(from);
+                select.push(" AND at >= ").push_bind(from);
             }
             if let Some(to) = filter.to {
                 select.push(" AND day <= ").push_bind(to.date_naive()).push(" AND at < ").push_bind(to);

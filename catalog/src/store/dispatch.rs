@@ -69,4 +69,13 @@ pub(super) fn one(rows: u64) -> Result<(), Refusal> {
     Err(internal())
 }
 
+/// A write that must have met exactly so many rows.
+pub(super) fn all(rows: u64, expected: usize) -> Result<(), Refusal> {
+    if rows == expected as u64 {
+        return Ok(());
+    }
+    tracing::error!(rows, expected, "a statement wrote another number of rows than expected");
+    Err(internal())
+}
+
 pub(super) use {on, rows};

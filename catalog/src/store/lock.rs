@@ -1,6 +1,7 @@
 //! The locks of protocol.md 3: transaction-level advisory locks on PostgreSQL, nothing on SQLite, whose writer is
 //! alone anyway. What is decided under a lock is read after it.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
@@ -77,6 +78,24 @@ impl Tx {
             Conn::Sqlite(_) => Ok(()),
             Conn::Postgres(conn) => within(query(sql).bind(id).execute(conn)).await.map(drop),
         }
+    }
+}
+
+const MIXED: &str = "SELECT count(CASE WHEN alone THEN pg_advisory_xact_lock(k) \
+    ELSE pg_advisory_xact_lock_shared(k) END) FROM unnest($1::bigint[], $2::boolean[]) AS t(k, alone)";
+
+impl Tx {
+    /// Shared and exclusive locks of all classes in one statement, in the order every transaction takes them.
+    pub async fn lock_mixed(&mut self, shared: Vec<Lock>, exclusive: Vec<Lock>) -> Result<(), Refusal> {
+        let Conn::Postgres(conn) = self.conn() else { return Ok(()) };
+        let mut locks: BTreeMap<Lock, bool> = shared.into_iter().map(|lock| (lock, false)).collect();
+        locks.extend(exclusive.into_iter().map(|lock| (lock, true)));
+        if locks.is_empty() {
+            return Ok(());
+        }
+        let (keys, alone): (Vec<i64>, Vec<bool>) =
+            locks.into_iter().map(|(lock, alone)| (lock.key, alone)).unzip();
+        within(query(MIXED).bind(keys).bind(alone).execute(conn)).await.map(drop)
     }
 }
 

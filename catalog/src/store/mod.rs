@@ -15,19 +15,29 @@ mod dispatch;
 mod document;
 mod error;
 mod grants;
+mod idempotency;
 mod keys;
+mod ledger;
 mod lock;
 mod migrate;
 mod notes;
 mod page;
+mod positions;
+mod quarantine;
+mod quotas;
 mod requests;
 mod resources;
 mod results;
 mod schemas;
+mod server;
+mod sources;
 mod subscriptions;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod topics;
+mod visibility;
+mod windows;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -35,11 +45,15 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
 pub use begin::StoreConfig;
 pub use keys::NewKey;
+pub use ledger::StoreLedger;
 pub use lock::{Lock, LockClass};
 pub use notes::Note;
 pub use page::Page;
+pub use quarantine::{QuarantineEntry, QuarantineState};
+pub use quotas::QuotaUse;
 pub use resources::{ResourceChange, ResourceQuery, StandingConsent};
 pub use results::StoredResult;
+pub use server::{LEASE, Lease, RENEW};
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,0 +1,126 @@
+//! The store's side of `ports::Ledger`: what the bus side commits.
+//!
+//! | part | file |
+//! |---|---|
+//! | one transaction for a group | `commit.rs`, with its locks (`locks.rs`) and what it reads (`facts.rs`) |
+//! | which attempts count | `publishing.rs`, pure |
+//! | which windows open and close, which positions move | `delivering.rs`, pure |
+//! | receipts from rows and events; what stands after an unknown commit | `receipts.rs`, `outcome.rs` |
+//! | settling, topics, floors, `last_left` | `settle.rs`, `standing.rs` |
+
+mod commit;
+mod delivering;
+mod facts;
+mod locks;
+mod outcome;
+mod publishing;
+mod receipts;
+mod settle;
+mod standing;
+mod texts;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Store, sources};
+use crate::clock::{Clock, Ids};
+use crate::cursor::Cursor;
+use crate::error::Refusal;
+use crate::ids::{Generation, GrantId, ResourceNumber, SubscriptionId};
+use crate::ports::{
+    Answers, Attempt, Claim, CommitError, Ended, Group, Ledger, LeftOpen, Receipt, Settling, Topic,
+};
+use crate::visibility::PartitionView;
+
+/// A store under one epoch: once another server has taken the database, every commit is refused.
+#[derive(Clone)]
+pub struct StoreLedger {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    epoch: i64,
+}
+
+impl fmt::Debug for StoreLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreLedger").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+impl StoreLedger {
+    /// `epoch` is that of the lease taken by `Store::take_server`.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, epoch: i64) -> Self {
+        Self { store, clock, ids, epoch }
+    }
+}
+
+#[async_trait]
+impl Ledger for StoreLedger {
+    async fn views(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<PartitionView>, Refusal> {
+        let topic = (resource, generation);
+        let mut views = self.store.read().await?.views(&[topic]).await?;
+        Ok(views.remove(&topic).unwrap_or_default())
+    }
+
+    async fn want_topic(&self, topic: &Topic) -> Result<Topic, Refusal> {
+        self.want(topic).await
+    }
+
+    async fn topic_made(&self, topic: &Topic) -> Result<(), Refusal> {
+        self.made(topic).await
+    }
+
+    async fn commit(&self, group: &Group) -> Result<Answers, CommitError> {
+        commit::commit(self, group).await
+    }
+
+    async fn outcome(&self, attempts: &[Attempt]) -> Result<Vec<Result<Receipt, Refusal>>, Refusal> {
+        outcome::outcome(self, attempts).await
+    }
+
+    async fn stored_receipt(
+        &self,
+        claim: &Claim,
+        _generation: Generation,
+    ) -> Result<Option<Receipt>, Refusal> {
+        outcome::stored(&mut self.store.read().await?, claim).await
+    }
+
+    async fn source_position(&self, resource: ResourceNumber, connector: &str) -> Result<String, Refusal> {
+        let stored = self.store.read().await?.source_position(resource, connector).await?;
+        Ok(stored.unwrap_or_else(|| sources::START.to_owned()))
+    }
+
+    async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
+        settle::settle(self, settling).await
+    }
+
+    async fn log_rolled_back(&self, resource: ResourceNumber) -> Result<(), Refusal> {
+        settle::rolled_back(self, resource).await
+    }
+
+    async fn resolve_floor(
+        &self,
+        grant: GrantId,
+        generation: Generation,
+        offsets: &[i64],
+    ) -> Result<Vec<i64>, Refusal> {
+        self.floor(grant, generation, offsets).await
+    }
+
+    async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, Cursor>, Refusal> {
+        self.farthest(ended).await
+    }
+
+    async fn left_open(&self) -> Result<Vec<LeftOpen>, Refusal> {
+        self.store.read().await?.windows_before(self.epoch).await
+    }
+}
