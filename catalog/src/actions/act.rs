@@ -1,7 +1,7 @@
 //! What every action is given and how it ends: caller, time, ids, rules of the deployment, the claim of an idempotency
 //! key, and one transaction for the change, its event and its stored result.
 
-use chrono::{FixedOffset, NaiveDate, NaiveTime};
+use chrono::{FixedOffset, NaiveDate};
 
 use crate::account::Caller;
 use crate::audit::{Actor, Event, What};
@@ -126,16 +126,9 @@ impl Act<'_> {
 }
 
 impl Rules {
-    /// The first moment of a day.
-    #[must_use]
-    pub fn start_of(&self, day: NaiveDate) -> Option<Time> {
-        day.and_time(NaiveTime::MIN).and_local_timezone(self.zone).single().map(|time| time.to_utc())
-    }
-
-    /// The first moment after a day.
-    #[must_use]
-    pub fn end_of(&self, day: NaiveDate) -> Option<Time> {
-        self.start_of(day.succ_opt()?)
+    /// The day of a moment in the deployment's zone.
+    pub(super) fn day(&self, now: Time) -> NaiveDate {
+        now.with_timezone(&self.zone).date_naive()
     }
 }
 

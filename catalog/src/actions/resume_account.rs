@@ -5,7 +5,6 @@ use super::participant::{Opened, must_be, open_account};
 use crate::account::Account;
 use crate::audit::AccountResumed;
 use crate::error::Refusal;
-
 use crate::ids::AccountId;
 use crate::store::Store;
 
@@ -14,7 +13,6 @@ pub async fn resume_account(store: &Store, act: &Act<'_>, id: AccountId) -> Resu
         Opened::Fresh(tx, account) => (tx, account),
         Opened::Before(mut tx) => return Done::before(tx.account(id).await?),
     };
-
     must_be(account.suspended, true)?;
     account.suspended = false;
     account.version += 1;

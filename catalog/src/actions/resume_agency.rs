@@ -5,7 +5,6 @@ use super::participant::{Opened, must_be, open_agency};
 use crate::agency::Agency;
 use crate::audit::AgencyResumed;
 use crate::error::Refusal;
-
 use crate::ids::AgencyId;
 use crate::store::Store;
 
@@ -14,7 +13,6 @@ pub async fn resume_agency(store: &Store, act: &Act<'_>, id: AgencyId) -> Result
         Opened::Fresh(tx, agency) => (tx, agency),
         Opened::Before(mut tx) => return Done::before(tx.agency(id).await?),
     };
-
     must_be(agency.suspended, true)?;
     agency.suspended = false;
     agency.version += 1;

@@ -89,6 +89,12 @@ impl Tx {
         self.connector(found.id).await
     }
 
+    /// Holds a connector while its runner's report is kept.
+    pub async fn connector_to_report(&mut self, id: ConnectorId) -> Result<Option<Connector>, Refusal> {
+        self.hold("SELECT 1 FROM connector WHERE id = $1 FOR UPDATE", id).await?;
+        self.connector(id).await
+    }
+
     pub async fn insert_connector(&mut self, connector: &Connector) -> Result<(), Refusal> {
         const INSERT: &str = "INSERT INTO connector (id, agency, account, name, spec, desired, resets, \
             confirmations, status, version, created_at) \
