@@ -68,6 +68,25 @@ fn the_example_of_the_contract() {
     assert_eq!(filter(text).unwrap().items().iter().copied().collect::<Vec<_>>(), [0, 8]);
 }
 
+/// docs/filters-and-masks.md: every example on it is a filter over these items.
+#[test]
+fn the_page_for_users_is_true() {
+    let page = include_str!("../../../docs/filters-and-masks.md");
+    let examples = page.split_once("```cel\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+    assert_eq!(examples.lines().count(), 7);
+    for example in examples.lines() {
+        filter(example).unwrap_or_else(|refusal| panic!("{example}: {refusal}"));
+    }
+    let bounds = format!("at most {MOST_VALUES} values");
+    assert!(
+        page.contains(&bounds) && page.contains("4,096 bytes") && MOST_BYTES == 4_096 && MOST_DEPTH == 32
+    );
+    let late = "delay > 15 || delay <= 15";
+    assert!(page.contains(late) && page.contains("|| delay == null"));
+    assert_eq!(judge(late, &[]), Truth::Unknown);
+    assert_eq!(judge(&format!("{late} || delay == null"), &[]), Truth::True);
+}
+
 #[test]
 fn null_is_unknown_but_for_its_own_comparisons() {
     for unknown in

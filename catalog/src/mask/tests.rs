@@ -37,6 +37,20 @@ fn the_conventions() {
     }
 }
 
+/// docs/filters-and-masks.md: its table names every mask and its examples are true.
+#[test]
+fn the_page_for_users_is_true() {
+    let page = include_str!("../../../docs/filters-and-masks.md");
+    let cells =
+        |line: &str| line.split(" | ").map(|cell| cell.replace(['|', '`'], "").trim().to_owned()).collect();
+    let rows: Vec<Vec<String>> = page.lines().map(cells).filter(|row: &Vec<String>| row.len() == 4).collect();
+    let rows = &rows[1..];
+    assert_eq!(rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), Mask::ALL.map(Mask::as_str));
+    for row in rows.iter().filter(|row| row[0] != "hmac") {
+        assert_eq!(masked(Mask::parse(&row[0]).unwrap(), &row[2]), row[3], "{}", row[0]);
+    }
+}
+
 #[test]
 fn what_is_not_recognised_is_blanked() {
     for (mask, text) in [
