@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+pub mod kafka;
 mod refusals;
 
 use std::collections::BTreeMap;

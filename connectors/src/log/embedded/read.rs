@@ -97,7 +97,7 @@ pub(super) async fn offsets_at(
 ) -> Result<Vec<i64>, Trouble> {
     let mut connection = pool.acquire().await?;
     // Append times are whole milliseconds: at or after the time means at or after the next whole one.
-    let at_ms = time.timestamp_millis() + i64::from(time.timestamp_subsec_nanos() % 1_000_000 > 0);
+    let at_ms = time.timestamp_millis() + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000));
     let mut offsets = Vec::with_capacity(topic.partitions.len());
     for number in 0..topic.partitions.len() {
         let found: Option<i64> = sqlx::query_scalar(

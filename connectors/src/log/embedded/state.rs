@@ -46,6 +46,9 @@ impl TopicState {
         let mut expired = Vec::new();
         for range in ranges {
             let held = self.partition(name, range.partition)?;
+            if range.from >= range.to {
+                continue;
+            }
             if range.from < held.first {
                 expired.push((range.partition, held.first));
             } else if range.from > held.end {

@@ -26,11 +26,11 @@ struct Embedded {
 impl Engine for Embedded {
     const CASES: u32 = 40;
 
-    async fn start() -> Self {
+    async fn start() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
         let log = EmbeddedLog::open(&dir.path().join("log.db"), clock.clone()).await.unwrap();
-        Self { dir, clock, log: Arc::new(log) }
+        Some(Self { dir, clock, log: Arc::new(log) })
     }
 
     fn log(&self) -> Arc<dyn Log> {
@@ -65,7 +65,7 @@ conformance!(Embedded);
 
 #[tokio::test]
 async fn a_second_opening_is_refused() {
-    let engine = Embedded::start().await;
+    let engine = Embedded::start().await.unwrap();
     let path = engine.dir.path().join("log.db");
     let second = EmbeddedLog::open(&path, engine.clock.clone()).await;
     assert_eq!(second.err().map(|refusal| refusal.code), Some(Code::AnotherServerActive));
@@ -75,7 +75,7 @@ async fn a_second_opening_is_refused() {
 
 #[tokio::test]
 async fn the_clock_never_turns_append_times_back() {
-    let engine = Embedded::start().await;
+    let engine = Embedded::start().await.unwrap();
     let topic = make(&engine, 1, 1).await;
     append(&*engine.log, &topic, vec![entry(0, "k", "1")]).await.unwrap();
     engine.log.close(DEADLINE).await;
@@ -89,7 +89,7 @@ async fn the_clock_never_turns_append_times_back() {
 
 #[tokio::test]
 async fn a_flipped_bit_is_found_and_nothing_else_is_served() {
-    let engine = Embedded::start().await;
+    let engine = Embedded::start().await.unwrap();
     let topic = make(&engine, 1, 1).await;
     let values: Vec<_> = (0..20).map(|i| entry(0, "k", &format!("needle-{i:02}"))).collect();
     append(&*engine.log, &topic, values).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_flipped_bit_is_found_and_nothing_else_is_served() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixteen_writers_and_one_reader_lose_nothing() {
     let calls: i64 = if cfg!(debug_assertions) { 20 } else { 1000 };
-    let engine = Embedded::start().await;
+    let engine = Embedded::start().await.unwrap();
     let topic = make(&engine, 1, 3).await;
     let value = "x".repeat(160);
     let started = std::time::Instant::now();

@@ -1,0 +1,170 @@
+//! Making topics, and looking at the cluster before it is used.
+
+use std::time::{Duration, Instant};
+
+use changtong_catalog::error::Refusal;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::config::{KafkaSettings, Speaker, TOPIC_MESSAGE_MAX};
+use super::{broker_refused, elsewhere};
+use crate::log::{TopicSpec, refusals};
+
+pub(super) const MAKING: Duration = Duration::from_secs(10);
+
+pub(super) struct Admin(Option<AdminClient<Speaker>>);
+
+/// What `check` found of the cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KafkaCheck {
+    pub cluster: Option<String>,
+    pub brokers: usize,
+    /// `inter.broker.protocol.version` of the brokers; 4.0 and later have none.
+    pub protocol: Option<String>,
+    /// The brokers' default, which our topics override.
+    pub message_max_bytes: Option<String>,
+    /// Why the cluster can't be used as set.
+    pub faults: Vec<Refusal>,
+}
+
+impl Admin {
+    pub(super) fn new(config: &ClientConfig) -> Result<Self, Refusal> {
+        let client = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
+        Ok(Self(Some(client)))
+    }
+
+    pub(super) fn client(&self) -> Result<&AdminClient<Speaker>, Refusal> {
+        self.0.as_ref().ok_or_else(refusals::shutting_down)
+    }
+
+    /// True if the topic was made, false if there is one of that name.
+    pub(super) async fn create(
+        &self,
+        settings: &KafkaSettings,
+        spec: &TopicSpec,
+        only_try: bool,
+    ) -> Result<bool, Refusal> {
+        let config = topic_config(settings, spec);
+        let replication = TopicReplication::Fixed(settings.replication_factor);
+        let mut topic = NewTopic::new(spec.name.as_str(), spec.partitions, replication);
+        for (key, value) in &config {
+            topic = topic.set(key, value);
+        }
+        let options = AdminOptions::new()
+            .request_timeout(Some(MAKING))
+            .operation_timeout(Some(MAKING))
+            .validate_only(only_try);
+        let made = self.client()?.create_topics([&topic], &options).await;
+        let made = made.map_err(|error| broker_refused(&error))?;
+        match made.into_iter().next() {
+            Some(Ok(_)) => Ok(true),
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
+            Some(Err((_, RDKafkaErrorCode::InvalidReplicationFactor))) => Err(few_brokers(settings)),
+            Some(Err((_, code))) => Err(broker_refused(&KafkaError::AdminOp(code))),
+            None => Err(refusals::timed_out(&spec.name)),
+        }
+    }
+
+    /// Whether a topic that is there has the settings that ours have.
+    pub(super) async fn has_shape(
+        &self,
+        settings: &KafkaSettings,
+        spec: &TopicSpec,
+    ) -> Result<bool, Refusal> {
+        let found = self.describe(ResourceSpecifier::Topic(spec.name.as_str())).await?;
+        let is = |(key, value): &(&str, String)| {
+            found.get(key).and_then(|entry| entry.value.as_deref()) == Some(value.as_str())
+        };
+        Ok(topic_config(settings, spec).iter().all(is))
+    }
+
+    async fn describe(&self, what: ResourceSpecifier<'_>) -> Result<ConfigResource, Refusal> {
+        let options = AdminOptions::new().request_timeout(Some(MAKING));
+        let described = self.client()?.describe_configs([&what], &options).await;
+        let first = described.map_err(|error| broker_refused(&error))?.into_iter().next();
+        match first {
+            Some(Ok(resource)) => Ok(resource),
+            Some(Err(code)) => Err(broker_refused(&KafkaError::AdminOp(code))),
+            None => Err(broker_refused(&KafkaError::Canceled)),
+        }
+    }
+
+    /// `probe` names a topic that is not made, only tried.
+    pub(super) async fn check(
+        &self,
+        settings: &KafkaSettings,
+        metadata: &Metadata,
+        cluster: Option<String>,
+        probe: &TopicSpec,
+    ) -> Result<KafkaCheck, Refusal> {
+        let broker = metadata.orig_broker_id();
+        let config = self.describe(ResourceSpecifier::Broker(broker)).await?;
+        let value = |key: &str| config.get(key).and_then(|entry| entry.value.clone());
+        let mut faults = Vec::new();
+        if settings.min_insync_replicas > settings.replication_factor {
+            faults.push(refusals::unavailable(
+                format!(
+                    "kafka.min_insync_replicas({})大于 kafka.replication_factor({})",
+                    settings.min_insync_replicas, settings.replication_factor
+                ),
+                format!(
+                    "kafka.min_insync_replicas ({}) is more than kafka.replication_factor ({})",
+                    settings.min_insync_replicas, settings.replication_factor
+                ),
+            ));
+        }
+        faults.extend(self.create(settings, probe, true).await.err());
+        Ok(KafkaCheck {
+            cluster,
+            brokers: metadata.brokers().len(),
+            protocol: value("inter.broker.protocol.version"),
+            message_max_bytes: value("message.max.bytes"),
+            faults,
+        })
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            elsewhere(move || drop(client));
+        }
+    }
+}
+
+fn topic_config(settings: &KafkaSettings, spec: &TopicSpec) -> [(&'static str, String); 6] {
+    let retention = spec.retention.map_or(-1, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    [
+        ("cleanup.policy", "delete".to_owned()),
+        ("message.timestamp.type", "LogAppendTime".to_owned()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+        ("min.insync.replicas", settings.min_insync_replicas.to_string()),
+        ("retention.ms", retention.to_string()),
+        ("max.message.bytes", TOPIC_MESSAGE_MAX.to_string()),
+    ]
+}
+
+fn few_brokers(settings: &KafkaSettings) -> Refusal {
+    let wanted = settings.replication_factor;
+    refusals::unavailable(
+        format!("Kafka 集群的节点少于 kafka.replication_factor({wanted})"),
+        format!("the Kafka cluster has fewer brokers than kafka.replication_factor ({wanted})"),
+    )
+}
+
+/// Whether every partition has a leader by the metadata given.
+pub(super) fn is_led(metadata: &Metadata, spec: &TopicSpec) -> bool {
+    let found = metadata.topics().iter().find(|topic| topic.name() == spec.name.as_str());
+    let led = found.map_or(0, |t| t.partitions().iter().filter(|p| p.leader() >= 0).count());
+    i32::try_from(led) == Ok(spec.partitions)
+}
+
+/// When waiting for the leaders of a new topic ends.
+pub(super) fn made_by() -> Instant {
+    Instant::now() + MAKING
+}

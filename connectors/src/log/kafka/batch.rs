@@ -1,0 +1,173 @@
+//! Where the delivery reports of one append are collected. A report names its batch by number, so one that comes
+//! after its append has given up finds nothing and touches nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::sync::oneshot;
+
+/// The low bits of a report's number are the record's index in its batch.
+const INDEX_BITS: u32 = 24;
+pub(super) const MOST: usize = 1 << INDEX_BITS;
+
+#[derive(Debug, Default)]
+struct Slots {
+    /// By record index; `None`: not reported, or reported without a true offset.
+    offsets: Vec<Option<i64>>,
+    reported: usize,
+    /// How many were enqueued; `None` while enqueuing.
+    enqueued: Option<usize>,
+    /// The first failure.
+    failure: Option<Failure>,
+    done: Option<oneshot::Sender<()>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The report is in error.
+    Report(RDKafkaErrorCode),
+    /// A report without error that names no true offset.
+    NoOffset,
+}
+
+/// What became of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub offsets: Vec<Option<i64>>,
+    pub failure: Option<Failure>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    open: Mutex<(usize, HashMap<usize, Arc<Mutex<Slots>>>)>,
+    /// The batch of the last report: reports come in long runs of one batch.
+    last: Mutex<Option<(usize, Arc<Mutex<Slots>>)>>,
+}
+
+/// An open batch; dropped, its reports find nothing any more.
+pub(super) struct Batch<'a> {
+    batches: &'a Batches,
+    number: usize,
+    slots: Arc<Mutex<Slots>>,
+    done: Option<oneshot::Receiver<()>>,
+}
+
+impl Batches {
+    pub(super) fn open(&self, records: usize) -> Batch<'_> {
+        let (sender, receiver) = oneshot::channel();
+        let slots = Slots { offsets: vec![None; records], done: Some(sender), ..Slots::default() };
+        let slots = Arc::new(Mutex::new(slots));
+        let mut open = self.open.lock();
+        open.0 += 1;
+        let number = open.0;
+        open.1.insert(number, Arc::clone(&slots));
+        Batch { batches: self, number, slots, done: Some(receiver) }
+    }
+
+    /// A delivery report: the true offset, or why there is none.
+    pub(super) fn report(&self, id: usize, result: Result<i64, Failure>) {
+        let (number, index) = (id >> INDEX_BITS, id & (MOST - 1));
+        let mut last = self.last.lock();
+        if last.as_ref().is_none_or(|(known, _)| *known != number) {
+            *last = self.open.lock().1.get(&number).map(|slots| (number, Arc::clone(slots)));
+        }
+        if let Some((_, slots)) = &*last {
+            slots.lock().report(index, result);
+        }
+    }
+}
+
+impl Slots {
+    fn report(&mut self, index: usize, result: Result<i64, Failure>) {
+        self.reported += 1;
+        match result {
+            Ok(offset) => {
+                if let Some(slot) = self.offsets.get_mut(index) {
+                    *slot = Some(offset);
+                }
+            }
+            Err(failure) => {
+                self.failure.get_or_insert(failure);
+            }
+        }
+        self.finish_if_whole();
+    }
+
+    fn finish_if_whole(&mut self) {
+        if self.enqueued == Some(self.reported)
+            && let Some(done) = self.done.take()
+        {
+            let _ = done.send(());
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// What the record's report will name it by.
+    pub(super) fn id(&self, index: usize) -> usize {
+        (self.number << INDEX_BITS) | index
+    }
+
+    /// Waits until every enqueued record is reported.
+    pub(super) async fn reported(&mut self, enqueued: usize) {
+        {
+            let mut slots = self.slots.lock();
+            slots.enqueued = Some(enqueued);
+            slots.finish_if_whole();
+        }
+        if let Some(done) = self.done.take() {
+            let _ = done.await;
+        }
+    }
+
+    pub(super) fn outcome(self) -> Outcome {
+        let mut slots = self.slots.lock();
+        Outcome { offsets: std::mem::take(&mut slots.offsets), failure: slots.failure }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.batches.open.lock().1.remove(&self.number);
+        let mut last = self.batches.last.lock();
+        if last.as_ref().is_some_and(|(number, _)| *number == self.number) {
+            *last = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_is_done_with_its_last_report() {
+        let batches = Batches::default();
+        let (mut one, mut two) = (batches.open(2), batches.open(1));
+        batches.report(one.id(1), Ok(8));
+        batches.report(two.id(0), Err(Failure::NoOffset));
+        batches.report(one.id(0), Ok(7));
+        one.reported(2).await;
+        two.reported(1).await;
+        assert_eq!(one.outcome(), Outcome { offsets: vec![Some(7), Some(8)], failure: None });
+        assert_eq!(two.outcome(), Outcome { offsets: vec![None], failure: Some(Failure::NoOffset) });
+    }
+
+    #[tokio::test]
+    async fn a_late_report_touches_nothing() {
+        let batches = Batches::default();
+        let gone = batches.open(1);
+        let id = gone.id(0);
+        batches.report(id, Ok(1));
+        assert_eq!(gone.outcome().offsets, [Some(1)]);
+        batches.report(id, Ok(2));
+        let mut next = batches.open(1);
+        batches.report(id, Ok(3));
+        batches.report(next.id(0), Ok(4));
+        next.reported(1).await;
+        assert_eq!(next.outcome(), Outcome { offsets: vec![Some(4)], failure: None });
+        assert!(batches.open.lock().1.is_empty() && batches.last.lock().is_none());
+    }
+}

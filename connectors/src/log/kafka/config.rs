@@ -1,0 +1,188 @@
+//! Settings of the cluster, and what librdkafka is told of them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+
+use crate::log::RECORD_MAX;
+
+/// The whole append (protocol.md 3.2); librdkafka gives a message up within it.
+pub const APPEND_DEADLINE: Duration = Duration::from_secs(10);
+const MESSAGE_TIMEOUT_MS: &str = "8000";
+
+/// Room for what Kafka writes around a record of the largest size.
+const OVERHEAD: usize = 64 * 1024;
+
+/// What the largest batch of a topic may have: a little more than the producer ever makes.
+pub(super) const TOPIC_MESSAGE_MAX: usize = RECORD_MAX + 2 * OVERHEAD;
+
+/// A text that never shows itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaslMechanism {
+    Plain,
+    ScramSha256,
+    ScramSha512,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sasl {
+    pub mechanism: SaslMechanism,
+    pub username: String,
+    pub password: Secret,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of the authorities to trust; `None`: those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaSettings {
+    /// `host:port`, several with commas.
+    pub brokers: String,
+    pub tls: Option<Tls>,
+    pub sasl: Option<Sasl>,
+    pub replication_factor: i32,
+    pub min_insync_replicas: i32,
+    /// How long a record waits for others to share its request.
+    pub linger: Duration,
+}
+
+impl KafkaSettings {
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", "changtong")
+            .set("security.protocol", self.security_protocol())
+            .set("socket.keepalive.enable", "true")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("log.connection.close", "false");
+        if let Some(ca) = self.tls.as_ref().and_then(|tls| tls.ca.as_ref()) {
+            config.set("ssl.ca.location", ca.to_string_lossy());
+        }
+        if let Some(sasl) = &self.sasl {
+            let mechanism = match sasl.mechanism {
+                SaslMechanism::Plain => "PLAIN",
+                SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+                SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+            };
+            config
+                .set("sasl.mechanism", mechanism)
+                .set("sasl.username", &sasl.username)
+                .set("sasl.password", &sasl.password.0);
+        }
+        config
+    }
+
+    fn security_protocol(&self) -> &'static str {
+        match (&self.tls, &self.sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        }
+    }
+
+    pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
+            .set("request.timeout.ms", "5000")
+            .set("socket.timeout.ms", "6000")
+            .set("linger.ms", self.linger.as_millis().to_string())
+            .set("message.max.bytes", (RECORD_MAX + OVERHEAD).to_string())
+            .set("queue.buffering.max.messages", "200000")
+            .set("queue.buffering.max.kbytes", "65536")
+            .set("statistics.interval.ms", "5000");
+        config
+    }
+
+    /// For metadata and offsets; it reads no records.
+    pub(super) fn asking(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("allow.auto.create.topics", "false")
+            .set("isolation.level", "read_uncommitted")
+            .set("socket.timeout.ms", "6000");
+        config
+    }
+
+    pub(super) fn consumer(&self) -> ClientConfig {
+        let mut config = self.asking();
+        config
+            // librdkafka assigns no partition without a group's name; the group is never joined.
+            .set("group.id", "changtong-unused")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true")
+            .set("enable.partition.eof", "true")
+            .set("max.poll.interval.ms", "86400000")
+            // One fetch at a time goes to a broker: a new position waits for the one under way.
+            .set("fetch.wait.max.ms", "100")
+            .set("fetch.error.backoff.ms", "100")
+            // A full queue of ours is emptied at once by the next read; a second's pause would be its latency.
+            .set("fetch.queue.backoff.ms", "10")
+            .set("queued.max.messages.kbytes", "8192");
+        config
+    }
+
+    pub(super) fn admin(&self) -> ClientConfig {
+        self.client()
+    }
+}
+
+/// Passes what librdkafka has to say to the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speaker;
+
+impl ClientContext for Speaker {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        speak(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for Speaker {}
+
+pub(super) fn speak(level: RDKafkaLogLevel, fac: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(fac, message, "librdkafka");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => tracing::warn!(fac, message, "librdkafka"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!(fac, message, "librdkafka");
+        }
+    }
+}

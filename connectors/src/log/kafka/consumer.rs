@@ -1,0 +1,140 @@
+//! The readers that wait between reads, and their use: a read goes to one that stands where it begins.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+use parking_lot::Mutex;
+use rdkafka::ClientConfig;
+use tokio::sync::Semaphore;
+
+use super::offsets::Asker;
+use super::reader::Reader;
+use super::statistics::KafkaMetrics;
+use super::{elsewhere, task_failed};
+use crate::log::{LogRecord, Range, refusals};
+
+/// Reads at one time; each has a consumer and a thread of its own.
+const READS: usize = 16;
+/// Consumers that wait; a read that fits none takes the one that has waited longest.
+const WAITING: usize = 8;
+/// How long one waits before it is given up, with what it has brought.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Clone)]
+pub(super) struct Readers {
+    config: Arc<ClientConfig>,
+    asker: Arc<Asker>,
+    metrics: Arc<KafkaMetrics>,
+    reads: Arc<Semaphore>,
+    /// Oldest first; `None` once closed.
+    waiting: Arc<Mutex<Option<Vec<(Instant, Reader)>>>>,
+}
+
+/// One read as asked for.
+pub(super) struct Asked {
+    pub topic: TopicName,
+    pub ranges: Vec<Range>,
+    pub most: usize,
+    pub max_bytes: usize,
+}
+
+impl Readers {
+    pub(super) fn new(config: ClientConfig, asker: Arc<Asker>, metrics: Arc<KafkaMetrics>) -> Self {
+        let reads = Arc::new(Semaphore::new(READS));
+        Self {
+            config: Arc::new(config),
+            asker,
+            metrics,
+            reads,
+            waiting: Arc::new(Mutex::new(Some(Vec::new()))),
+        }
+    }
+
+    pub(super) async fn read(&self, asked: Asked, within: Duration) -> Result<Vec<LogRecord>, Refusal> {
+        let deadline = Instant::now() + within;
+        let turn = tokio::time::timeout(within, Arc::clone(&self.reads).acquire_owned()).await;
+        let turn =
+            turn.map_err(|_| refusals::timed_out(&asked.topic))?.map_err(|_| refusals::shutting_down())?;
+        let readers = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            readers.read_blocking(&asked, deadline)
+        });
+        read.await.unwrap_or_else(|_| Err(task_failed()))
+    }
+
+    fn read_blocking(&self, asked: &Asked, deadline: Instant) -> Result<Vec<LogRecord>, Refusal> {
+        let mut reader = self.take(asked)?;
+        let read = reader.read(&asked.ranges, asked.most, asked.max_bytes, deadline, &self.asker);
+        if reader.reusable && read.is_ok() {
+            self.put_back(reader);
+        } else {
+            elsewhere(move || drop(reader));
+        }
+        read
+    }
+
+    /// A reader that stands where the ranges begin.
+    fn take(&self, asked: &Asked) -> Result<Reader, Refusal> {
+        self.give_up_old();
+        let found = {
+            let mut waiting = self.waiting.lock();
+            let waiting = waiting.as_mut().ok_or_else(refusals::shutting_down)?;
+            match waiting.iter().position(|(_, reader)| reader.fits(&asked.topic, &asked.ranges)) {
+                Some(fitting) => return Ok(waiting.remove(fitting).1),
+                None if waiting.len() >= WAITING => Some(waiting.remove(0).1),
+                None => None,
+            }
+        };
+        let mut reader = match found {
+            Some(reader) => reader,
+            None => {
+                self.metrics.consumer_made();
+                Reader::make(&self.config, &asked.topic)?
+            }
+        };
+        reader.assign(&asked.topic, &asked.ranges)?;
+        Ok(reader)
+    }
+
+    fn put_back(&self, reader: Reader) {
+        let surplus = match self.waiting.lock().as_mut() {
+            Some(waiting) => {
+                waiting.push((Instant::now(), reader));
+                (waiting.len() > WAITING).then(|| waiting.remove(0).1)
+            }
+            None => Some(reader),
+        };
+        if let Some(surplus) = surplus {
+            elsewhere(move || drop(surplus));
+        }
+    }
+
+    pub(super) fn give_up_old(&self) {
+        let mut old = Vec::new();
+        if let Some(waiting) = self.waiting.lock().as_mut() {
+            let kept =
+                waiting.iter().position(|(since, _)| since.elapsed() < PATIENCE).unwrap_or(waiting.len());
+            old.extend(waiting.drain(..kept));
+        }
+        if !old.is_empty() {
+            elsewhere(move || drop(old));
+        }
+    }
+
+    /// The end of a consumer can block for long; it is waited for until the deadline only.
+    pub(super) async fn close(&self, deadline: Duration) {
+        let waiting = self.waiting.lock().take();
+        let reads = u32::try_from(READS).unwrap_or(u32::MAX);
+        let closing = async {
+            let _all_done = self.reads.acquire_many(reads).await;
+            let _ = elsewhere(move || drop(waiting)).await;
+        };
+        if tokio::time::timeout(deadline, closing).await.is_err() {
+            tracing::warn!("kafka consumers did not end in time");
+        }
+        self.reads.close();
+    }
+}

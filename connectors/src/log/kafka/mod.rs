@@ -1,0 +1,208 @@
+//! Apache Kafka as the log: one idempotent producer whose delivery reports name the offsets, consumers with
+//! partitions assigned by hand, no group, no Kafka transaction. librdkafka's blocking calls run on blocking threads.
+
+mod admin;
+mod batch;
+mod config;
+mod consumer;
+mod offsets;
+mod producer;
+mod reader;
+mod statistics;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use changtong_catalog::clock::Time;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::TopicName;
+use rdkafka::error::KafkaError;
+use tokio::sync::oneshot;
+
+pub use self::admin::KafkaCheck;
+pub use self::config::{APPEND_DEADLINE, KafkaSettings, Sasl, SaslMechanism, Secret, Tls};
+pub use self::statistics::KafkaMetrics;
+
+use self::admin::Admin;
+use self::consumer::{Asked, Readers};
+use self::offsets::Asker;
+use self::producer::Appender;
+use super::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec, refusals};
+use crate::gate::Permit;
+
+pub struct KafkaLog {
+    settings: KafkaSettings,
+    appender: Appender,
+    readers: Readers,
+    asker: Arc<Asker>,
+    admin: Admin,
+}
+
+impl KafkaLog {
+    /// Makes the clients; whether the brokers answer is `check`'s to say.
+    pub fn open(settings: KafkaSettings, metrics: KafkaMetrics) -> Result<Self, Refusal> {
+        let metrics = Arc::new(metrics);
+        let asker = Arc::new(Asker::new(&settings.asking())?);
+        let appender = Appender::new(settings.producer(), Arc::clone(&metrics))?;
+        let readers = Readers::new(settings.consumer(), Arc::clone(&asker), metrics);
+        let admin = Admin::new(&settings.admin())?;
+        Ok(Self { settings, appender, readers, asker, admin })
+    }
+
+    /// Looks at the cluster for `serve` and `doctor`. `probe` is the spec of a topic that doesn't exist: whether it
+    /// could be made is tried, it isn't made.
+    pub async fn check(&self, probe: &TopicSpec) -> Result<KafkaCheck, Refusal> {
+        let (metadata, cluster) = self.ask(|asker| Ok((asker.metadata(None)?, asker.cluster_id()))).await?;
+        self.admin.check(&self.settings, &metadata, cluster, probe).await
+    }
+
+    /// Runs a blocking question off the async workers.
+    async fn ask<T, F>(&self, question: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Asker) -> Result<T, Refusal> + Send + 'static,
+    {
+        let asker = Arc::clone(&self.asker);
+        let answer = tokio::task::spawn_blocking(move || question(&asker)).await;
+        answer.unwrap_or_else(|_| Err(task_failed()))
+    }
+
+    async fn partitions(&self, topic: &TopicName) -> Result<i32, Refusal> {
+        match self.asker.known(topic) {
+            Some(known) => Ok(known),
+            None => {
+                let topic = topic.clone();
+                self.ask(move |asker| asker.partitions(&topic)).await
+            }
+        }
+    }
+
+    async fn wait_for_leaders(&self, spec: &TopicSpec) -> Result<(), Refusal> {
+        let until = admin::made_by();
+        loop {
+            let name = spec.name.clone();
+            if admin::is_led(&self.ask(move |asker| asker.metadata(Some(&name))).await?, spec) {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(refusals::timed_out(&spec.name));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn is_ours(&self, spec: &TopicSpec) -> Result<bool, Refusal> {
+        self.wait_for_leaders(spec).await?;
+        let extents = self.extents(std::slice::from_ref(&spec.name)).await?;
+        let Some(extents) = extents.get(&spec.name) else { return Err(refusals::timed_out(&spec.name)) };
+        let empty = extents.iter().all(|extent| extent.end == 0);
+        Ok(empty && self.admin.has_shape(&self.settings, spec).await?)
+    }
+}
+
+#[async_trait]
+impl Log for KafkaLog {
+    fn engine(&self) -> &'static str {
+        "kafka"
+    }
+
+    async fn make_topic(&self, spec: &TopicSpec, wanted_before: bool) -> Result<(), Refusal> {
+        if self.admin.create(&self.settings, spec, false).await? {
+            return self.wait_for_leaders(spec).await;
+        }
+        let same_count = self.partitions(&spec.name).await? == spec.partitions;
+        if wanted_before && same_count && self.is_ours(spec).await? {
+            return Ok(());
+        }
+        Err(refusals::topic_exists(&spec.name))
+    }
+
+    async fn append(&self, permit: Permit, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError> {
+        refusals::check_append(&permit, &entries)?;
+        if self.appender.is_closed() {
+            return Err(refusals::shutting_down().into());
+        }
+        let topic = permit.topic();
+        let deadline = tokio::time::Instant::now() + permit.deadline().min(APPEND_DEADLINE);
+        let count = tokio::time::timeout_at(deadline, self.partitions(topic)).await;
+        let count = count.map_err(|_| refusals::timed_out(topic))??;
+        if let Some(entry) = entries.iter().find(|entry| !(0..count).contains(&entry.partition)) {
+            return Err(refusals::unknown_partition(topic, entry.partition).into());
+        }
+        self.appender.append(topic, &entries, deadline).await
+    }
+
+    async fn read(
+        &self,
+        permit: Permit,
+        ranges: &[Range],
+        max_bytes: usize,
+    ) -> Result<Vec<LogRecord>, Refusal> {
+        refusals::check_read(&permit)?;
+        if self.appender.is_closed() {
+            return Err(refusals::shutting_down());
+        }
+        let (topic, deadline) = (permit.topic().clone(), Instant::now() + permit.deadline());
+        let count = tokio::time::timeout(permit.deadline(), self.partitions(&topic)).await;
+        let count = count.map_err(|_| refusals::timed_out(&topic))??;
+        if let Some(range) = ranges.iter().find(|range| !(0..count).contains(&range.partition)) {
+            return Err(refusals::unknown_partition(&topic, range.partition));
+        }
+        let ranges: Vec<_> = ranges.iter().filter(|range| range.from < range.to).copied().collect();
+        if ranges.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = Asked { topic, ranges, most: permit.most(), max_bytes };
+        self.readers.read(asked, deadline.saturating_duration_since(Instant::now())).await
+    }
+
+    async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
+        let topics = topics.to_vec();
+        self.ask(move |asker| Ok(asker.extents(&topics))).await
+    }
+
+    async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let topic = topic.clone();
+        self.ask(move |asker| asker.offsets_at(&topic, time)).await
+    }
+
+    /// The brokers do it by themselves; only consumers that wait for nothing are given up.
+    async fn expire(&self) -> Result<u64, Refusal> {
+        self.readers.give_up_old();
+        Ok(0)
+    }
+
+    async fn close(&self, deadline: Duration) {
+        tokio::join!(self.appender.close(deadline), self.readers.close(deadline));
+    }
+}
+
+fn broker_refused(error: &KafkaError) -> Refusal {
+    refusals::unavailable(
+        format!("Kafka 未接受请求:{error}"),
+        format!("Kafka did not take the request: {error}"),
+    )
+}
+
+fn task_failed() -> Refusal {
+    Refusal::new(Code::Internal, "读取日志的任务中断", "a task that asked the log broke off")
+}
+
+/// Runs what may block for long on a thread that nobody need wait for: the runtime's own threads would hold up the
+/// end of the process.
+fn elsewhere(work: impl FnOnce() + Send + 'static) -> oneshot::Receiver<()> {
+    let (done, waiting) = oneshot::channel();
+    let spawned = std::thread::Builder::new().name("kafka-end".to_owned()).spawn(move || {
+        work();
+        let _ = done.send(());
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "no thread for the end of a kafka client");
+    }
+    waiting
+}

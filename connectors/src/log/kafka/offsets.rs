@@ -1,0 +1,142 @@
+//! Asking the brokers: partitions, extents, offsets at a time. Every call here blocks: never on an async worker.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use changtong_catalog::clock::Time;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+use parking_lot::Mutex;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::broker_refused;
+use super::config::Speaker;
+use crate::log::{Extent, refusals};
+
+/// The longest that one question may take.
+pub(super) const ASKING: Duration = Duration::from_secs(5);
+
+/// Topics whose ends are asked in one go.
+const BULK: usize = 200;
+
+pub(super) struct Asker {
+    client: BaseConsumer<Speaker>,
+    /// Partition counts never change (protocol.md 2).
+    partitions: Mutex<HashMap<TopicName, i32>>,
+}
+
+impl Asker {
+    pub(super) fn new(config: &ClientConfig) -> Result<Self, Refusal> {
+        let client = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
+        Ok(Self { client, partitions: Mutex::default() })
+    }
+
+    pub(super) fn metadata(&self, topic: Option<&TopicName>) -> Result<Metadata, Refusal> {
+        // Without this, errors noticed in between would pile up in the client.
+        while self.client.poll(Duration::ZERO).is_some() {}
+        let metadata = self.client.fetch_metadata(topic.map(TopicName::as_str), ASKING);
+        metadata.map_err(|error| broker_refused(&error))
+    }
+
+    pub(super) fn cluster_id(&self) -> Option<String> {
+        self.client.client().fetch_cluster_id(ASKING)
+    }
+
+    pub(super) fn known(&self, topic: &TopicName) -> Option<i32> {
+        self.partitions.lock().get(topic).copied()
+    }
+
+    pub(super) fn partitions(&self, topic: &TopicName) -> Result<i32, Refusal> {
+        if let Some(known) = self.known(topic) {
+            return Ok(known);
+        }
+        let metadata = self.metadata(Some(topic))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic.as_str());
+        let count = found.map_or(0, |found| found.partitions().len());
+        let Ok(count @ 1..) = i32::try_from(count) else { return Err(refusals::unknown_topic(topic)) };
+        self.partitions.lock().insert(topic.clone(), count);
+        Ok(count)
+    }
+
+    pub(super) fn forget(&self, topic: &TopicName) {
+        self.partitions.lock().remove(topic);
+    }
+
+    /// First and end of each topic's partitions, from their leaders; a topic with any error is left out.
+    pub(super) fn extents(&self, topics: &[TopicName]) -> BTreeMap<TopicName, Vec<Extent>> {
+        let known: Vec<_> =
+            topics.iter().filter_map(|topic| Some((topic, self.partitions(topic).ok()?))).collect();
+        let mut all = BTreeMap::new();
+        for bulk in known.chunks(BULK) {
+            let answers = self.extents_of(bulk);
+            // One topic that is gone spoils the answer for all, so they are asked one by one.
+            if answers.len() < bulk.len() && bulk.len() > 1 {
+                all.extend(bulk.chunks(1).flat_map(|one| self.extents_of(one)));
+            } else {
+                all.extend(answers);
+            }
+        }
+        all
+    }
+
+    fn extents_of(&self, topics: &[(&TopicName, i32)]) -> BTreeMap<TopicName, Vec<Extent>> {
+        let asked = |at| self.ask(topics, at).map_err(|error| broker_refused(&error));
+        // The end is asked last, so that it never lies before a first that moved meanwhile.
+        let (Ok(firsts), Ok(ends)) = (asked(Offset::Beginning), asked(Offset::End)) else {
+            if let [(topic, _)] = topics {
+                self.forget(topic);
+            }
+            return BTreeMap::new();
+        };
+        let extents_of = |topic: &TopicName, count: i32| -> Option<Vec<Extent>> {
+            let at = |answers: &Answers, partition| {
+                answers.get(&(topic.as_str().to_owned(), partition)).copied().flatten()
+            };
+            (0..count).map(|p| Some(Extent { first: at(&firsts, p)?, end: at(&ends, p)? })).collect()
+        };
+        let pairs =
+            topics.iter().filter_map(|(topic, count)| Some(((*topic).clone(), extents_of(topic, *count)?)));
+        pairs.collect()
+    }
+
+    /// One ListOffsets to each leader; partitions in error are left out.
+    fn ask(&self, topics: &[(&TopicName, i32)], at: Offset) -> Result<Answers, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for (topic, count) in topics {
+            for partition in 0..*count {
+                list.add_partition_offset(topic.as_str(), partition, at)?;
+            }
+        }
+        let answered = self.client.offsets_for_times(list, ASKING)?;
+        let elements = answered.elements();
+        let good = elements.iter().filter(|element| element.error().is_ok());
+        Ok(good
+            .filter_map(|element| {
+                let offset = element.offset().to_raw()?;
+                let named = (offset >= 0).then_some(offset);
+                Some(((element.topic().to_owned(), element.partition()), named))
+            })
+            .collect())
+    }
+
+    pub(super) fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let count = self.partitions(topic)?;
+        // Append times are whole milliseconds: at or after the time means at or after the next whole one.
+        let part = i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000));
+        let at_ms = (time.timestamp_millis() + part).max(0);
+        let asked = |at| self.ask(&[(topic, count)], at).map_err(|error| broker_refused(&error));
+        let (found, ends) = (asked(Offset::Offset(at_ms))?, asked(Offset::End)?);
+        let offset = |partition| {
+            let key = (topic.as_str().to_owned(), partition);
+            found.get(&key)?.or(*ends.get(&key)?)
+        };
+        let offsets: Option<Vec<i64>> = (0..count).map(offset).collect();
+        offsets.ok_or_else(|| refusals::timed_out(topic))
+    }
+}
+
+/// `None` where the brokers name no offset: nothing was appended at or after the time asked.
+type Answers = HashMap<(String, i32), Option<i64>>;

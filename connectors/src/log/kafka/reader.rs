@@ -1,0 +1,297 @@
+//! One consumer with partitions assigned by hand, and what it has brought that nobody took yet. Its reads block:
+//! never on an async worker.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::broker_refused;
+use super::config::Speaker;
+use super::offsets::Asker;
+use crate::log::{LogRecord, Range, refusals};
+
+/// A read that has something answers when nothing has come for this long.
+const QUIET: Duration = Duration::from_millis(150);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Bytes kept for later reads; beyond it the reader is given up after the read.
+const AHEAD: usize = 8 * 1024 * 1024;
+
+pub(super) struct Reader {
+    consumer: BaseConsumer<Speaker>,
+    topic: TopicName,
+    /// Per assigned partition the records brought and not taken, and the offset of the next to take.
+    partitions: BTreeMap<i32, Assigned>,
+    ahead_bytes: usize,
+    /// False once its records no longer follow each other.
+    pub reusable: bool,
+}
+
+#[derive(Debug, Default)]
+struct Assigned {
+    next: i64,
+    ahead: VecDeque<LogRecord>,
+}
+
+/// What one range of a read still wants.
+#[derive(Debug)]
+struct Want {
+    to: i64,
+    records: usize,
+    bytes: usize,
+    at_end: bool,
+}
+
+impl Want {
+    fn is_open(&self, next: i64) -> bool {
+        next < self.to && self.records > 0 && self.bytes > 0 && !self.at_end
+    }
+}
+
+impl Reader {
+    pub(super) fn make(config: &ClientConfig, topic: &TopicName) -> Result<Self, Refusal> {
+        let consumer = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
+        let partitions = BTreeMap::new();
+        Ok(Self { consumer, topic: topic.clone(), partitions, ahead_bytes: 0, reusable: true })
+    }
+
+    /// Whether the ranges begin where this reader stands.
+    pub(super) fn fits(&self, topic: &TopicName, ranges: &[Range]) -> bool {
+        let stands_at =
+            |range: &Range| self.partitions.get(&range.partition).map(|p| p.next) == Some(range.from);
+        self.topic == *topic && ranges.iter().all(stands_at)
+    }
+
+    pub(super) fn assign(&mut self, topic: &TopicName, ranges: &[Range]) -> Result<(), Refusal> {
+        let mut list = TopicPartitionList::new();
+        self.topic = topic.clone();
+        self.partitions.clear();
+        self.ahead_bytes = 0;
+        for range in ranges {
+            let added =
+                list.add_partition_offset(topic.as_str(), range.partition, Offset::Offset(range.from));
+            added.map_err(|error| broker_refused(&error))?;
+            let assigned = Assigned { next: range.from, ahead: VecDeque::new() };
+            self.partitions.insert(range.partition, assigned);
+        }
+        self.consumer.assign(&list).map_err(|error| broker_refused(&error))
+    }
+
+    /// Reads ranges (none empty, each where this reader stands) until each has given its share, ended, or nothing
+    /// more comes.
+    pub(super) fn read(
+        &mut self,
+        ranges: &[Range],
+        most: usize,
+        max_bytes: usize,
+        deadline: Instant,
+        asker: &Asker,
+    ) -> Result<Vec<LogRecord>, Refusal> {
+        let mut wants = shares(ranges, most, max_bytes);
+        let mut taken = Vec::new();
+        for (partition, want) in &mut wants {
+            self.take_ahead(*partition, want, &mut taken);
+        }
+        let mut quiet_since = Instant::now();
+        while self.is_open(&wants) {
+            let now = Instant::now();
+            if now >= deadline {
+                break;
+            }
+            let before = taken.len();
+            match self.consumer.poll(POLL.min(deadline - now)) {
+                Some(Ok(message)) => {
+                    let record = record(&message);
+                    drop(message);
+                    self.bring(record, &mut wants, &mut taken);
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    if let Some(want) = wants.get_mut(&partition) {
+                        want.at_end = true;
+                    }
+                    if taken.is_empty() && !self.is_open(&wants) && !self.ended(&mut wants, asker)? {
+                        return Ok(taken);
+                    }
+                }
+                Some(Err(error)) => self.failed(&error, ranges, taken.is_empty(), asker)?,
+                None => {}
+            }
+            if !self.reusable {
+                break;
+            }
+            if taken.len() > before {
+                quiet_since = Instant::now();
+            } else if !taken.is_empty() && quiet_since.elapsed() >= QUIET {
+                break;
+            }
+        }
+        if taken.is_empty() && self.is_open(&wants) {
+            return Err(refusals::timed_out(&self.topic));
+        }
+        Ok(taken)
+    }
+
+    fn is_open(&self, wants: &BTreeMap<i32, Want>) -> bool {
+        wants.iter().any(|(p, want)| self.partitions.get(p).is_some_and(|held| want.is_open(held.next)))
+    }
+
+    fn take_ahead(&mut self, partition: i32, want: &mut Want, taken: &mut Vec<LogRecord>) {
+        let Some(held) = self.partitions.get_mut(&partition) else { return };
+        while want.is_open(held.next)
+            && let Some(record) = held.ahead.pop_front()
+        {
+            self.ahead_bytes -= size(&record);
+            take(held, want, taken, record);
+        }
+    }
+
+    /// A record from the consumer: taken if its partition wants it now, else kept for a later read.
+    fn bring(&mut self, record: LogRecord, wants: &mut BTreeMap<i32, Want>, taken: &mut Vec<LogRecord>) {
+        let Some(held) = self.partitions.get_mut(&record.partition) else { return };
+        let expected = held.next + held.ahead.len() as i64;
+        if record.offset < expected {
+            return;
+        }
+        if record.offset > expected {
+            tracing::error!(
+                topic = %self.topic, partition = record.partition, expected, found = record.offset,
+                "the log skips records"
+            );
+            self.reusable = false;
+            return;
+        }
+        match wants.get_mut(&record.partition) {
+            Some(want) if held.ahead.is_empty() && want.is_open(held.next) => take(held, want, taken, record),
+            _ => {
+                self.ahead_bytes += size(&record);
+                held.ahead.push_back(record);
+                self.reusable &= self.ahead_bytes <= AHEAD;
+            }
+        }
+    }
+
+    /// Every range is said to have ended and nothing was brought: true if that was so some time ago only, and the
+    /// reading is to go on.
+    fn ended(&self, wants: &mut BTreeMap<i32, Want>, asker: &Asker) -> Result<bool, Refusal> {
+        let extents = asker.extents(std::slice::from_ref(&self.topic)).remove(&self.topic);
+        let extents = extents.ok_or_else(|| refusals::timed_out(&self.topic))?;
+        let mut goes_on = false;
+        for (partition, want) in wants {
+            let end = usize::try_from(*partition).ok().and_then(|p| extents.get(p)).map(|extent| extent.end);
+            let next = self.partitions.get(partition).map(|held| held.next);
+            if next < end {
+                want.at_end = false;
+                goes_on = true;
+            }
+        }
+        Ok(goes_on)
+    }
+
+    /// Errors that pass by themselves are left to librdkafka until the deadline.
+    fn failed(
+        &mut self,
+        error: &KafkaError,
+        ranges: &[Range],
+        nothing: bool,
+        asker: &Asker,
+    ) -> Result<(), Refusal> {
+        use RDKafkaErrorCode as E;
+        let code = match error {
+            KafkaError::MessageConsumption(code) | KafkaError::MessageConsumptionFatal(code) => *code,
+            KafkaError::Global(code) => *code,
+            _ => E::Fail,
+        };
+        match code {
+            E::AllBrokersDown
+            | E::BrokerTransportFailure
+            | E::Resolve
+            | E::OperationTimedOut
+            | E::RequestTimedOut
+            | E::NotLeaderForPartition
+            | E::LeaderNotAvailable
+            | E::CoordinatorNotAvailable
+            | E::NotCoordinator
+            | E::GroupAuthorizationFailed => Ok(()),
+            E::AutoOffsetReset | E::OffsetOutOfRange => {
+                self.reusable = false;
+                Err(self.out_of_range(ranges, asker))
+            }
+            E::UnknownTopicOrPartition | E::UnknownTopic | E::UnknownPartition => {
+                self.reusable = false;
+                asker.forget(&self.topic);
+                Err(refusals::unknown_topic(&self.topic))
+            }
+            _ => {
+                self.reusable = false;
+                // What was brought before the error is right.
+                if nothing { Err(broker_refused(error)) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn out_of_range(&self, ranges: &[Range], asker: &Asker) -> Refusal {
+        let extents =
+            asker.extents(std::slice::from_ref(&self.topic)).remove(&self.topic).unwrap_or_default();
+        let extent =
+            |range: &Range| usize::try_from(range.partition).ok().and_then(|p| extents.get(p)).copied();
+        let expired: Vec<_> = ranges
+            .iter()
+            .filter_map(|range| {
+                Some((range.partition, extent(range)?.first)).filter(|(_, first)| range.from < *first)
+            })
+            .collect();
+        if !expired.is_empty() {
+            return refusals::position_expired(&self.topic, &expired);
+        }
+        let behind = ranges.iter().find_map(|range| {
+            let end = extent(range)?.end;
+            (range.from > end)
+                .then(|| refusals::behind_the_end(&self.topic, range.partition, range.from, end))
+        });
+        behind.unwrap_or_else(|| refusals::timed_out(&self.topic))
+    }
+}
+
+fn take(held: &mut Assigned, want: &mut Want, taken: &mut Vec<LogRecord>, record: LogRecord) {
+    want.records -= 1;
+    want.bytes = want.bytes.saturating_sub(size(&record));
+    held.next = record.offset + 1;
+    taken.push(record);
+}
+
+/// Divides what a read may bring; a range with few records leaves its share to the others.
+fn shares(ranges: &[Range], most: usize, max_bytes: usize) -> BTreeMap<i32, Want> {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_by_key(|range| range.to - range.from);
+    let (mut left, mut wants) = (most, BTreeMap::new());
+    for (done, range) in sorted.iter().enumerate() {
+        let length = usize::try_from(range.to - range.from).unwrap_or(0);
+        let records = length.min(left.div_ceil(sorted.len() - done));
+        left -= records;
+        let bytes = (max_bytes / sorted.len()).max(1);
+        wants.insert(range.partition, Want { to: range.to, records, bytes, at_end: false });
+    }
+    wants
+}
+
+fn size(record: &LogRecord) -> usize {
+    record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len)
+}
+
+fn record(message: &impl Message) -> LogRecord {
+    LogRecord {
+        partition: message.partition(),
+        offset: message.offset(),
+        appended_ms: message.timestamp().to_millis().unwrap_or(0),
+        key: message.key().map(Bytes::copy_from_slice),
+        value: message.payload().map(Bytes::copy_from_slice),
+    }
+}

@@ -1,0 +1,102 @@
+//! The suite on the real Apache Kafka.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use changtong_catalog::ids::TopicName;
+use prometheus::Registry;
+use rdkafka::admin::AdminOptions;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{KafkaLog, KafkaMetrics, KafkaSettings};
+use crate::log::Log;
+use crate::log::conformance::{DEADLINE, Engine, conformance, topic_of};
+
+/// The broker's address; without one the tests fail and say what to do, unless the run goes without Kafka.
+#[expect(clippy::disallowed_methods, reason = "the test run says where its engines are")]
+fn broker() -> Option<String> {
+    let without = std::env::var("CHANGTONG_TEST_WITHOUT").unwrap_or_default();
+    if without.split(',').any(|engine| engine == "kafka") {
+        println!("without Kafka: {}", std::env::var("CHANGTONG_TEST_WITHOUT_WHY").unwrap_or_default());
+        return None;
+    }
+    let address = std::env::var("CHANGTONG_TEST_KAFKA");
+    Some(address.expect("no CHANGTONG_TEST_KAFKA: run `make test`, or source the env of `engines.sh up DIR`"))
+}
+
+fn settings(brokers: &str) -> KafkaSettings {
+    KafkaSettings {
+        brokers: brokers.to_owned(),
+        tls: None,
+        sasl: None,
+        replication_factor: 1,
+        min_insync_replicas: 1,
+        linger: Duration::from_millis(2),
+    }
+}
+
+fn open(settings: KafkaSettings) -> Arc<KafkaLog> {
+    let metrics = KafkaMetrics::register(&Registry::new()).unwrap();
+    Arc::new(KafkaLog::open(settings, metrics).unwrap())
+}
+
+struct Kafka {
+    brokers: String,
+    prefix: String,
+    log: Arc<KafkaLog>,
+}
+
+#[async_trait]
+impl Engine for Kafka {
+    const CASES: u32 = 4;
+
+    async fn start() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let brokers = broker()?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let now = rdkafka::util::current_time_millis();
+        let prefix = format!("t{}.{now}.{count}.", std::process::id());
+        let log = open(settings(&brokers));
+        Some(Self { brokers, prefix, log })
+    }
+
+    fn log(&self) -> Arc<dyn Log> {
+        self.log.clone()
+    }
+
+    fn prefix(&self) -> String {
+        self.prefix.clone()
+    }
+
+    async fn restart(&mut self) {
+        self.log.close(DEADLINE).await;
+        self.log = open(settings(&self.brokers));
+    }
+
+    async fn pass_time(&self) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    async fn forget(&self, topic: &TopicName) {
+        let count = self.log.partitions(topic).await.unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..count {
+            list.add_partition_offset(topic.as_str(), partition, Offset::End).unwrap();
+        }
+        let client = self.log.admin.client().unwrap();
+        let deleted = client.delete_records(&list, &AdminOptions::new()).await.unwrap();
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()));
+    }
+
+    async fn stop(self) {
+        let admin = self.log.admin.client().unwrap();
+        let names: Vec<String> = (1..=8).map(|number| topic_of(&self, number).to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let _ = admin.delete_topics(&names, &AdminOptions::new()).await;
+        self.log.close(DEADLINE).await;
+    }
+}
+
+conformance!(Kafka);
