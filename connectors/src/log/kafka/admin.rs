@@ -1,6 +1,6 @@
 //! Making topics, and looking at the cluster before it is used.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use changtong_catalog::error::Refusal;
 use rdkafka::ClientConfig;
@@ -155,16 +155,4 @@ fn few_brokers(settings: &KafkaSettings) -> Refusal {
         format!("Kafka 集群的节点少于 kafka.replication_factor({wanted})"),
         format!("the Kafka cluster has fewer brokers than kafka.replication_factor ({wanted})"),
     )
-}
-
-/// Whether every partition has a leader by the metadata given.
-pub(super) fn is_led(metadata: &Metadata, spec: &TopicSpec) -> bool {
-    let found = metadata.topics().iter().find(|topic| topic.name() == spec.name.as_str());
-    let led = found.map_or(0, |t| t.partitions().iter().filter(|p| p.leader() >= 0).count());
-    i32::try_from(led) == Ok(spec.partitions)
-}
-
-/// When waiting for the leaders of a new topic ends.
-pub(super) fn made_by() -> Instant {
-    Instant::now() + MAKING
 }

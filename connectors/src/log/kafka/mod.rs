@@ -82,26 +82,25 @@ impl KafkaLog {
         }
     }
 
-    async fn wait_for_leaders(&self, spec: &TopicSpec) -> Result<(), Refusal> {
-        let until = admin::made_by();
+    /// Waits until every partition of a topic has a leader that answers; answers their extents. For a moment after
+    /// a topic was made, metadata names leaders that don't know of it yet.
+    async fn wait_for_leaders(&self, spec: &TopicSpec) -> Result<Vec<Extent>, Refusal> {
+        let until = Instant::now() + admin::MAKING;
         loop {
             let name = spec.name.clone();
-            if admin::is_led(&self.ask(move |asker| asker.metadata(Some(&name))).await?, spec) {
-                return Ok(());
+            let extents = self.ask(move |asker| Ok(asker.extents(&[name]))).await?.remove(&spec.name);
+            match extents {
+                Some(extents) if i32::try_from(extents.len()) == Ok(spec.partitions) => return Ok(extents),
+                _ if Instant::now() >= until => return Err(refusals::timed_out(&spec.name)),
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            if Instant::now() >= until {
-                return Err(refusals::timed_out(&spec.name));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
+    /// Whether a topic found, of the wanted partition count, is empty and set as ours are.
     async fn is_ours(&self, spec: &TopicSpec) -> Result<bool, Refusal> {
-        self.wait_for_leaders(spec).await?;
-        let extents = self.extents(std::slice::from_ref(&spec.name)).await?;
-        let Some(extents) = extents.get(&spec.name) else { return Err(refusals::timed_out(&spec.name)) };
-        let empty = extents.iter().all(|extent| extent.end == 0);
-        Ok(empty && self.admin.has_shape(&self.settings, spec).await?)
+        let extents = self.wait_for_leaders(spec).await?;
+        Ok(extents.iter().all(|extent| extent.end == 0) && self.admin.has_shape(&self.settings, spec).await?)
     }
 }
 
@@ -113,7 +112,7 @@ impl Log for KafkaLog {
 
     async fn make_topic(&self, spec: &TopicSpec, wanted_before: bool) -> Result<(), Refusal> {
         if self.admin.create(&self.settings, spec, false).await? {
-            return self.wait_for_leaders(spec).await;
+            return self.wait_for_leaders(spec).await.map(drop);
         }
         let same_count = self.partitions(&spec.name).await? == spec.partitions;
         if wanted_before && same_count && self.is_ours(spec).await? {

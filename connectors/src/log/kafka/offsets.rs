@@ -86,9 +86,8 @@ impl Asker {
         let asked = |at| self.ask(topics, at).map_err(|error| broker_refused(&error));
         // The end is asked last, so that it never lies before a first that moved meanwhile.
         let (Ok(firsts), Ok(ends)) = (asked(Offset::Beginning), asked(Offset::End)) else {
-            if let [(topic, _)] = topics {
-                self.forget(topic);
-            }
+            // Perhaps it is gone, and one of that name made later has other partitions.
+            topics.iter().for_each(|(topic, _)| self.forget(topic));
             return BTreeMap::new();
         };
         let extents_of = |topic: &TopicName, count: i32| -> Option<Vec<Extent>> {
