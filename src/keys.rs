@@ -8,6 +8,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use changtong_catalog::clock::{Ids, Time};
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::mac::MacKey;
 
 /// What a key is for: the first part of its file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +122,18 @@ impl KeyRing {
     pub fn current(&self, purpose: Purpose) -> Option<(&str, &KeyBytes)> {
         let (id, key) = self.keys.get(&purpose)?.last_key_value()?;
         Some((id, key))
+    }
+
+    /// The key in force, as HMACs are made with it, and its id.
+    pub fn in_force(&self, purpose: Purpose) -> Result<(String, MacKey), Refusal> {
+        let (id, key) = self.current(purpose).ok_or_else(|| {
+            Refusal::new(
+                Code::Internal,
+                format!("密钥目录中没有 {} 密钥", purpose.as_str()),
+                format!("the keys folder has no {} key", purpose.as_str()),
+            )
+        })?;
+        Ok((id.to_owned(), MacKey::new(key.expose())))
     }
 
     #[must_use]

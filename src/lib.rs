@@ -1,6 +1,17 @@
 //! The service: settings, HTTP, background work and telemetry around the catalog and the connectors.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod first_start;
+pub mod http;
+pub mod jobs;
 pub mod keys;
 pub mod node;
+pub mod profiles;
+pub mod refusals;
+pub mod serve;
 pub mod settings;
+pub mod telemetry;
+pub mod uses;
+mod wiring;

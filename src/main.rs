@@ -1,3 +1,7 @@
 //! The `changtong` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    changtong::cli::main()
+}

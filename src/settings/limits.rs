@@ -16,7 +16,33 @@ section! {
         /// The largest record.
         record: Size = "512KiB";
         /// The most records of one publish.
-        batch: usize = "20000";
+        batch: usize = "10000";
+        /// Bytes of bodies and answers in flight, all together; beyond them callers are told to come back later.
+        in_flight: Size = "256MiB";
+        /// Requests a second of all callers together; not set: no limit.
+        bus_requests_per_second: Option<u32> = "";
+        /// Records a second of all callers together; not set: no limit.
+        bus_records_per_second: Option<u32> = "";
+        /// Bytes a second of all callers together; not set: no limit.
+        bus_bytes_per_second: Option<u32> = "";
+        /// Requests a second of one agency's accounts together; not set: no limit.
+        agency_requests_per_second: Option<u32> = "5000";
+        /// Records a second of one agency's accounts together; not set: no limit.
+        agency_records_per_second: Option<u32> = "1000000";
+        /// Bytes a second of one agency's accounts together; not set: no limit.
+        agency_bytes_per_second: Option<u32> = "536870912";
+        /// Requests a second of one account; not set: no limit.
+        account_requests_per_second: Option<u32> = "5000";
+        /// Records a second of one account; not set: no limit.
+        account_records_per_second: Option<u32> = "1000000";
+        /// Bytes a second of one account; not set: no limit.
+        account_bytes_per_second: Option<u32> = "536870912";
+        /// Requests a second on one resource; not set: no limit.
+        resource_requests_per_second: Option<u32> = "";
+        /// Records a second on one resource; not set: no limit.
+        resource_records_per_second: Option<u32> = "";
+        /// Bytes a second on one resource; not set: no limit.
+        resource_bytes_per_second: Option<u32> = "";
     }
 }
 
@@ -24,6 +50,9 @@ impl Limits {
     pub(super) fn check(&self, values: &Values) -> Result<(), SettingsError> {
         if self.record > self.body {
             return Err(values.wrong("limits.record", "a record cannot be larger than limits.body"));
+        }
+        if self.decompressed > self.in_flight {
+            return Err(values.wrong("limits.in_flight", "must be at least limits.decompressed"));
         }
         if self.body > self.decompressed {
             return Err(values.wrong("limits.decompressed", "must be at least limits.body"));

@@ -23,7 +23,7 @@ pub use sections::{
     Data, Database, Http, Kafka, Keys, Limits, Log, Operations, Rules, Settings, Telemetry, Time,
 };
 pub use source::{Flag, Loaded, Origin, Sources};
-pub use value::{LineFormat, Secret, Setting, Size, Zone};
+pub use value::{LineFormat, Mechanism, Secret, Setting, Size, Zone};
 
 /// One key that a section knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,6 +112,25 @@ impl Setting for Zone {
     }
 }
 
+/// How a user proves to the brokers who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    Plain,
+    ScramSha256,
+    ScramSha512,
+}
+
+impl Setting for Mechanism {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "PLAIN" => Ok(Self::Plain),
+            "SCRAM-SHA-256" => Ok(Self::ScramSha256),
+            "SCRAM-SHA-512" => Ok(Self::ScramSha512),
+            _ => Err("expected SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN".to_owned()),
+        }
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineFormat {

@@ -99,7 +99,7 @@ impl Act<'_> {
     pub(super) async fn note(
         &self,
         tx: &mut Tx,
-        about: (&str, &dyn ToString),
+        about: (&str, &(dyn ToString + Sync)),
         action: &str,
         text: Option<&str>,
     ) -> Result<Option<crate::audit::Digest>, Refusal> {

@@ -1,0 +1,207 @@
+//! `App`: everything a server is made of, built once and handed to handlers and jobs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use changtong_catalog::account::Caller;
+use changtong_catalog::actions::Rules;
+use changtong_catalog::audit::Build;
+use changtong_catalog::clock::{Clock as _, Ids};
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ports::Directory as _;
+use changtong_catalog::store::{LEASE, Lease, Store, StoreConfig};
+use changtong_connectors::gate::{Alive, Gate};
+use changtong_connectors::log::Log;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{StoreClock, SystemIds};
+use crate::http::body::BodyLimits;
+use crate::keys::{KeyRing, KeysError, Purpose};
+use crate::node::{Node, NodeError};
+use crate::refusals::Refusals;
+use crate::settings::Settings;
+use crate::telemetry::Metrics;
+use crate::uses::Uses;
+use crate::wiring;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    #[error("{key}: {reason}")]
+    Setting { key: &'static str, reason: String },
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("{address}: {error}")]
+    Listen { address: String, error: std::io::Error },
+}
+
+/// A running server, without its listeners.
+pub struct App {
+    pub settings: Settings,
+    pub store: Store,
+    pub log: Arc<dyn Log>,
+    pub gate: Arc<Gate>,
+    pub clock: Arc<StoreClock>,
+    pub ids: Arc<dyn Ids>,
+    pub keys: KeyRing,
+    /// What actions are bound by in this deployment.
+    pub rules: Rules,
+    pub alive: Alive,
+    pub metrics: Metrics,
+    pub refusals: Refusals,
+    pub uses: Uses,
+    pub lease: Mutex<Lease>,
+    /// Cancelled when the process must end: a signal, or the lease is lost.
+    pub stop: CancellationToken,
+    /// Cancelled when nothing is in flight any more.
+    pub done: CancellationToken,
+    _node: Node,
+}
+
+impl App {
+    /// Opens the engines, takes the database and starts the gate; answers when requests may come.
+    pub async fn open(settings: Settings) -> Result<Arc<Self>, StartError> {
+        let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+        let node = Node::open(&settings.data.dir, &*ids)?;
+        let store = Store::open(&store_config(&settings)?).await?;
+        let asked = Instant::now();
+        let clock = Arc::new(StoreClock::start(store.now().await?, asked));
+        let keys = KeyRing::open(&keys_dir(&settings), clock.now(), &*ids)?;
+        for pepper in store.read().await?.peppers().await? {
+            keys.require(Purpose::Pepper, &pepper)?;
+        }
+        let alive = Alive::new(clock.clone());
+        let lease = take_database(&store, &node, &clock, &*ids, &alive).await?;
+        let metrics = Metrics::new()?;
+        let log = wiring::open_log(&settings, clock.clone()).await?;
+        let gate = wiring::start_gate(wiring::Wires {
+            settings: &settings,
+            store: &store,
+            log: log.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            keys: &keys,
+            alive: alive.clone(),
+            lease,
+        })?;
+        gate.recover().await?;
+        let rules = Rules {
+            four_eyes: settings.four_eyes(),
+            zone: settings.time.zone.0,
+            handle_key: keys.in_force(Purpose::Handle)?.0,
+        };
+        Ok(Arc::new(Self {
+            rules,
+            settings,
+            store,
+            log,
+            gate,
+            clock,
+            ids,
+            keys,
+            alive,
+            metrics,
+            refusals: Refusals::default(),
+            uses: Uses::default(),
+            lease: Mutex::new(lease),
+            stop: CancellationToken::new(),
+            done: CancellationToken::new(),
+            _node: node,
+        }))
+    }
+
+    /// What a body of records may be.
+    #[must_use]
+    pub fn body_limits(&self) -> BodyLimits {
+        BodyLimits {
+            arriving: self.settings.limits.body.0,
+            decompressed: self.settings.limits.decompressed.0,
+            ratio: self.settings.limits.ratio as usize,
+            pause: self.settings.http.body_timeout,
+        }
+    }
+
+    /// Counts a refusal: of a known caller for its event, of anybody else as a metric alone.
+    pub fn refused(&self, caller: Option<&Caller>, code: Code) {
+        match caller {
+            Some(caller) => self.refusals.count(caller, code, self.clock.now()),
+            None if code == Code::Unauthenticated => self.metrics.http.unknown_caller(),
+            None => {}
+        }
+    }
+
+    /// Each check of readiness with its outcome.
+    pub async fn readiness(&self) -> Vec<(&'static str, Result<(), Code>)> {
+        let store = self.store.now().await.map(drop).map_err(|refusal| refusal.code);
+        let clock = if self.clock.skewed() { Err(Code::ClockSkew) } else { Ok(()) };
+        let lease = self.alive.admit().map_err(|refusal| refusal.code);
+        vec![("store", store), ("log", self.log_answers().await), ("clock", clock), ("lease", lease)]
+    }
+
+    async fn log_answers(&self) -> Result<(), Code> {
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let asked = async {
+            let topics = self.store.topics().await?;
+            // One topic tells whether the log answers; none can be asked before the first publish.
+            let Some(topic) = topics.first() else { return Ok(true) };
+            let extents = self.log.extents(std::slice::from_ref(&topic.name)).await?;
+            Ok(extents.contains_key(&topic.name))
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(refusal)) => Err::<(), Refusal>(refusal).map_err(|refusal| refusal.code),
+            Ok(Ok(false)) | Err(_) => Err(Code::BrokerUnavailable),
+        }
+    }
+}
+
+pub fn store_config(settings: &Settings) -> Result<StoreConfig, StartError> {
+    let database = &settings.database;
+    let password = database.password.as_ref().map(|secret| secret.read()).transpose();
+    Ok(StoreConfig {
+        url: database
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", settings.data.dir.join("catalog.db").display())),
+        password: password.map_err(|reason| StartError::Setting { key: "database.password", reason })?,
+        connections: database.connections,
+    })
+}
+
+fn keys_dir(settings: &Settings) -> PathBuf {
+    settings.keys.dir.clone().unwrap_or_else(|| settings.data.dir.join("keys"))
+}
+
+/// Takes the row of the one server. A predecessor on another node that died without releasing it is waited for.
+async fn take_database(
+    store: &Store,
+    node: &Node,
+    clock: &StoreClock,
+    ids: &dyn Ids,
+    alive: &Alive,
+) -> Result<Lease, StartError> {
+    const BUILD: Build = Build(env!("CARGO_PKG_VERSION"));
+    let give_up = clock.monotonic() + LEASE + Duration::from_secs(2);
+    loop {
+        let before = clock.monotonic();
+        match store.take_server(node.id(), BUILD, clock.now(), ids).await {
+            Ok(lease) => {
+                alive.extend(before + LEASE);
+                return Ok(lease);
+            }
+            Err(refusal) if refusal.code == Code::AnotherServerActive && before < give_up => {
+                tracing::info!("the database is held by another server; waiting for the end of its lease");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `POST /accounts/{id}/suspend`
+
+use axum::extract::State;
+use changtong_catalog::actions::suspend_account;
+use changtong_catalog::ids::AccountId;
+use changtong_catalog::ports::Ended;
+
+use crate::http::Web;
+use crate::http::command::Command;
+use crate::http::ended::{MaybeReason, end};
+use crate::http::parts::At;
+use crate::http::problem::Answer;
+
+pub async fn suspend(
+    State(app): State<Web>,
+    At(account): At<AccountId>,
+    command: Command<MaybeReason>,
+) -> Answer {
+    let call = command.call(&app, "suspend_account", account);
+    suspend_account(&app.store, &call.act(), account, command.document.cause).await?;
+    end(&app, Ended::Account(account)).await
+}

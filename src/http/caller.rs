@@ -1,0 +1,85 @@
+//! Who is calling: the bearer key of a request turned into a `Caller`. Whatever is wrong with a credential the answer
+//! is the same, and every refusal costs the same steps.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use changtong_catalog::account::Caller;
+use changtong_catalog::api_key::{KeyText, unauthenticated};
+use changtong_catalog::clock::Clock as _;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::mac::MacKey;
+use changtong_catalog::ports::{Directory as _, KeyRecord};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::frame::Recognised;
+use super::problem::Problem;
+use crate::app::App;
+use crate::keys::Purpose;
+
+/// A caller whose key stands.
+#[derive(Debug)]
+pub struct Known(pub Caller);
+
+impl FromRequestParts<Arc<App>> for Known {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let caller = recognise(app, &parts.headers).await?;
+        if let Some(Recognised(slot)) = parts.extensions.get::<Recognised>() {
+            // Only the first extractor of a request sets it; a second one would recognise the same caller.
+            let _ = slot.set(caller.clone());
+        }
+        Ok(Self(caller))
+    }
+}
+
+async fn recognise(app: &App, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    let key = KeyText::parse(bearer(headers).ok_or_else(unauthenticated)?)?;
+    let stored = app.store.key(key.id()).await?;
+    let now = app.clock.now();
+    key.check(stored.as_ref(), &pepper(app, stored.as_ref())?, now)?;
+    let record = stored.ok_or_else(unauthenticated)?;
+    app.uses.note(&record.id, now);
+    Ok(Caller { agency: record.agency, account: record.account, key: record.id, roles: record.roles })
+}
+
+/// The pepper that the record names; for an unknown key the one in force, so that refusing it costs as much.
+fn pepper(app: &App, stored: Option<&KeyRecord>) -> Result<MacKey, Refusal> {
+    match stored.and_then(|record| app.keys.get(Purpose::Pepper, &record.pepper)) {
+        Some(key) => Ok(MacKey::new(key.expose())),
+        None => app.keys.in_force(Purpose::Pepper).map(|(_, key)| key),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).into_iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn one_bearer_token_is_read_whatever_the_case_of_its_scheme() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(bearer(&headers), None);
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("bearer ctk_x"));
+        assert_eq!(bearer(&headers), Some("ctk_x"));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic ctk_x"));
+        assert_eq!(bearer(&headers), None);
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer ctk_x"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer ctk_y"));
+        assert_eq!(bearer(&headers), None);
+    }
+}

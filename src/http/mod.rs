@@ -1,0 +1,37 @@
+//! HTTP: a thin skin over gate and actions. `router.rs` is the table of contents; a handler takes the parts of its
+//! request, calls one thing and maps what comes back.
+
+mod accounts;
+mod agencies;
+pub mod body;
+mod caller;
+mod command;
+mod ended;
+mod etag;
+pub mod frame;
+mod grants;
+mod idempotency;
+pub(crate) mod keys;
+pub mod listener;
+pub mod openapi;
+mod operations;
+pub mod page;
+mod parts;
+pub mod problem;
+mod records;
+mod requests;
+mod resources;
+pub mod router;
+mod subscriptions;
+mod whoami;
+
+use std::sync::Arc;
+
+pub use caller::Known;
+pub use operations::router as operations_router;
+pub use router::{ROUTES, Route, router};
+
+use crate::app::App;
+
+/// What every handler shares.
+pub type Web = Arc<App>;

@@ -1,0 +1,154 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457), in Chinese or English, with a code of the closed list.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use changtong_catalog::error::{Code, Refusal};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Map, Value, json};
+
+/// A refusal on its way out. The frame around every handler writes its body, in the caller's language.
+#[derive(Debug, Clone)]
+pub struct Problem(pub Arc<Refusal>);
+
+/// What handlers answer.
+pub type Answer<T = Response> = Result<T, Problem>;
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self(Arc::new(refusal))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() =
+            StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Chinese,
+    English,
+}
+
+impl Language {
+    /// The better liked of the two; Chinese where the client says nothing.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let mut best = (0.0, Self::Chinese);
+        for part in header.split(',') {
+            let (tag, quality) = part.split_once(";q=").unwrap_or((part, "1"));
+            let quality: f32 = quality.trim().parse().unwrap_or(0.0);
+            let language = match tag.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+                Some("zh") => Self::Chinese,
+                Some("en") => Self::English,
+                _ => continue,
+            };
+            if quality > best.0 {
+                best = (quality, language);
+            }
+        }
+        best.1
+    }
+
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh",
+            Self::English => "en",
+        }
+    }
+}
+
+/// The body and headers of a refusal.
+#[must_use]
+pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response {
+    let mut members = Map::new();
+    for (name, value) in &refusal.extra {
+        members.insert(name.clone(), value.clone());
+    }
+    members.extend(standard_members(refusal, language, instance));
+    let mut response = Response::new(Body::from(Value::Object(members).to_string()));
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    headers.insert(VARY, HeaderValue::from_static("accept-language"));
+    if let Some(after) = refusal.retry_after {
+        // Whole seconds, never zero: a client that obeys would come back at once.
+        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64));
+    }
+    if refusal.code == Code::Unauthenticated {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Map<String, Value> {
+    let detail = match language {
+        Language::Chinese => &refusal.text.zh,
+        Language::English => &refusal.text.en,
+    };
+    let code = refusal.code;
+    let members = json!({
+        "type": format!("urn:changtong:problem:{code}"),
+        "title": code.title().trim(),
+        "status": code.status(),
+        "detail": detail,
+        "code": code.as_str(),
+        "instance": instance,
+        "retryable": code.retryable(),
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn language(header: &str) -> Language {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_str(header).unwrap());
+        Language::of(&headers)
+    }
+
+    #[test]
+    fn the_better_liked_language_is_taken() {
+        assert_eq!(language("en"), Language::English);
+        assert_eq!(language("zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese);
+        assert_eq!(language("zh;q=0.1, en-GB;q=0.7"), Language::English);
+        assert_eq!(language("de, fr;q=0.5"), Language::Chinese);
+        assert_eq!(language("é;q=x"), Language::Chinese);
+        assert_eq!(Language::of(&HeaderMap::new()), Language::Chinese);
+    }
+
+    #[test]
+    fn a_body_says_what_happened_and_its_own_members_cannot_replace_the_standard_ones() {
+        let refusal = Refusal::new(Code::RateLimited, "超出速率", "too fast")
+            .with("limit", "account.requests_per_second")
+            .with("code", "something else")
+            .retry_after(Duration::from_millis(1200));
+        let response = render(&refusal, Language::English, "r-1");
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        let members = standard_members(&refusal, Language::Chinese, "r-1");
+        assert_eq!(members["detail"], "超出速率");
+        assert_eq!(members["code"], "rate_limited");
+        assert_eq!(members["instance"], "r-1");
+        assert_eq!(members["status"], 429);
+    }
+}

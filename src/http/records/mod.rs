@@ -1,0 +1,9 @@
+//! Records in and out: publish, an owner's own reading, delivery.
+
+mod deliver;
+mod own;
+mod publish;
+
+pub use deliver::deliver;
+pub use own::own;
+pub use publish::publish;

@@ -1,0 +1,31 @@
+//! `GET /resources/{code}/records`: an owner's integrator reads its own resource.
+
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use changtong_catalog::ids::ResourceCode;
+use changtong_connectors::gate::OwnRead;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Deserialize;
+
+use crate::http::parts::{Asked, At};
+use crate::http::problem::Answer;
+use crate::http::{Known, Web};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    cursor: Option<String>,
+    limit: Option<u64>,
+    max_bytes: Option<u64>,
+}
+
+pub async fn own(
+    State(app): State<Web>,
+    Known(caller): Known,
+    At(resource): At<ResourceCode>,
+    Asked(read): Asked<Read>,
+) -> Answer {
+    let Read { cursor, limit, max_bytes } = read;
+    let lines = app.gate.read_own(OwnRead { caller, resource, cursor, limit, max_bytes }).await?;
+    Ok(([(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")], lines).into_response())
+}

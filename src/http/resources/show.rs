@@ -1,0 +1,18 @@
+//! `GET /resources/{code}`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use changtong_catalog::ids::ResourceCode;
+use http::header::ETAG;
+
+use super::{Shown, visible};
+use crate::http::etag::etag;
+use crate::http::parts::At;
+use crate::http::problem::Answer;
+use crate::http::{Known, Web};
+
+pub async fn show(State(app): State<Web>, Known(caller): Known, At(code): At<ResourceCode>) -> Answer {
+    let entry = visible(&app, &caller, &code).await?.resource;
+    Ok(([(ETAG, etag(entry.version))], Json(Shown::to(&caller, &entry)?)).into_response())
+}

@@ -1,0 +1,110 @@
+//! Every route, in the order of the API document (interface.md 4). The table is also what the OpenAPI document and the
+//! access test are made from, so a route cannot be served without standing in both.
+
+use axum::Router;
+use axum::extract::State;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing;
+use changtong_catalog::error::{Code, Refusal};
+
+use super::frame::frame;
+use super::problem::Problem;
+use super::{
+    Web, accounts, agencies, grants, keys, openapi, records, requests, resources, subscriptions, whoami,
+};
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Lower case, as in OpenAPI.
+    pub method: &'static str,
+    pub path: &'static str,
+    pub summary: &'static str,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path, $summary:literal;)*) => {
+        pub const ROUTES: &[Route] =
+            &[$(Route { method: stringify!($method), path: $path, summary: $summary }),*];
+
+        fn table() -> Router<Web> {
+            Router::new()$(.route($path, routing::$method($handler)))*
+        }
+    };
+}
+
+routes! {
+    get "/openapi.json" => openapi::show, "This document; no credential";
+
+    get "/api/v1/whoami" => whoami::show, "The caller's account, agency, roles, and what is left of its limits";
+
+    get "/api/v1/agencies" => agencies::list, "Agencies that take part";
+    post "/api/v1/agencies" => agencies::add, "An agency joins, with its first account and that account's key";
+    get "/api/v1/agencies/{code}" => agencies::show, "One agency, by credit code or alias";
+    post "/api/v1/agencies/{code}/suspend" => agencies::suspend, "Nothing of the agency goes on; answers last_left";
+    post "/api/v1/agencies/{code}/resume" => agencies::resume, "The agency goes on";
+    get "/api/v1/agencies/{code}/accounts" => accounts::list, "Accounts of an agency";
+    post "/api/v1/agencies/{code}/accounts" => accounts::add, "A further account of an agency";
+    post "/api/v1/accounts/{id}/suspend" => accounts::suspend, "The account's keys stop standing; answers last_left";
+    post "/api/v1/accounts/{id}/resume" => accounts::resume, "The account goes on";
+    get "/api/v1/accounts/{id}/keys" => keys::list, "API keys of an account";
+    post "/api/v1/accounts/{id}/keys" => keys::issue, "A further API key; its text is shown once";
+    get "/api/v1/keys/{id}" => keys::show, "One API key, without its secret";
+    post "/api/v1/keys/{id}/revoke" => keys::revoke, "The key stops standing; answers last_left";
+
+    get "/api/v1/resources" => resources::list, "Search the catalog";
+    post "/api/v1/resources" => resources::draft, "A new entry; number and code are given here";
+    get "/api/v1/resources/{code}" => resources::show, "One entry";
+    put "/api/v1/resources/{code}" => resources::update, "Another file for a draft; needs If-Match";
+    post "/api/v1/resources/{code}/submit" => resources::submit, "The editor hands it to the reviewer";
+    post "/api/v1/resources/{code}/approve" => resources::approve, "The reviewer finds it right";
+    post "/api/v1/resources/{code}/reject" => resources::reject, "Back to its editor, with a reason";
+    post "/api/v1/resources/{code}/publish" => resources::publish, "Into the catalog: schemas are made, standing consent given";
+    post "/api/v1/resources/{code}/suspend" => resources::suspend, "Publishing and delivery pause; answers last_left";
+    post "/api/v1/resources/{code}/resume" => resources::resume, "Publishing and delivery go on";
+    post "/api/v1/resources/{code}/revise" => resources::revise, "Other metadata of a published entry; needs If-Match";
+    post "/api/v1/resources/{code}/retire" => resources::retire, "For good; its grants end; answers last_left";
+    get "/api/v1/resources/{code}/schema" => resources::schema, "The Avro schemas in force";
+    post "/api/v1/resources/{code}/records" => records::publish, "Publish records";
+    get "/api/v1/resources/{code}/records" => records::own, "An owner's integrator reads its own resource";
+
+    get "/api/v1/requests" => requests::list, "Requests of the caller's agency, on either side";
+    get "/api/v1/requests/{id}" => requests::show, "One request";
+
+    get "/api/v1/grants" => grants::list, "Grants that the caller's agency holds or gave";
+    get "/api/v1/grants/{id}" => grants::show, "One grant, and what is left of its rates";
+    get "/api/v1/grants/{id}/schema" => grants::schema, "The derived schema that its records have";
+    get "/api/v1/grants/{id}/subscriptions" => subscriptions::list, "Subscriptions of a grant";
+    get "/api/v1/subscriptions/{id}" => subscriptions::show, "One subscription and its position";
+    get "/api/v1/subscriptions/{id}/records" => records::deliver, "Read under the grant";
+    post "/api/v1/subscriptions/{id}/acks" => subscriptions::acknowledge, "The consumer has what lies before the cursor";
+    post "/api/v1/subscriptions/{id}/seek" => subscriptions::seek, "Set the position";
+}
+
+/// The API with its frame.
+pub fn router(app: Web) -> Router {
+    table()
+        .fallback(no_such_address)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(app.clone(), frame))
+        .with_state(app)
+}
+
+async fn no_such_address(State(_): State<Web>) -> Response {
+    Problem::from(Refusal::new(
+        Code::NotFound,
+        "没有这个地址;全部地址见 /openapi.json",
+        "there is no such address; /openapi.json lists all of them",
+    ))
+    .into_response()
+}
+
+async fn no_such_method(State(_): State<Web>) -> Response {
+    Problem::from(Refusal::new(
+        Code::MethodNotAllowed,
+        "这个地址不支持该方法;见 /openapi.json",
+        "this address does not take that method; see /openapi.json",
+    ))
+    .into_response()
+}

@@ -1,0 +1,77 @@
+//! Background work. Each job runs at its own pace, may be run any number of times, and reports failures instead of
+//! ending.
+
+mod lease;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use changtong_catalog::clock::Clock as _;
+use changtong_catalog::error::Refusal;
+use futures::future::BoxFuture;
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+
+/// One kind of work and how often it is done.
+struct Job {
+    name: &'static str,
+    every: Duration,
+    run: fn(&App) -> BoxFuture<'_, Result<(), Refusal>>,
+}
+
+const JOBS: &[Job] = &[
+    Job { name: "settle", every: Duration::from_secs(1), run: |app| Box::pin(app.gate.tick()) },
+    Job { name: "clock", every: Duration::from_secs(10), run: |app| Box::pin(ask_the_time(app)) },
+    Job { name: "key_uses", every: Duration::from_secs(30), run: |app| Box::pin(app.uses.write(&app.store)) },
+    Job { name: "refusals", every: Duration::from_secs(10), run: |app| Box::pin(write_refusals(app)) },
+    Job { name: "idempotency", every: Duration::from_secs(600), run: |app| Box::pin(forget_results(app)) },
+];
+
+/// Starts all of them; they end when the app stops.
+pub fn start(app: &Arc<App>) -> TaskTracker {
+    let tasks = TaskTracker::new();
+    tasks.spawn(lease::hold(app.clone()));
+    for job in JOBS {
+        tasks.spawn(repeat(app.clone(), job));
+    }
+    tasks.close();
+    tasks
+}
+
+async fn repeat(app: Arc<App>, job: &'static Job) {
+    let mut ticks = tokio::time::interval(job.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let result = (job.run)(&app).await;
+        let outcome = result.as_ref().map_or_else(|refusal| refusal.code.as_str(), |()| "done");
+        app.metrics.server.jobs.with_label_values(&[job.name, outcome]).inc();
+        if let Err(refusal) = result {
+            tracing::warn!(job = job.name, code = %refusal.code, "{}", refusal.text.en);
+        }
+    }
+}
+
+/// Store time, once more (protocol.md 10).
+async fn ask_the_time(app: &App) -> Result<(), Refusal> {
+    let asked = Instant::now();
+    app.clock.correct(app.store.now().await?, asked);
+    Ok(())
+}
+
+async fn write_refusals(app: &App) -> Result<(), Refusal> {
+    let result = app.refusals.write(&app.store, app.clock.now(), &*app.ids, false).await;
+    let waiting = i64::try_from(app.refusals.waiting()).unwrap_or(i64::MAX);
+    app.metrics.server.refusals_waiting.set(waiting);
+    result
+}
+
+async fn forget_results(app: &App) -> Result<(), Refusal> {
+    let before = app.clock.now() - app.settings.time.idempotency;
+    app.store.drop_results(before).await.map(drop)
+}

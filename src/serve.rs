@@ -1,0 +1,121 @@
+//! A server from its first byte to its last: listeners, jobs, and the stop that loses nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use changtong_catalog::clock::Clock as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, StartError};
+use crate::http;
+use crate::http::listener::{ConnectionLimits, Serving, serve};
+use crate::jobs;
+
+/// A server whose listeners are open.
+pub struct Server {
+    pub app: Arc<App>,
+    /// The address of the API, with the port the system chose if none was set.
+    pub api: SocketAddr,
+    pub operations: SocketAddr,
+    serving: [Serving; 2],
+    jobs: TaskTracker,
+}
+
+impl Server {
+    /// Opens the listeners and starts the jobs.
+    pub async fn start(app: Arc<App>) -> Result<Self, StartError> {
+        let api = bind(app.settings.http.listen).await?;
+        let operations = bind(app.settings.operations.listen).await?;
+        let (api_address, operations_address) = (address(&api)?, address(&operations)?);
+        let limits = ConnectionLimits {
+            connections: app.settings.http.connections,
+            head_within: app.settings.http.header_timeout,
+            head: 4 * app.settings.http.headers.0.max(app.settings.http.uri.0),
+        };
+        let few = ConnectionLimits { connections: 32, ..limits };
+        let serving = [
+            serve(api, http::router(app.clone()), limits),
+            serve(operations, http::operations_router(app.clone()), few),
+        ];
+        let jobs = jobs::start(&app);
+        tracing::info!(
+            api = %api_address, operations = %operations_address, store = app.store.engine(),
+            log = app.log.engine(), dev = app.settings.dev, "serving"
+        );
+        Ok(Self { app, api: api_address, operations: operations_address, serving, jobs })
+    }
+
+    /// Serves until a signal or the loss of the lease, then stops. False: the server lost its lease.
+    pub async fn run(self) -> bool {
+        tokio::select! {
+            () = asked_to_stop() => tracing::info!("stopping"),
+            () = self.app.stop.cancelled() => {}
+        }
+        let held = self.app.alive.check().is_ok();
+        self.stop().await;
+        held
+    }
+
+    /// Takes nothing new, lets what is in flight end (within `http.drain`), and gives the database back.
+    pub async fn stop(self) {
+        let Self { app, serving: [api, operations], jobs, .. } = self;
+        let deadline = app.settings.http.drain;
+        app.stop.cancel();
+        api.stop();
+        app.gate.drain(deadline).await;
+        if tokio::time::timeout(deadline, api.ended()).await.is_err() {
+            tracing::warn!("connections were still open at the end of http.drain");
+        }
+        operations.stop();
+        app.done.cancel();
+        jobs.wait().await;
+        for (what, result) in [
+            ("key uses", app.uses.write(&app.store).await),
+            ("refusals", app.refusals.write(&app.store, app.clock.now(), &*app.ids, true).await),
+        ] {
+            if let Err(refusal) = result {
+                tracing::warn!(what, code = %refusal.code, "could not be written at the end");
+            }
+        }
+        app.log.close(Duration::from_secs(10)).await;
+        let lease = *app.lease.lock();
+        if app.alive.check().is_ok()
+            && let Err(refusal) = app.store.release_server(lease, app.clock.now(), &*app.ids).await
+        {
+            tracing::warn!(code = %refusal.code, "the lease could not be released; it runs out by itself");
+        }
+        app.alive.lose();
+        app.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen { address: address.to_string(), error })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Listen { address: "listener".to_owned(), error })
+}
+
+/// SIGTERM or SIGINT.
+async fn asked_to_stop() {
+    let term = signal(SignalKind::terminate());
+    let int = signal(SignalKind::interrupt());
+    match (term, int) {
+        (Ok(mut term), Ok(mut int)) => {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::error!(%error, "signals cannot be received; stopping now");
+        }
+    }
+}
