@@ -17,7 +17,34 @@ pub enum PermitKind {
     Steward,
 }
 
-/// The right to one append or one read.
+/// The right to one append or one read. Who has one may use it:
+///
+/// ```
+/// use changtong_connectors::gate::{Permit, PermitKind};
+/// fn of(permit: Permit) -> PermitKind { permit.kind() }
+/// ```
+///
+/// Outside the gate nothing makes one,
+///
+/// ```compile_fail,E0624
+/// use changtong_connectors::gate::Permit;
+/// let make = Permit::mint;
+/// ```
+///
+/// not even from another,
+///
+/// ```compile_fail,E0451
+/// use changtong_connectors::gate::Permit;
+/// fn of(permit: Permit) -> Permit { Permit { ..permit } }
+/// ```
+///
+/// and there is no second use of one:
+///
+/// ```compile_fail,E0277
+/// use changtong_connectors::gate::Permit;
+/// fn twice(permit: impl Clone) {}
+/// fn of(permit: Permit) { twice(permit) }
+/// ```
 #[derive(Debug)]
 pub struct Permit {
     kind: PermitKind,

@@ -30,6 +30,14 @@ pub struct Entry {
     pub value: Option<Bytes>,
 }
 
+impl Entry {
+    /// Bytes of key and value.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.key.as_ref().map_or(0, Bytes::len) + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
+
 /// One record read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRecord {

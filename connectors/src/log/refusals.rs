@@ -93,8 +93,7 @@ pub(super) fn check_append(permit: &Permit, entries: &[Entry]) -> Result<(), Ref
         return Err(outside_permit(permit, entries.len()));
     }
     for (index, entry) in entries.iter().enumerate() {
-        let bytes = entry.key.as_ref().map_or(0, |key| key.len())
-            + entry.value.as_ref().map_or(0, |value| value.len());
+        let bytes = entry.size();
         if bytes > RECORD_MAX {
             return Err(too_large(index, bytes));
         }

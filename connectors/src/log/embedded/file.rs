@@ -75,6 +75,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
         .pragma("wal_autocheckpoint", "2000")
+        .pragma("journal_size_limit", "67108864")
         .row_buffer_size(8)
         .disable_statement_logging()
 }

@@ -25,7 +25,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 use parking_lot::{Mutex, RwLock};
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -34,13 +34,15 @@ use self::writer::{AppendJob, Job, Writer};
 use super::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec, refusals};
 use crate::gate::Permit;
 
-/// Appends that may wait for the writer; more are made to wait before they are taken.
+/// Appends, and KiB of their records, that may wait for the writer; more wait before they are taken.
 const WAITING: usize = 512;
+const WAITING_KIB: u32 = 64 * 1024;
 
 pub struct EmbeddedLog {
     path: PathBuf,
     topics: Topics,
     readers: SqlitePool,
+    room: Arc<Semaphore>,
     /// `None` once closed.
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -59,10 +61,19 @@ impl EmbeddedLog {
             path: path.to_owned(),
             topics,
             readers: file::open_readers(path),
+            room: Arc::new(Semaphore::new(WAITING_KIB as usize)),
             jobs: Mutex::new(Some(sender)),
             writer: Mutex::new(Some(task)),
             guard: Mutex::new(Some(guard)),
         })
+    }
+
+    /// Waits until the writer's queue has room for the records; an append larger than it all takes all of it.
+    async fn room_for(&self, entries: &[Entry]) -> Result<OwnedSemaphorePermit, Refusal> {
+        let bytes: usize = entries.iter().map(Entry::size).sum();
+        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB);
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
+        room.map_err(|_| refusals::shutting_down())
     }
 
     async fn submit<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
@@ -94,12 +105,15 @@ impl Log for EmbeddedLog {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + permit.deadline();
-        let rows = blob::rows(&entries, state.partitions.len());
-        let job = Job::Append(AppendJob { topic: name.clone(), rows, deadline, reply });
-        let answered = tokio::time::timeout_at(deadline, self.submit(job, answer)).await;
-        let mut next = answered.map_err(|_| refusals::timed_out(name))??;
+        let answered = tokio::time::timeout_at(deadline, async {
+            let room = self.room_for(&entries).await?;
+            let rows = blob::rows(&entries, state.partitions.len());
+            let (reply, answer) = oneshot::channel();
+            let job = AppendJob { topic: name.clone(), rows, deadline, reply, _room: room };
+            self.submit(Job::Append(job), answer).await
+        });
+        let mut next = answered.await.map_err(|_| refusals::timed_out(name))??;
         let mut offsets = Vec::with_capacity(entries.len());
         for entry in &entries {
             // The writer answers for every partition that has an entry.

@@ -9,7 +9,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::blob::Row;
@@ -30,6 +30,8 @@ pub(super) struct AppendJob {
     /// Past this the caller has gone and nothing is written.
     pub deadline: Instant,
     pub reply: oneshot::Sender<Result<Firsts, Refusal>>,
+    /// Its share of the queue, given back with the job.
+    pub _room: OwnedSemaphorePermit,
 }
 
 pub(super) enum Job {

@@ -41,16 +41,25 @@ pub(super) struct Outcome {
 
 #[derive(Debug, Default)]
 pub(super) struct Batches {
-    open: Mutex<(usize, HashMap<usize, Arc<Mutex<Slots>>>)>,
+    open: Mutex<Open>,
     /// The batch of the last report: reports come in long runs of one batch.
-    last: Mutex<Option<(usize, Arc<Mutex<Slots>>)>>,
+    last: Mutex<Option<(usize, Shared)>>,
+}
+
+type Shared = Arc<Mutex<Slots>>;
+
+#[derive(Debug, Default)]
+struct Open {
+    /// Of the batch opened last.
+    number: usize,
+    slots: HashMap<usize, Shared>,
 }
 
 /// An open batch; dropped, its reports find nothing any more.
 pub(super) struct Batch<'a> {
     batches: &'a Batches,
     number: usize,
-    slots: Arc<Mutex<Slots>>,
+    slots: Shared,
     done: Option<oneshot::Receiver<()>>,
 }
 
@@ -60,9 +69,9 @@ impl Batches {
         let slots = Slots { offsets: vec![None; records], done: Some(sender), ..Slots::default() };
         let slots = Arc::new(Mutex::new(slots));
         let mut open = self.open.lock();
-        open.0 += 1;
-        let number = open.0;
-        open.1.insert(number, Arc::clone(&slots));
+        open.number += 1;
+        let number = open.number;
+        open.slots.insert(number, Arc::clone(&slots));
         Batch { batches: self, number, slots, done: Some(receiver) }
     }
 
@@ -71,7 +80,7 @@ impl Batches {
         let (number, index) = (id >> INDEX_BITS, id & (MOST - 1));
         let mut last = self.last.lock();
         if last.as_ref().is_none_or(|(known, _)| *known != number) {
-            *last = self.open.lock().1.get(&number).map(|slots| (number, Arc::clone(slots)));
+            *last = self.open.lock().slots.get(&number).map(|slots| (number, Arc::clone(slots)));
         }
         if let Some((_, slots)) = &*last {
             slots.lock().report(index, result);
@@ -130,7 +139,7 @@ impl Batch<'_> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.batches.open.lock().1.remove(&self.number);
+        self.batches.open.lock().slots.remove(&self.number);
         let mut last = self.batches.last.lock();
         if last.as_ref().is_some_and(|(number, _)| *number == self.number) {
             *last = None;
@@ -168,6 +177,6 @@ mod tests {
         batches.report(next.id(0), Ok(4));
         next.reported(1).await;
         assert_eq!(next.outcome(), Outcome { offsets: vec![Some(4)], failure: None });
-        assert!(batches.open.lock().1.is_empty() && batches.last.lock().is_none());
+        assert!(batches.open.lock().slots.is_empty() && batches.last.lock().is_none());
     }
 }

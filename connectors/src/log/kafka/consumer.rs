@@ -19,6 +19,8 @@ use crate::log::{LogRecord, Range, refusals};
 const READS: usize = 16;
 /// Consumers that wait; a read that fits none takes the one that has waited longest.
 const WAITING: usize = 8;
+/// What a read may take beyond its deadline to put its consumer back.
+const GRACE: Duration = Duration::from_millis(200);
 /// How long one waits before it is given up, with what it has brought.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -29,8 +31,11 @@ pub(super) struct Readers {
     metrics: Arc<KafkaMetrics>,
     reads: Arc<Semaphore>,
     /// Oldest first; `None` once closed.
-    waiting: Arc<Mutex<Option<Vec<(Instant, Reader)>>>>,
+    waiting: Arc<Mutex<Option<Waiting>>>,
 }
+
+/// Since when each has waited, and itself.
+type Waiting = Vec<(Instant, Reader)>;
 
 /// One read as asked for.
 pub(super) struct Asked {
@@ -54,6 +59,7 @@ impl Readers {
 
     pub(super) async fn read(&self, asked: Asked, within: Duration) -> Result<Vec<LogRecord>, Refusal> {
         let deadline = Instant::now() + within;
+        let topic = asked.topic.clone();
         let turn = tokio::time::timeout(within, Arc::clone(&self.reads).acquire_owned()).await;
         let turn =
             turn.map_err(|_| refusals::timed_out(&asked.topic))?.map_err(|_| refusals::shutting_down())?;
@@ -62,7 +68,9 @@ impl Readers {
             let _turn = turn;
             readers.read_blocking(&asked, deadline)
         });
-        read.await.unwrap_or_else(|_| Err(task_failed()))
+        // The read keeps its own deadline; only a question to a broker that is down can hold it beyond.
+        let read = tokio::time::timeout(within + GRACE, read).await;
+        read.map_err(|_| refusals::timed_out(&topic))?.unwrap_or_else(|_| Err(task_failed()))
     }
 
     fn read_blocking(&self, asked: &Asked, deadline: Instant) -> Result<Vec<LogRecord>, Refusal> {

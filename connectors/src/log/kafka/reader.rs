@@ -20,6 +20,8 @@ use crate::log::{LogRecord, Range, refusals};
 
 /// A read that has something answers when nothing has come for this long.
 const QUIET: Duration = Duration::from_millis(150);
+/// A read that has nothing asks this often whether there is anything.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Bytes kept for later reads; beyond it the reader is given up after the read.
@@ -109,15 +111,18 @@ impl Reader {
             let before = taken.len();
             match self.consumer.poll(POLL.min(deadline - now)) {
                 Some(Ok(message)) => {
+                    let ours = message.topic() == self.topic.as_str();
                     let record = record(&message);
                     drop(message);
-                    self.bring(record, &mut wants, &mut taken);
+                    if ours {
+                        self.bring(record, &mut wants, &mut taken);
+                    }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     if let Some(want) = wants.get_mut(&partition) {
                         want.at_end = true;
                     }
-                    if taken.is_empty() && !self.is_open(&wants) && !self.ended(&mut wants, asker)? {
+                    if taken.is_empty() && !self.is_open(&wants) && self.ended(&mut wants, asker) {
                         return Ok(taken);
                     }
                 }
@@ -131,6 +136,12 @@ impl Reader {
                 quiet_since = Instant::now();
             } else if !taken.is_empty() && quiet_since.elapsed() >= QUIET {
                 break;
+            } else if taken.is_empty() && quiet_since.elapsed() >= ASK_AGAIN {
+                // A consumer that waited at the end is not told of it a second time.
+                if self.ended(&mut wants, asker) {
+                    return Ok(taken);
+                }
+                quiet_since = Instant::now();
             }
         }
         if taken.is_empty() && self.is_open(&wants) {
@@ -178,21 +189,16 @@ impl Reader {
         }
     }
 
-    /// Every range is said to have ended and nothing was brought: true if that was so some time ago only, and the
-    /// reading is to go on.
-    fn ended(&self, wants: &mut BTreeMap<i32, Want>, asker: &Asker) -> Result<bool, Refusal> {
+    /// Whether every range is truly at its end; one that is not is read on.
+    fn ended(&self, wants: &mut BTreeMap<i32, Want>, asker: &Asker) -> bool {
         let extents = asker.extents(std::slice::from_ref(&self.topic)).remove(&self.topic);
-        let extents = extents.ok_or_else(|| refusals::timed_out(&self.topic))?;
-        let mut goes_on = false;
-        for (partition, want) in wants {
-            let end = usize::try_from(*partition).ok().and_then(|p| extents.get(p)).map(|extent| extent.end);
+        for (partition, want) in wants.iter_mut() {
+            let extent = extents.as_ref().and_then(|all| all.get(usize::try_from(*partition).ok()?));
             let next = self.partitions.get(partition).map(|held| held.next);
-            if next < end {
-                want.at_end = false;
-                goes_on = true;
-            }
+            // Without an answer nothing has ended.
+            want.at_end = extent.is_some_and(|extent| next == Some(extent.end));
         }
-        Ok(goes_on)
+        !self.is_open(wants)
     }
 
     /// Errors that pass by themselves are left to librdkafka until the deadline.
