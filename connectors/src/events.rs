@@ -238,13 +238,15 @@ impl SettleFailed<'_> {
 
 /// The store is older than the log.
 pub struct StoreFoundOlder {
-    pub topic: Option<TopicName>,
+    pub topics: usize,
 }
 
 impl StoreFoundOlder {
     pub fn emit(self, _: &Metrics) {
-        let topic = self.topic.map(|topic| topic.to_string());
-        error!(topic, "the store is older than the log: publishing and delivery stop until `reconcile`");
+        error!(
+            topics = self.topics,
+            "the store is older than the log: publishing and delivery stop until `reconcile`"
+        );
     }
 }
 

@@ -19,6 +19,7 @@ use super::group::{Member, Pending};
 use super::views::{Partitions, Views, key_of};
 use super::{CommitSettings, Done, Leftover, TopicKey};
 use crate::events::{CommitFailed, Committed, ViewsReloaded};
+use crate::fault;
 use crate::gate::Alive;
 use crate::metrics::Metrics;
 
@@ -194,6 +195,7 @@ impl Task {
     /// Whether the group was committed.
     async fn commit(&mut self, pending: Pending) -> bool {
         let began = self.clock.monotonic();
+        fault::point(fault::COMMITTING);
         let answer = match self.alive.check() {
             Ok(()) => self.ledger.commit(&pending.group).await,
             Err(refusal) => Err(CommitError::NotSent(refusal)),
@@ -202,6 +204,7 @@ impl Task {
         self.store_is_slow = took >= self.settings.flush_after;
         match answer {
             Ok(answers) => {
+                fault::point(fault::COMMITTED);
                 Committed { attempts: pending.attempts() as u64, took }.emit(&self.metrics);
                 self.carry.got_through();
                 self.record(&pending, &answers);

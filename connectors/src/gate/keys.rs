@@ -27,6 +27,10 @@ impl KeyRing {
         &self.current
     }
 
+    pub fn all(&self) -> impl Iterator<Item = &MacKey> {
+        self.keys.values()
+    }
+
     pub fn get(&self, id: &str) -> Result<&MacKey, Refusal> {
         self.keys.get(id).ok_or_else(|| {
             Refusal::new(

@@ -1,38 +1,66 @@
 //! The single way in and out of the log: it decides, with reasons, and mints the permits the log asks for.
+//!
+//! | what | where |
+//! |---|---|
+//! | a body becomes visible records (protocol.md 3) | `publish.rs`, `append.rs`, `topics.rs`, `claims.rs` |
+//! | a subscription is read and moved (6, 7) | `deliver/` |
+//! | an owner reads its own; records set aside | `steward.rs`, `quarantine.rs` |
+//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs` |
 
 mod alive;
+mod append;
 mod budget;
 mod calls;
+mod claims;
 mod deliver;
 mod keys;
+mod marks;
 pub mod permit;
+mod plans;
+mod publish;
+mod quarantine;
+mod refusals;
 mod settings;
+mod settle;
+mod steward;
+mod topics;
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::{Clock, Ids};
-use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::Grant;
-use changtong_catalog::ids::{GrantId, SubscriptionId};
+use changtong_catalog::ids::ResourceNumber;
 use changtong_catalog::mac::hex;
-use changtong_catalog::ports::{Directory, Ended, Ledger, Receipt};
+use changtong_catalog::ports::{Directory, Ledger};
 use sha2::{Digest, Sha256};
 
-use crate::limit::Left;
+use crate::commit::{CommitSettings, Committer};
+use crate::limit::{Left, Limiter, Rates, Subject};
 use crate::log::Log;
+use crate::metrics::Metrics;
 pub use alive::Alive;
 pub use budget::{Budget, Held};
 pub use calls::{
     Acknowledge, Body, Format, From, OnInvalid, Original, OwnRead, Place, Poll, Publish, SetAside,
 };
+use claims::Claims;
 pub use deliver::Delivery;
+use deliver::Windows;
 pub use keys::{GateKeys, KeyRing};
+use marks::Marks;
 pub use permit::{Permit, PermitKind};
+use plans::Plans;
 pub use settings::{Limits, Settings};
+use settle::Settler;
+use topics::Topics;
 
 /// What a gate is built from.
 pub struct Parts {
@@ -43,31 +71,75 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     pub keys: GateKeys,
     pub alive: Alive,
+    pub metrics: Arc<Metrics>,
     pub settings: Settings,
+    /// The epoch that this server took.
+    pub epoch: i64,
+    /// `DATA/marks`, outside the store; `None` where nothing guards against an older store.
+    pub marks: Option<PathBuf>,
 }
 
 pub struct Gate {
-    parts: Parts,
+    log: Arc<dyn Log>,
+    ledger: Arc<dyn Ledger>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    keys: GateKeys,
+    alive: Alive,
+    metrics: Arc<Metrics>,
+    settings: Settings,
     budget: Budget,
+    committer: Committer,
+    limiter: Limiter,
+    plans: Plans,
+    claims: Claims,
+    topics: Topics,
+    windows: Arc<Windows>,
+    settler: tokio::sync::Mutex<Settler>,
+    marks: Option<Marks>,
+    /// The store is older than the log: nothing is published, delivered or settled.
+    older: AtomicBool,
 }
 
 impl Gate {
     /// Starts the gate's tasks; call it inside the runtime.
     #[must_use]
     pub fn start(parts: Parts) -> Arc<Self> {
-        let budget = Budget::new(parts.settings.bytes_in_flight);
-        Arc::new(Self { parts, budget })
-    }
-
-    /// Once at the start of the only server: closes the windows left open, settles holes at once, unless the store
-    /// turns out to be older than the log (then publishing and delivery answer `store_older_than_log`).
-    pub async fn recover(&self) -> Result<(), Refusal> {
-        self.parts.alive.check()
-    }
-
-    /// Every second: settles, and notes the marks.
-    pub async fn tick(&self) -> Result<(), Refusal> {
-        self.parts.alive.check()
+        let settings = parts.settings;
+        let committer = Committer::start(
+            parts.ledger.clone(),
+            parts.alive.clone(),
+            parts.clock.clone(),
+            parts.metrics.clone(),
+            CommitSettings {
+                flush_after: settings.flush_after,
+                flush_attempts: settings.flush_attempts,
+                outcome_deadline: settings.outcome_deadline,
+                queue: settings.queue,
+            },
+        );
+        Arc::new(Self {
+            budget: Budget::new(settings.bytes_in_flight),
+            windows: Arc::new(Windows::new(committer.clone(), parts.metrics.clone())),
+            limiter: Limiter::new(parts.clock.clone()),
+            settler: tokio::sync::Mutex::new(Settler::default()),
+            marks: parts.marks.map(|path| Marks::new(path, parts.epoch)),
+            plans: Plans::default(),
+            claims: Claims::default(),
+            topics: Topics::default(),
+            older: AtomicBool::new(false),
+            log: parts.log,
+            ledger: parts.ledger,
+            directory: parts.directory,
+            clock: parts.clock,
+            ids: parts.ids,
+            keys: parts.keys,
+            alive: parts.alive,
+            metrics: parts.metrics,
+            settings,
+            committer,
+        })
     }
 
     /// For bodies while they arrive.
@@ -76,90 +148,48 @@ impl Gate {
         &self.budget
     }
 
-    /// Publishes a body (protocol.md 3). Goes on if the caller leaves.
-    pub async fn publish(self: &Arc<Self>, publish: Publish) -> Result<Receipt, Refusal> {
-        drop(publish);
-        Err(unfinished())
-    }
-
-    /// Answers one read of a subscription; everything that can be refused is refused here, before the first byte.
-    pub async fn deliver(self: &Arc<Self>, poll: Poll) -> Result<Delivery, Refusal> {
-        drop(poll);
-        Err(unfinished())
-    }
-
-    pub async fn acknowledge(&self, acknowledge: Acknowledge) -> Result<(), Refusal> {
-        drop(acknowledge);
-        Err(unfinished())
-    }
-
-    /// Sets the position; answers its cursor.
-    pub async fn seek(
-        &self,
-        caller: &Caller,
-        subscription: SubscriptionId,
-        from: &From,
-    ) -> Result<String, Refusal> {
-        let _ = (caller, subscription, from);
-        Err(unfinished())
-    }
-
-    /// Where a new subscription of a grant begins.
-    pub async fn place(&self, grant: GrantId, from: &From) -> Result<Place, Refusal> {
-        let _ = (grant, from);
-        Err(unfinished())
-    }
-
-    /// The stored position of a subscription as a cursor.
-    pub async fn position(&self, subscription: SubscriptionId) -> Result<String, Refusal> {
-        let _ = subscription;
-        Err(unfinished())
-    }
-
-    /// After a change has committed: ends the windows it concerns, waits for their closings, and answers `last_left`
-    /// per subscription (protocol.md 7).
-    pub async fn end(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
-        let _ = ended;
-        Err(unfinished())
-    }
-
-    /// An owner reads its own resource: NDJSON lines and the final `{"next"}`.
-    pub async fn read_own(&self, read: OwnRead) -> Result<Bytes, Refusal> {
-        drop(read);
-        Err(unfinished())
-    }
-
-    /// The bytes of a record set aside, for its owner.
-    pub async fn original(&self, caller: &Caller, aside: &SetAside) -> Result<Original, Refusal> {
-        let _ = (caller, aside);
-        Err(unfinished())
-    }
-
-    /// Publishes a record set aside again, once however often it is asked; the caller marks the index row.
-    pub async fn replay(self: &Arc<Self>, caller: &Caller, aside: &SetAside) -> Result<Receipt, Refusal> {
-        let _ = (caller, aside);
-        Err(unfinished())
-    }
-
     /// What is left of the rates that concern a caller, and of a grant's.
     #[must_use]
     pub fn left(&self, caller: &Caller, grant: Option<&Grant>) -> Vec<Left> {
-        let _ = (caller, grant);
-        Vec::new()
+        let mut levels = self.caller_levels(caller).to_vec();
+        levels.extend(grant.map(grant_level));
+        self.limiter.left(&levels)
     }
 
-    /// Takes nothing new, ends the readers, commits what is ready, at most this long.
+    /// Takes nothing new, lets the readers and the commits under way end, at most this long.
     pub async fn drain(&self, deadline: Duration) {
-        let _ = deadline;
-        self.parts.alive.drain();
+        self.alive.drain();
+        self.windows.drain(deadline).await;
+        self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
     }
+
+    /// Whether something new may begin.
+    fn admit(&self) -> Result<(), Refusal> {
+        if self.older.load(Ordering::Acquire) {
+            return Err(refusals::store_older());
+        }
+        self.alive.admit()
+    }
+
+    fn caller_levels(&self, caller: &Caller) -> [(Subject, Rates); 3] {
+        let limits = &self.settings.limits;
+        [
+            (Subject::Bus, limits.bus),
+            (Subject::Agency(caller.agency), limits.agency),
+            (Subject::Account(caller.account), limits.account),
+        ]
+    }
+
+    fn resource_level(&self, resource: ResourceNumber) -> (Subject, Rates) {
+        (Subject::Resource(resource), self.settings.limits.resource)
+    }
+}
+
+fn grant_level(grant: &Grant) -> (Subject, Rates) {
+    (Subject::Grant(grant.id), Rates::of_grant(&grant.limits))
 }
 
 /// The digest of nothing sent.
 pub(crate) fn empty_digest() -> String {
     hex(&Sha256::digest([]))
-}
-
-fn unfinished() -> Refusal {
-    Refusal::new(Code::Internal, "尚未完成", "not finished")
 }

@@ -165,6 +165,17 @@ impl Limiter {
         Ok(())
     }
 
+    /// Whether `take` would take it now; takes nothing.
+    pub fn check_only(&self, levels: &Levels, cost: Cost) -> Result<(), Refusal> {
+        for (subject, rates) in levels {
+            let buckets = self.buckets(*subject, *rates);
+            for measure in Measure::ALL {
+                self.check(subject, &buckets, measure, cost.of(measure))?;
+            }
+        }
+        Ok(())
+    }
+
     /// How many records and bytes all levels would let through now.
     #[must_use]
     pub fn spare(&self, levels: &Levels) -> (u64, u64) {

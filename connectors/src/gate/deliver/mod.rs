@@ -1,16 +1,24 @@
-//! Delivering (protocol.md 6 and 7): cursors, windows, the bytes that leave and their end.
+//! Delivering (protocol.md 6 and 7): where a reader stands, the windows its bytes leave in, and their end.
+//!
+//! | what | where |
+//! |---|---|
+//! | cursors, floors, acknowledgements, seeks | `stand.rs`, `position.rs` |
+//! | one read: decide, wait, open or go on with a window | `poll.rs`, `opening.rs` |
+//! | records become pieces of an answer | `fetch.rs` |
+//! | the answer, piece by piece under the window's lock | `answer.rs`, `window.rs` |
+//! | all windows; what ends them | `windows.rs`, `end.rs` |
 
-use bytes::Bytes;
-use changtong_catalog::error::Refusal;
+mod answer;
+mod end;
+mod fetch;
+mod opening;
+mod poll;
+mod position;
+mod stand;
+mod window;
+mod windows;
 
-/// One answer: pieces of at most 64 KiB, the last one holding the final line.
-pub struct Delivery {
-    pieces: std::vec::IntoIter<Bytes>,
-}
-
-impl Delivery {
-    /// The next piece; `None` behind the last. An error means that the delivery was ended: reset the connection.
-    pub async fn next_piece(&mut self) -> Option<Result<Bytes, Refusal>> {
-        self.pieces.next().map(Ok)
-    }
-}
+pub use answer::Delivery;
+pub(super) use fetch::{READ, RECORDS, visible_ranges};
+pub(super) use stand::skip_dead;
+pub(super) use windows::Windows;

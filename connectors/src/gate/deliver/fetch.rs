@@ -1,0 +1,210 @@
+//! From the log to pieces of an answer: what is visible is read under a deliver permit, filtered, projected, masked
+//! and cut into writes of at most 64 KiB.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ports::Topic;
+use changtong_catalog::visibility::PartitionView;
+
+use super::super::Gate;
+use super::super::permit::{Permit, PermitKind};
+use crate::avro::{Passed, View};
+use crate::log::{LogRecord, Range};
+
+/// The most bytes of one write (protocol.md 7).
+pub(super) const PIECE: usize = 64 << 10;
+/// Bytes asked of the log at once.
+pub(in crate::gate) const READ: usize = 512 << 10;
+/// Records asked of the log at once.
+pub(in crate::gate) const RECORDS: usize = 8192;
+/// Ranges of one partition asked for at once; between them lies what is dead.
+const RANGES: usize = 32;
+
+/// One write and what it counts for.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub bytes: Bytes,
+    /// The record lines that begin in it, whole: what the digest covers.
+    pub lines: Bytes,
+    pub sent: u64,
+    pub passed_over: u64,
+    /// Next offset per partition behind what was looked at.
+    pub through: Vec<i64>,
+    /// The same behind the farthest record that begins in it, if one does.
+    pub let_out: Option<Vec<i64>>,
+    /// It goes on with a line that began before.
+    pub within_line: bool,
+}
+
+/// Reads on where it stopped.
+pub(super) struct Fetcher {
+    pub topic: Topic,
+    pub view: Arc<View>,
+    pub grant_version: i32,
+    /// Whether the subscription wants delete lines.
+    pub deletes: bool,
+    /// Next offset per partition.
+    pub next: Vec<i64>,
+    /// Which partition comes first this time, so that none starves.
+    pub turn: usize,
+}
+
+/// How much a fetch may render.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub lines: u64,
+    pub bytes: u64,
+}
+
+impl Fetcher {
+    /// One read of the log, as pieces. None at all: nothing was there, or there is no room for the first line.
+    pub async fn fetch(
+        &mut self,
+        gate: &Gate,
+        views: &[PartitionView],
+        room: Room,
+    ) -> Result<Vec<Piece>, Refusal> {
+        let ranges = visible_ranges(views, &self.next, self.turn);
+        let topic = &self.topic;
+        let kind = PermitKind::Deliver { grant_version: self.grant_version };
+        let deadline = gate.settings.append_deadline;
+        let permit =
+            Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, RECORDS, deadline);
+        let records = gate.log.read(permit, &ranges, READ).await?;
+        self.turn = self.turn.wrapping_add(1);
+        self.render(records, &ranges, room)
+    }
+
+    fn render(
+        &mut self,
+        records: Vec<LogRecord>,
+        ranges: &[Range],
+        room: Room,
+    ) -> Result<Vec<Piece>, Refusal> {
+        let mut cutter = Cutter::new(self.next.clone());
+        let mut line = Vec::with_capacity(1024);
+        let (mut lines, mut bytes) = (0, 0);
+        for record in &records {
+            let Some(at) = self.expected(record, ranges) else { continue };
+            line.clear();
+            match self.view.line(self.topic.generation, record, self.deletes, &mut line) {
+                Ok(Passed::Over) => cutter.pass_over(at, record.offset + 1),
+                Ok(Passed::Sent) => {
+                    bytes += line.len() as u64;
+                    if lines == room.lines || (lines > 0 && bytes > room.bytes) {
+                        break;
+                    }
+                    lines += 1;
+                    cutter.line(at, record.offset + 1, &line);
+                }
+                // What was rendered before it goes out first; the next read begins with it and says so.
+                Err(_) if cutter.has_any() => break,
+                Err(refusal) => return Err(refusal),
+            }
+            self.next[at] = record.offset + 1;
+        }
+        Ok(cutter.finish())
+    }
+
+    /// The partition's index if the record is one that was asked for and comes next in its partition.
+    fn expected(&self, record: &LogRecord, ranges: &[Range]) -> Option<usize> {
+        let at = usize::try_from(record.partition).ok()?;
+        let asked = |range: &Range| {
+            range.partition == record.partition && (range.from..range.to).contains(&record.offset)
+        };
+        (record.offset >= *self.next.get(at)? && ranges.iter().any(asked)).then_some(at)
+    }
+}
+
+/// What may be read from `next` on, the partitions in turn.
+pub(in crate::gate) fn visible_ranges(views: &[PartitionView], next: &[i64], turn: usize) -> Vec<Range> {
+    let partitions = views.len().min(next.len());
+    let order = (0..partitions).map(|step| (turn + step) % partitions);
+    order
+        .flat_map(|at| {
+            let partition = i32::try_from(at).unwrap_or(i32::MAX);
+            let visible = views[at].visible(next[at], i64::MAX).take(RANGES);
+            visible.map(move |range| Range { partition, from: range.start, to: range.end })
+        })
+        .collect()
+}
+
+/// Cuts lines into pieces.
+struct Cutter {
+    pieces: Vec<Piece>,
+    buffer: Vec<u8>,
+    sent: u64,
+    passed_over: u64,
+    through: Vec<i64>,
+    let_out: Option<Vec<i64>>,
+}
+
+impl Cutter {
+    fn new(through: Vec<i64>) -> Self {
+        Self { pieces: Vec::new(), buffer: Vec::new(), sent: 0, passed_over: 0, through, let_out: None }
+    }
+
+    fn has_any(&self) -> bool {
+        !self.pieces.is_empty() || self.sent + self.passed_over > 0
+    }
+
+    fn pass_over(&mut self, partition: usize, next: i64) {
+        self.passed_over += 1;
+        self.through[partition] = next;
+    }
+
+    fn line(&mut self, partition: usize, next: i64, line: &[u8]) {
+        if self.buffer.len() + line.len() > PIECE {
+            self.flush();
+        }
+        self.sent += 1;
+        self.through[partition] = next;
+        self.let_out.get_or_insert_with(|| vec![0; self.through.len()])[partition] = next;
+        self.buffer.extend_from_slice(line);
+        if self.buffer.len() > PIECE {
+            self.flush();
+        }
+    }
+
+    /// A single line longer than a piece leaves in several; it counts with the first.
+    fn flush(&mut self) {
+        if !self.has_pending() {
+            return;
+        }
+        let lines = Bytes::from(std::mem::take(&mut self.buffer));
+        let mut rest = lines.clone();
+        let first = rest.split_to(rest.len().min(PIECE));
+        self.pieces.push(Piece {
+            bytes: first,
+            lines,
+            sent: std::mem::take(&mut self.sent),
+            passed_over: std::mem::take(&mut self.passed_over),
+            through: self.through.clone(),
+            let_out: self.let_out.take(),
+            within_line: false,
+        });
+        while !rest.is_empty() {
+            let bytes = rest.split_to(rest.len().min(PIECE));
+            self.pieces.push(Piece {
+                bytes,
+                lines: Bytes::new(),
+                sent: 0,
+                passed_over: 0,
+                through: self.through.clone(),
+                let_out: None,
+                within_line: true,
+            });
+        }
+    }
+
+    fn has_pending(&self) -> bool {
+        self.sent + self.passed_over > 0
+    }
+
+    fn finish(mut self) -> Vec<Piece> {
+        self.flush();
+        self.pieces
+    }
+}

@@ -1,0 +1,171 @@
+//! Positions: where a subscription begins, its acknowledgements and seeks (protocol.md 6).
+
+use changtong_catalog::account::Caller;
+use changtong_catalog::cursor::{not_beyond, view_digest};
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::{Grant, decide};
+use changtong_catalog::ids::{GrantId, SubscriptionId};
+use changtong_catalog::ports::{Ack, ResourceStanding, Seek, SubscriptionStanding};
+use changtong_catalog::resource::Kind;
+
+use super::super::calls::{Acknowledge, From, Place};
+use super::super::{Gate, refusals};
+use super::stand::Stand;
+
+impl Gate {
+    /// Moves the position to the larger of it and the cursor, per partition.
+    pub async fn acknowledge(&self, acknowledge: Acknowledge) -> Result<(), Refusal> {
+        self.admit()?;
+        let standing = self.subscribed(&acknowledge.caller, acknowledge.subscription).await?;
+        let cursor = self.own_cursor(&standing, &acknowledge.next)?;
+        let view = self.view_in_force(&standing);
+        if let Some(digest) = &acknowledge.digest
+            && (digest.len() != 64 || !digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+        {
+            return Err(bad_digest());
+        }
+        if cursor.view != view && standing.resource.resource.file.kind == Kind::Table {
+            return Err(refusals::view_changed(self.first_of(&standing, view).await?));
+        }
+        let Acknowledge { caller, window, digest, .. } = acknowledge;
+        self.committer.ack(Ack { caller, cursor, view, window, digest }).await
+    }
+
+    /// Sets the position; answers its cursor.
+    pub async fn seek(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        from: &From,
+    ) -> Result<String, Refusal> {
+        self.admit()?;
+        let standing = self.subscribed(caller, subscription).await?;
+        let place = self.resolve(&standing.grant, &standing.resource, from).await?;
+        let seek =
+            Seek { caller: caller.clone(), subscription, view: place.view, position: place.position.clone() };
+        let seek_count = self.committer.seek(seek).await?;
+        let stand = Stand { subscription, view: place.view, seek_count, next: place.position };
+        self.encode(&stand.cursor(&stand.next))
+    }
+
+    /// Where a new subscription of a grant begins; the caller's right to make one is for the action to judge.
+    pub async fn place(&self, grant: GrantId, from: &From) -> Result<Place, Refusal> {
+        self.admit()?;
+        let grant = self.directory.grant(grant).await?.ok_or_else(|| Refusal::not_found("授权", "grant"))?;
+        let resource =
+            self.directory.resource_by_number(grant.resource).await?.ok_or_else(refusals::no_resource)?;
+        self.resolve(&grant, &resource, from).await
+    }
+
+    /// The stored position of a subscription as a cursor.
+    pub async fn position(&self, subscription: SubscriptionId) -> Result<String, Refusal> {
+        let standing =
+            self.directory.subscription(subscription).await?.ok_or_else(refusals::no_subscription)?;
+        let stored = standing.subscription;
+        let stand = Stand {
+            subscription: stored.id,
+            view: stored.view,
+            seek_count: stored.seek_count,
+            next: stored.position,
+        };
+        self.encode(&stand.cursor(&stand.next))
+    }
+
+    async fn subscribed(&self, caller: &Caller, id: SubscriptionId) -> Result<SubscriptionStanding, Refusal> {
+        let standing = self.directory.subscription(id).await?.ok_or_else(refusals::no_subscription)?;
+        decide::subscribe(caller, &standing.grant, standing.resource.resource.provider)
+            .check()
+            .map_err(hide)?;
+        Ok(standing)
+    }
+
+    /// The first cursor of the view in force.
+    async fn first_of(&self, standing: &SubscriptionStanding, view: i64) -> Result<String, Refusal> {
+        let subscription = &standing.subscription;
+        let stand = Stand {
+            subscription: subscription.id,
+            view,
+            seek_count: subscription.seek_count,
+            next: Vec::new(),
+        };
+        let Some(topic) = self.topics.known(&standing.resource) else {
+            return self.encode(&stand.cursor(&[]));
+        };
+        let floor = self.floor(&standing.grant, &topic, standing.floor.as_ref()).await?;
+        self.first_cursor(&stand, &topic, &floor).await
+    }
+
+    async fn resolve(
+        &self,
+        grant: &Grant,
+        resource: &ResourceStanding,
+        from: &From,
+    ) -> Result<Place, Refusal> {
+        let view = view_digest(grant, resource.resource.generation);
+        let Some(topic) = self.topics.known(resource) else {
+            // Nothing was ever published: every `from` means what comes.
+            return Ok(Place { view, position: Vec::new() });
+        };
+        let floor = self.floor(grant, &topic, None).await?;
+        let position = match from {
+            From::Start => self.first_kept(&topic, &floor).await?,
+            From::End => {
+                let views = self.committer.load(&topic).await?;
+                views.iter().zip(&floor).map(|(view, floor)| view.stable_end().max(*floor)).collect()
+            }
+            From::Time(time) if grant.floor.is_some_and(|floor| *time < floor) => {
+                return Err(refusals::before_history());
+            }
+            From::Time(time) => {
+                let views = self.committer.load(&topic).await?;
+                let offsets = self.log.offsets_at(&topic.name, *time).await?;
+                let held = |((offset, view), floor): ((i64, &_), &i64)| within(offset, view, *floor);
+                offsets.into_iter().zip(views.iter()).zip(&floor).map(held).collect()
+            }
+            From::Cursor(text) => self.of_grant(grant, resource, view, text).await?,
+        };
+        let position = if position.is_empty() { floor.clone() } else { position };
+        if !not_beyond(&floor, &position) {
+            return Err(refusals::before_history());
+        }
+        Ok(Place { view, position })
+    }
+
+    /// The offsets of a cursor of any subscription of the grant, seeks or not.
+    async fn of_grant(
+        &self,
+        grant: &Grant,
+        resource: &ResourceStanding,
+        view: i64,
+        text: &str,
+    ) -> Result<Vec<i64>, Refusal> {
+        let cursor = self.decode(text)?;
+        let other = self.directory.subscription(cursor.subscription).await?;
+        let Some(other) = other.filter(|other| other.grant.id == grant.id) else {
+            return Err(refusals::cursor_foreign());
+        };
+        if cursor.view != view && resource.resource.file.kind == Kind::Table {
+            return Err(refusals::view_changed(self.first_of(&other, view).await?));
+        }
+        Ok(cursor.next)
+    }
+}
+
+/// Between the floor and the stable end.
+fn within(offset: i64, view: &changtong_catalog::visibility::PartitionView, floor: i64) -> i64 {
+    offset.min(view.stable_end()).max(floor)
+}
+
+/// A grant that the caller may not see hides its subscriptions too.
+pub(super) fn hide(refusal: Refusal) -> Refusal {
+    if refusal.code == Code::NotFound { refusals::no_subscription() } else { refusal }
+}
+
+fn bad_digest() -> Refusal {
+    Refusal::new(
+        Code::Invalid,
+        "digest 应为应答末行给出的 64 位小写十六进制",
+        "`digest` is the 64 lower-case hex digits of the answer's last line",
+    )
+    .with("path", "digest")
+}

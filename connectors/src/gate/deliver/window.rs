@@ -1,0 +1,226 @@
+//! One window: what has been let out through it, under its lock (protocol.md 6 and 7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use changtong_catalog::cursor::farther;
+use changtong_catalog::ids::{
+    AccountId, AgencyId, GrantId, KeyId, PurposeCode, ResourceNumber, SubscriptionId, WindowId,
+};
+use changtong_catalog::mac::hex;
+use changtong_catalog::ports::{CloseReason, Closing, Ended, Opened};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::fetch::Piece;
+
+/// To whom a window belongs: a later poll of the same may go on with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reader {
+    pub subscription: SubscriptionId,
+    pub key: KeyId,
+    pub purpose: PurposeCode,
+}
+
+/// What can end a window.
+#[derive(Debug, Clone)]
+pub(super) struct Stakes {
+    pub grant: GrantId,
+    pub resource: ResourceNumber,
+    pub agency: AgencyId,
+    pub account: AccountId,
+    pub key: KeyId,
+}
+
+impl Stakes {
+    fn concerned(&self, ended: &Ended) -> bool {
+        match ended {
+            Ended::Grant(grant) => *grant == self.grant,
+            Ended::Resource(resource) => *resource == self.resource,
+            Ended::Agency(agency) => *agency == self.agency,
+            Ended::Account(account) => *account == self.account,
+            Ended::Key(key) => *key == self.key,
+        }
+    }
+}
+
+pub(super) struct Window {
+    pub id: WindowId,
+    pub reader: Reader,
+    stakes: Stakes,
+    state: Mutex<State>,
+    /// Whether its closing is committed, or it never opened.
+    over: watch::Sender<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Asked for; `ended` if something ended it meanwhile.
+    Opening {
+        ended: bool,
+    },
+    Open,
+    Closed(CloseReason),
+}
+
+struct State {
+    phase: Phase,
+    /// End of its time, by the monotonic clock from before its commit.
+    until: Duration,
+    most: u64,
+    calls_left: Option<i64>,
+    further_calls: i64,
+    /// A poll is using it.
+    busy: bool,
+    /// Where the last answer ended, as its cursor says.
+    at: Vec<i64>,
+    through: Vec<i64>,
+    let_out: Vec<i64>,
+    sent: u64,
+    passed_over: u64,
+    bytes: u64,
+    digest: Sha256,
+}
+
+/// Why nothing more leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Its time or its number ran out, or the server drains: the answer ends in order.
+    Finished,
+    /// What it rests on was ended: the connection is reset.
+    Ended,
+}
+
+impl Window {
+    /// A window that is asked for; the poll that asks is using it.
+    pub fn opening(id: WindowId, reader: Reader, stakes: Stakes, from: &[i64]) -> Arc<Self> {
+        let state = State {
+            phase: Phase::Opening { ended: false },
+            until: Duration::ZERO,
+            most: 0,
+            calls_left: None,
+            further_calls: 0,
+            busy: true,
+            at: from.to_vec(),
+            through: from.to_vec(),
+            let_out: from.to_vec(),
+            sent: 0,
+            passed_over: 0,
+            bytes: 0,
+            digest: Sha256::new(),
+        };
+        Arc::new(Self { id, reader, stakes, state: Mutex::new(state), over: watch::Sender::new(false) })
+    }
+
+    /// Its opening is committed. `false`: it was ended meanwhile, and must be closed as such.
+    pub fn opened(&self, opened: &Opened, until: Duration) -> bool {
+        let mut state = self.state.lock();
+        let ended = state.phase == Phase::Opening { ended: true };
+        state.phase = Phase::Open;
+        state.until = until;
+        state.most = u64::try_from(opened.most).unwrap_or(0);
+        state.calls_left = opened.calls_left;
+        !ended
+    }
+
+    /// It never opened, or its closing is committed.
+    pub fn set_over(&self) {
+        self.over.send_replace(true);
+    }
+
+    pub fn watch_over(&self) -> watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
+    pub fn is_concerned(&self, ended: &Ended) -> bool {
+        self.stakes.concerned(ended)
+    }
+
+    /// Takes it for a further poll that starts where the last ended.
+    pub fn resume(&self, reader: &Reader, from: &[i64], now: Duration) -> bool {
+        let mut state = self.state.lock();
+        let usable =
+            state.phase == Phase::Open && !state.busy && now < state.until && state.sent < state.most;
+        let another_call = state.calls_left.is_none_or(|left| state.further_calls < left);
+        if !usable || !another_call || self.reader != *reader || state.at != from {
+            return false;
+        }
+        state.busy = true;
+        state.further_calls += 1;
+        true
+    }
+
+    /// Records that it may still let out.
+    pub fn left(&self) -> u64 {
+        let state = self.state.lock();
+        state.most.saturating_sub(state.sent)
+    }
+
+    /// Lets a piece out: from here on it counts as delivered, whatever becomes of the connection.
+    pub fn let_out(&self, piece: &Piece, now: Duration) -> Result<(), Over> {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Open if now < state.until && state.sent + piece.sent <= state.most => {}
+            Phase::Open | Phase::Closed(CloseReason::Time | CloseReason::Count | CloseReason::Shutdown) => {
+                return Err(Over::Finished);
+            }
+            Phase::Opening { .. } | Phase::Closed(_) => return Err(Over::Ended),
+        }
+        state.sent += piece.sent;
+        state.passed_over += piece.passed_over;
+        state.bytes += piece.bytes.len() as u64;
+        state.digest.update(&piece.lines);
+        state.through = farther(&state.through, &piece.through);
+        if let Some(let_out) = &piece.let_out {
+            state.let_out = farther(&state.let_out, let_out);
+        }
+        Ok(())
+    }
+
+    /// The poll has its answer, which ended at `at`. Answers the digest so far.
+    pub fn release(&self, at: &[i64]) -> String {
+        let mut state = self.state.lock();
+        state.busy = false;
+        state.at = at.to_vec();
+        hex(&state.digest.clone().finalize())
+    }
+
+    /// Whether its N-th record has left.
+    pub fn is_used_up(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Open && state.sent >= state.most
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.state.lock().busy
+    }
+
+    /// Flips it; the closing to commit, if it was open. An opening one is flipped once its commit has answered.
+    pub fn close(&self, reason: CloseReason) -> Option<Closing> {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Opening { .. } => {
+                state.phase = Phase::Opening { ended: true };
+                return None;
+            }
+            Phase::Closed(_) => return None,
+            Phase::Open => state.phase = Phase::Closed(reason),
+        }
+        Some(Closing {
+            window: self.id,
+            reason,
+            through: state.through.clone(),
+            let_out: state.let_out.clone(),
+            sent: count(state.sent),
+            passed_over: count(state.passed_over),
+            bytes: count(state.bytes),
+            digest: hex(&state.digest.clone().finalize()),
+            further_calls: state.further_calls,
+        })
+    }
+}
+
+fn count(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,164 @@
+//! `DATA/marks`: what the store knew a second ago, noted outside of it (protocol.md 4). A store behind its marks was
+//! restored from an older copy; then nothing may be settled, as what it does not know may have been acknowledged.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::visibility::PartitionView;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::commit::TopicKey;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Noted {
+    epoch: i64,
+    /// By `number.generation`: per partition `settled` and the last run's end.
+    topics: BTreeMap<String, Vec<(i64, i64)>>,
+}
+
+/// The file and what it holds.
+pub(super) struct Marks {
+    path: PathBuf,
+    epoch: i64,
+    written: Mutex<Noted>,
+}
+
+impl Marks {
+    pub fn new(path: PathBuf, epoch: i64) -> Self {
+        Self { path, epoch, written: Mutex::default() }
+    }
+
+    /// Whether the store is behind what was noted. A file that can't be read as marks is an error, not a yes or no.
+    pub async fn is_store_older<'a>(
+        &self,
+        views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
+    ) -> Result<bool, Refusal> {
+        let noted = match tokio::fs::read(&self.path).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(unreadable(&self.path, &error.to_string())),
+            Ok(bytes) => serde_json::from_slice::<Noted>(&bytes)
+                .map_err(|error| unreadable(&self.path, &error.to_string()))?,
+        };
+        let older = noted.epoch > self.epoch || is_behind(&noted, &self.note(views));
+        *self.written.lock() = noted;
+        Ok(older)
+    }
+
+    /// Notes where the store stands. Topics noted before and not loaded since keep their marks.
+    pub async fn write<'a>(
+        &self,
+        views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
+    ) -> Result<(), Refusal> {
+        let mut noted = self.note(views);
+        {
+            let mut written = self.written.lock();
+            for (topic, marks) in &written.topics {
+                noted.topics.entry(topic.clone()).or_insert_with(|| marks.clone());
+            }
+            if noted == *written {
+                return Ok(());
+            }
+            *written = noted.clone();
+        }
+        let path = self.path.clone();
+        let bytes = serde_json::to_vec(&noted).map_err(|error| unwritable(&path, &error.to_string()))?;
+        let stored = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
+        let stored = stored.unwrap_or_else(|error| Err(io::Error::other(error)));
+        stored.map_err(|error| {
+            // Not known to be written: the next second writes it again.
+            *self.written.lock() = Noted::default();
+            unwritable(&self.path, &error.to_string())
+        })
+    }
+
+    fn note<'a>(&self, views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>) -> Noted {
+        let topics = views.map(|((number, generation), partitions)| {
+            let marks = partitions.iter().map(|view| (view.settled, view.known_end())).collect();
+            (format!("{number}.{generation}"), marks)
+        });
+        Noted { epoch: self.epoch, topics: topics.collect() }
+    }
+}
+
+fn is_behind(noted: &Noted, store: &Noted) -> bool {
+    noted.topics.iter().any(|(topic, marks)| {
+        let Some(stored) = store.topics.get(topic).filter(|stored| stored.len() >= marks.len()) else {
+            return true;
+        };
+        marks.iter().zip(stored).any(|(noted, stored)| noted.0 > stored.0 || noted.1 > stored.1)
+    })
+}
+
+/// Atomically: what was there, or the whole of what is new.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, bytes)?;
+    std::fs::File::open(&fresh)?.sync_data()?;
+    std::fs::rename(&fresh, path)
+}
+
+fn unreadable(path: &Path, error: &str) -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        format!("无法读取 {}:{error};若确知数据库未被回退,请移走该文件", path.display()),
+        format!(
+            "{} cannot be read: {error}; move it away if the store surely was not restored",
+            path.display()
+        ),
+    )
+}
+
+fn unwritable(path: &Path, error: &str) -> Refusal {
+    Refusal::new(
+        Code::StorageFull,
+        format!("无法写入 {}:{error}", path.display()),
+        format!("{} cannot be written: {error}", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use changtong_catalog::ids::{Generation, ResourceNumber};
+
+    use super::*;
+
+    fn store(settled: i64) -> [(TopicKey, Vec<PartitionView>); 1] {
+        let view = PartitionView { settled, runs: vec![] };
+        [((ResourceNumber(1), Generation(1)), vec![view; 2])]
+    }
+
+    fn iter(store: &[(TopicKey, Vec<PartitionView>)]) -> impl Iterator<Item = (TopicKey, &[PartitionView])> {
+        store.iter().map(|(key, views)| (*key, views.as_slice()))
+    }
+
+    #[tokio::test]
+    async fn a_store_behind_its_marks_is_older() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("marks");
+        let marks = Marks::new(path.clone(), 4);
+        assert!(!marks.is_store_older(iter(&store(0))).await.unwrap(), "no marks, nothing to be older than");
+        marks.write(iter(&store(10))).await.unwrap();
+        let next = |epoch| Marks::new(path.clone(), epoch);
+        assert!(!next(5).is_store_older(iter(&store(10))).await.unwrap());
+        assert!(!next(5).is_store_older(iter(&store(11))).await.unwrap());
+        assert!(next(5).is_store_older(iter(&store(9))).await.unwrap());
+        assert!(next(5).is_store_older(iter(&[])).await.unwrap(), "a store that lost the topic");
+        assert!(next(3).is_store_older(iter(&store(10))).await.unwrap(), "an epoch given out again");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_loaded_keeps_its_marks_and_rubbish_is_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("marks");
+        Marks::new(path.clone(), 1).write(iter(&store(10))).await.unwrap();
+        let marks = Marks::new(path.clone(), 2);
+        assert!(!marks.is_store_older(iter(&store(10))).await.unwrap());
+        marks.write(iter(&[])).await.unwrap();
+        assert!(Marks::new(path.clone(), 3).is_store_older(iter(&store(9))).await.unwrap());
+        std::fs::write(&path, "{").unwrap();
+        Marks::new(path, 3).is_store_older(iter(&store(10))).await.unwrap_err();
+    }
+}

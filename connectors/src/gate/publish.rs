@@ -1,0 +1,249 @@
+//! Publish (protocol.md 3): decide, check, append, commit, answer.
+
+use std::sync::Arc;
+
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::decide;
+use changtong_catalog::ids::{BatchId, QuarantineId};
+use changtong_catalog::ports::{Attempt, Claim, QuarantinedRecord, Receipt, ResourceStanding};
+use serde_json::{Value, json};
+
+use super::calls::{OnInvalid, Publish};
+use super::claims::{self, Running};
+use super::{Gate, quarantine, refusals};
+use crate::avro::{self, BadRecord, BodyLimits, Format};
+use crate::events::{AttemptDied, PublishRefused, Published};
+use crate::limit::Cost;
+use crate::log::Entry;
+
+/// Bad records that a refusal lists.
+const LISTED: usize = 100;
+/// A body longer than this is read on a thread of its own, so that others' work goes on.
+const LONG_BODY: usize = 32 << 10;
+
+impl Gate {
+    /// Publishes a body. Goes on if the caller leaves, so that an appended batch gets its verdict.
+    pub async fn publish(self: &Arc<Self>, publish: Publish) -> Result<Receipt, Refusal> {
+        let gate = self.clone();
+        let publishing = tokio::spawn(async move {
+            let began = gate.clock.monotonic();
+            let bytes = publish.body.bytes.len() as u64;
+            let mut refused = 0;
+            let outcome = gate.decide_publish(publish, &mut refused).await;
+            match &outcome {
+                Ok((standing, receipt)) => Published {
+                    resource: standing.resource.number,
+                    batch: receipt.batch,
+                    accepted: receipt.accepted.unsigned_abs(),
+                    quarantined: receipt.quarantined.unsigned_abs(),
+                    bytes,
+                    replayed: receipt.replayed,
+                    took: gate.clock.monotonic().saturating_sub(began),
+                }
+                .emit(&gate.metrics),
+                Err(refusal) => PublishRefused { refusal, records: refused }.emit(&gate.metrics),
+            }
+            outcome.map(|(_, receipt)| receipt)
+        });
+        publishing.await.map_err(|_| refusals::fault())?
+    }
+
+    /// Everything that is judged before a record is looked at.
+    async fn decide_publish(
+        &self,
+        publish: Publish,
+        refused: &mut u64,
+    ) -> Result<(ResourceStanding, Receipt), Refusal> {
+        self.admit()?;
+        let standing = self.directory.resource(&publish.resource).await?.ok_or_else(refusals::no_resource)?;
+        decide::publish(&publish.caller, &standing.resource).check()?;
+        let number = standing.resource.number;
+        let bytes = publish.body.bytes.len() as u64;
+        self.take_publish(&publish, &standing, Cost { requests: 1, records: 0, bytes })?;
+        let claim = claims::of_publish(&publish, number)?;
+        let _running: Option<Running> = claim.as_ref().map(|claim| self.claims.begin(claim)).transpose()?;
+        if let Some(claim) = &claim
+            && let Some(stored) = self.ledger.stored_receipt(claim, standing.resource.generation).await?
+        {
+            return Ok((standing, Receipt { replayed: true, ..stored }));
+        }
+        if let Some(step) = &publish.source {
+            claims::check_source(step)?;
+            let stored = self.ledger.source_position(number, &step.connector).await?;
+            if stored != step.from {
+                return Err(refusals::source_moved(&stored));
+            }
+        }
+        let receipt = self.publish_records(publish, &standing, claim, refused).await?;
+        Ok((standing, receipt))
+    }
+
+    async fn publish_records(
+        &self,
+        publish: Publish,
+        standing: &ResourceStanding,
+        claim: Option<Claim>,
+        refused: &mut u64,
+    ) -> Result<Receipt, Refusal> {
+        let batch = BatchId(self.ids.uuid(self.clock.now()));
+        // The encoded records are about as large as the body and stand beside it.
+        let _encoded = self.budget.take(publish.body.bytes.len() as u64)?;
+        let known = self.topics.known(standing).or_else(|| standing.topic.clone());
+        let mut partitions = known.map_or(self.settings.partitions, |topic| topic.partitions);
+        let mut body = self.read_body(&publish, standing, partitions, batch).await?;
+        *refused = (body.records.len() + body.bad.len()) as u64;
+        if *refused == 0 {
+            return Err(refusals::no_records());
+        }
+        if !body.bad.is_empty() && publish.on_invalid == OnInvalid::Reject {
+            return Err(invalid(&body.bad));
+        }
+        self.take_publish(&publish, standing, Cost { records: *refused, ..Cost::default() })?;
+        let topic = if body.records.is_empty() { None } else { Some(self.topic(standing).await?) };
+        if let Some(topic) = topic.as_ref().filter(|topic| topic.partitions != partitions) {
+            // Wanted under another setting than today's: the records lie elsewhere.
+            partitions = topic.partitions;
+            body = self.read_body(&publish, standing, partitions, batch).await?;
+        }
+        let _expected = self.committer.expect();
+        let quarantined = self.set_aside(standing, publish.format, body.bad).await?;
+        let accepted = body.records.len();
+        let entries: Vec<Entry> = body
+            .records
+            .into_iter()
+            .map(|record| Entry { partition: record.partition, key: record.key, value: record.value })
+            .collect();
+        let bytes: usize = entries.iter().map(size).sum();
+        let runs = match &topic {
+            Some(topic) => self.append_records(topic, batch, entries).await?,
+            None => Vec::new(),
+        };
+        let schema = standing.value_schema.as_ref().ok_or_else(refusals::fault)?;
+        let attempt = Attempt {
+            batch,
+            caller: publish.caller,
+            resource: standing.resource.number,
+            generation: standing.resource.generation,
+            schema: schema.id,
+            fingerprint: schema.fingerprint.clone(),
+            accepted: count(accepted),
+            bytes: count(bytes),
+            runs,
+            quarantined,
+            claim,
+            source: publish.source,
+        };
+        let resource = attempt.resource;
+        self.committer.attempt(attempt).await.inspect_err(|refusal| {
+            AttemptDied { resource, batch, refusal }.emit(&self.metrics);
+        })
+    }
+
+    async fn read_body(
+        &self,
+        publish: &Publish,
+        standing: &ResourceStanding,
+        partitions: i32,
+        batch: BatchId,
+    ) -> Result<avro::Body, Refusal> {
+        let plan = self.plans.plan(standing, partitions)?;
+        let limits =
+            BodyLimits { records: self.settings.batch_records, record_bytes: self.settings.record_bytes };
+        let (format, bytes) = (publish.format, publish.body.bytes.clone());
+        if bytes.len() <= LONG_BODY {
+            return avro::read_body(&plan, format, &bytes, &limits, batch);
+        }
+        tokio::task::spawn_blocking(move || avro::read_body(&plan, format, &bytes, &limits, batch))
+            .await
+            .map_err(|_| refusals::fault())?
+    }
+
+    /// Appends what does not fit to the quarantine topic; what the commit does not name there doesn't exist.
+    async fn set_aside(
+        &self,
+        standing: &ResourceStanding,
+        format: Format,
+        bad: Vec<BadRecord>,
+    ) -> Result<Vec<QuarantinedRecord>, Refusal> {
+        if bad.is_empty() {
+            return Ok(Vec::new());
+        }
+        let topic = self.quarantine_topic(standing).await?;
+        let entry = |record| Entry { partition: 0, key: None, value: Some(quarantine::wrap(format, record)) };
+        let entries = bad.iter().map(entry);
+        let (number, generation) = (standing.resource.number, standing.resource.generation);
+        let appended = self.append(&topic, number, generation, entries.collect()).await;
+        let offsets = appended.map_err(|error| error.refusal)?;
+        if offsets.len() != bad.len() {
+            return Err(refusals::fault());
+        }
+        let now = self.clock.now();
+        Ok(bad
+            .into_iter()
+            .zip(offsets)
+            .map(|(record, offset)| index_row(QuarantineId(self.ids.uuid(now)), record, offset))
+            .collect())
+    }
+
+    fn take_publish(
+        &self,
+        publish: &Publish,
+        standing: &ResourceStanding,
+        cost: Cost,
+    ) -> Result<(), Refusal> {
+        let [bus, agency, account] = self.caller_levels(&publish.caller);
+        self.limiter.take(&[bus, agency, account, self.resource_level(standing.resource.number)], cost)
+    }
+}
+
+fn index_row(id: QuarantineId, record: BadRecord, offset: i64) -> QuarantinedRecord {
+    let first = record.problems.into_iter().next();
+    let text = first.as_ref().map(|problem| problem.reason.text());
+    let (reason_zh, reason_en) = text.map(|text| (text.zh, text.en)).unwrap_or_default();
+    QuarantinedRecord {
+        id,
+        partition: 0,
+        offset,
+        code: Code::RecordsInvalid,
+        path: first.map(|problem| problem.path).unwrap_or_default(),
+        reason_zh,
+        reason_en,
+    }
+}
+
+/// The first bad records with what is wrong where, and how many there are.
+fn invalid(bad: &[BadRecord]) -> Refusal {
+    let listed: Vec<Value> = bad
+        .iter()
+        .flat_map(|record| record.problems.iter().map(move |problem| (record.index, problem)))
+        .take(LISTED)
+        .map(|(index, problem)| {
+            let text = problem.reason.text();
+            json!({
+                "index": index,
+                "path": problem.path,
+                "reason": format!("{} / {}", text.zh, text.en),
+                "reason_code": problem.reason.as_str(),
+            })
+        })
+        .collect();
+    let total = bad.len();
+    Refusal::new(
+        Code::RecordsInvalid,
+        format!("{total} 条记录不符合模式,整批未发布;见 invalid,或用 on_invalid=quarantine 隔离它们"),
+        format!(
+            "{total} records do not fit the schema and nothing was published; see `invalid`, or set them aside with \
+             on_invalid=quarantine"
+        ),
+    )
+    .with("invalid", listed)
+    .with("invalid_total", total)
+}
+
+fn size(entry: &Entry) -> usize {
+    entry.key.as_ref().map_or(0, |key| key.len()) + entry.value.as_ref().map_or(0, |value| value.len())
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,92 @@
+//! Records set aside (protocol.md 2): their bytes lie in the quarantine topic and are shown, and published again,
+//! to their owner alone.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use changtong_catalog::account::Caller;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::decide;
+use changtong_catalog::ports::{Receipt, ResourceStanding};
+
+use super::calls::{Body, Format, OnInvalid, Original, Publish, SetAside};
+use super::permit::{Permit, PermitKind};
+use super::{Gate, refusals};
+use crate::avro::BadRecord;
+use crate::log::Range;
+
+/// The first byte of a stored original says how it is written.
+const LINE: u8 = b'J';
+const ARRAY: u8 = b'A';
+const CSV: u8 = b'C';
+
+/// What is stored of a bad record: how it is written, and its bytes, readable alone.
+pub(super) fn wrap(format: Format, record: &BadRecord) -> Bytes {
+    let mut stored = Vec::with_capacity(record.raw.len() + 3);
+    match format {
+        Format::Ndjson => stored.push(LINE),
+        // An element of an array may hold line breaks, so it stays in an array of its own.
+        Format::JsonArray => stored.extend_from_slice(&[ARRAY, b'[']),
+        Format::Csv => stored.push(CSV),
+    }
+    stored.extend_from_slice(&record.raw);
+    if format == Format::JsonArray {
+        stored.push(b']');
+    }
+    stored.into()
+}
+
+fn unwrap(stored: &Bytes) -> Option<Original> {
+    let format = match *stored.first()? {
+        LINE => Format::Ndjson,
+        ARRAY => Format::JsonArray,
+        CSV => Format::Csv,
+        _ => return None,
+    };
+    Some(Original { format, bytes: stored.slice(1..) })
+}
+
+impl Gate {
+    /// The bytes of a record set aside, for its owner.
+    pub async fn original(&self, caller: &Caller, aside: &SetAside) -> Result<Original, Refusal> {
+        let standing = self.aside_standing(caller, aside).await?;
+        let topic = self.quarantine_topic(&standing).await?;
+        let resource = &standing.resource;
+        let deadline = self.settings.append_deadline;
+        let permit =
+            Permit::mint(PermitKind::Steward, topic, resource.number, resource.generation, 1, deadline);
+        let range = Range { partition: aside.partition, from: aside.offset, to: aside.offset + 1 };
+        let read = self.log.read(permit, &[range], 1).await;
+        let records = match read {
+            Err(refusal) if refusal.code == Code::PositionExpired => return Err(refusals::gone()),
+            read => read?,
+        };
+        let found = records.iter().find(|r| (r.partition, r.offset) == (aside.partition, aside.offset));
+        found.and_then(|record| unwrap(record.value.as_ref()?)).ok_or_else(refusals::gone)
+    }
+
+    /// Publishes a record set aside again: once, however often it is asked. The caller marks the index row.
+    pub async fn replay(self: &Arc<Self>, caller: &Caller, aside: &SetAside) -> Result<Receipt, Refusal> {
+        let standing = self.aside_standing(caller, aside).await?;
+        let original = self.original(caller, aside).await?;
+        let held = self.budget.take(original.bytes.len() as u64)?;
+        self.publish(Publish {
+            caller: caller.clone(),
+            resource: standing.resource.code,
+            format: original.format,
+            on_invalid: OnInvalid::Reject,
+            body: Body { bytes: original.bytes, held },
+            idempotency_key: Some(format!("quarantine-{}", aside.id)),
+            source: None,
+        })
+        .await
+    }
+
+    async fn aside_standing(&self, caller: &Caller, aside: &SetAside) -> Result<ResourceStanding, Refusal> {
+        self.admit()?;
+        let standing =
+            self.directory.resource_by_number(aside.resource).await?.ok_or_else(refusals::no_resource)?;
+        decide::steward(caller, &standing.resource).check()?;
+        Ok(standing)
+    }
+}

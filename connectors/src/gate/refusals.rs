@@ -1,0 +1,137 @@
+//! The gate's own refusals, in both languages.
+
+use std::time::Duration;
+
+use changtong_catalog::error::{Code, Refusal};
+
+pub(super) fn store_older() -> Refusal {
+    Refusal::new(
+        Code::StoreOlderThanLog,
+        "数据库比日志旧(可能恢复自旧备份),发布和供数已停止;请管理员运行 changtong reconcile",
+        "the store is older than the log (restored from an old backup?); publishing and delivery stand still until an \
+         operator runs `changtong reconcile`",
+    )
+}
+
+pub(super) fn no_resource() -> Refusal {
+    Refusal::not_found("信息资源", "resource")
+}
+
+pub(super) fn no_subscription() -> Refusal {
+    Refusal::not_found("订阅", "subscription")
+}
+
+pub(super) fn no_records() -> Refusal {
+    Refusal::new(Code::Invalid, "请求体中没有记录", "the body holds no records")
+}
+
+pub(super) fn log_rolled_back() -> Refusal {
+    Refusal::new(
+        Code::LogRolledBack,
+        "日志丢失了已确认的记录,该资源已停止收发;请管理员处理",
+        "the log lost acknowledged records; the resource stands still until an operator makes a new generation",
+    )
+}
+
+pub(super) fn too_late() -> Refusal {
+    Refusal::new(
+        Code::AttemptTooLate,
+        "本批写入过慢,其位置已被判为无效,未发布,请用同一幂等键重试",
+        "the batch came too late, its offsets were declared dead; nothing was published, retry with the same \
+         idempotency key",
+    )
+    .retry_after(Duration::from_secs(1))
+}
+
+pub(super) fn in_progress() -> Refusal {
+    Refusal::new(
+        Code::IdempotencyInProgress,
+        "使用此幂等键的第一次请求仍在处理中,请稍后重试",
+        "the first request with this idempotency key is still running; come back later",
+    )
+    .retry_after(Duration::from_secs(1))
+}
+
+pub(super) fn bad_header(name: &str, zh: &str, en: &str) -> Refusal {
+    Refusal::new(Code::BadHeader, format!("请求头 {name}:{zh}"), format!("header {name}: {en}"))
+        .with("header", name)
+}
+
+pub(super) fn source_moved(stored: &str) -> Refusal {
+    Refusal::new(
+        Code::SourcePosition,
+        "来源位置与已存位置不符,请从 position 继续",
+        "`from` is not the stored position of this source; go on from `position`",
+    )
+    .with("position", stored)
+}
+
+pub(super) fn fault() -> Refusal {
+    Refusal::new(Code::Internal, "服务器内部错误", "a fault of the server")
+}
+
+pub(super) fn cursor_foreign() -> Refusal {
+    Refusal::new(Code::CursorInvalid, "游标不属于此订阅", "the cursor does not belong to this subscription")
+}
+
+pub(super) fn superseded() -> Refusal {
+    Refusal::new(
+        Code::CursorSuperseded,
+        "订阅的位置已被重设(seek),此前的游标作废;请不带游标读取",
+        "a seek has replaced the position, older cursors are void; read without a cursor",
+    )
+}
+
+pub(super) fn view_changed(next: String) -> Refusal {
+    Refusal::new(
+        Code::ViewChanged,
+        "授权所见已变化,原有副本作废;请清空副本,从 next 重新读取",
+        "what the grant shows has changed; empty the copy and begin anew at `next`",
+    )
+    .with("next", next)
+}
+
+pub(super) fn before_history() -> Refusal {
+    Refusal::new(
+        Code::BeforeHistory,
+        "位置早于授权可读的历史",
+        "the position lies before the history that the grant allows",
+    )
+}
+
+pub(super) fn expired(next: String) -> Refusal {
+    Refusal::new(
+        Code::PositionExpired,
+        "该位置的记录已超过保存期限;最早可读位置见 next",
+        "the records at this position have left retention; the first position still there is in `next`",
+    )
+    .with("next", next)
+}
+
+pub(super) fn slow_reader() -> Refusal {
+    Refusal::new(
+        Code::RequestTimeout,
+        "读取过慢,窗口已在一条记录中间结束,请从上次的 next 重读",
+        "the reader was too slow: the window ended within a record; read again from the last `next`",
+    )
+}
+
+pub(super) fn ended() -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        "供数已被终止:授权、密钥、账号、机构或资源的状态已变化",
+        "the delivery was ended: the state of the grant, key, account, agency or resource has changed",
+    )
+}
+
+pub(super) fn topic_not_ours() -> Refusal {
+    Refusal::new(
+        Code::TopicExists,
+        "隔离主题已存在且不属于本系统",
+        "the quarantine topic exists and is not ours",
+    )
+}
+
+pub(super) fn gone() -> Refusal {
+    Refusal::not_found("隔离记录", "record set aside")
+}

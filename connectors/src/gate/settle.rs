@@ -1,0 +1,201 @@
+//! The settling job (protocol.md 4): holes older than `settle_after` become dead, the settled mark moves over what is
+//! covered, a log that lost records is found out; and what the start of the only server does with what it finds.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::TopicName;
+use changtong_catalog::ports::{Settling, Topic};
+use changtong_catalog::visibility::PartitionView;
+
+use super::{Gate, refusals};
+use crate::commit::{Partitions, TopicKey, key_of};
+use crate::events::{HolesFound, SettleFailed, StoreFoundOlder};
+use crate::log::Extent;
+
+/// Two answers this far apart below what is known mean that the log rolled back.
+const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
+
+/// What the job remembers between two seconds.
+#[derive(Default)]
+pub(super) struct Settler {
+    watched: HashMap<TopicKey, Watched>,
+}
+
+struct Watched {
+    topic: Topic,
+    /// The log's ends, noted each second, the oldest first.
+    notes: VecDeque<(Duration, Vec<i64>)>,
+    /// Since when the log has ended below what is known.
+    below_since: Option<Duration>,
+}
+
+impl Watched {
+    fn new(topic: Topic) -> Self {
+        Self { topic, notes: VecDeque::new(), below_since: None }
+    }
+
+    /// Notes the ends, and answers those noted at least `age` ago.
+    fn note(&mut self, now: Duration, ends: Vec<i64>, age: Duration) -> Vec<i64> {
+        let none = vec![0; ends.len()];
+        self.notes.push_back((now, ends));
+        let old = |at: &Duration| now.saturating_sub(*at) >= age;
+        while self.notes.get(1).is_some_and(|(at, _)| old(at)) {
+            self.notes.pop_front();
+        }
+        self.notes.front().filter(|(at, _)| old(at)).map_or(none, |(_, ends)| ends.clone())
+    }
+}
+
+impl Gate {
+    /// Once at the start of the only server: closes the windows left open and settles holes at once, unless the store
+    /// turns out to be older than the log (then publishing and delivery answer `store_older_than_log`).
+    pub async fn recover(&self) -> Result<(), Refusal> {
+        self.alive.check()?;
+        let topics = self.directory.topics().await?;
+        let mut views = Vec::with_capacity(topics.len());
+        for topic in &topics {
+            views.push((key_of(topic), self.committer.load(topic).await?));
+        }
+        if let Some(marks) = &self.marks
+            && marks.is_store_older(views.iter().map(|(key, views)| (*key, &**views))).await?
+        {
+            self.older.store(true, Ordering::Release);
+            StoreFoundOlder { topics: topics.len() }.emit(&self.metrics);
+            return Ok(());
+        }
+        self.close_left_open().await?;
+        let extents = self.extents(&topics).await?;
+        let mut settler = self.settler.lock().await;
+        for (topic, (_, views)) in topics.iter().zip(&views) {
+            let Some(extents) = extents.get(&topic.name) else { continue };
+            settler.watched.insert(key_of(topic), Watched::new(topic.clone()));
+            if !ends_below(extents, views) {
+                let ends = extents.iter().map(|extent| extent.end).collect();
+                self.settle_topic(topic, views, extents, ends).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every second: settles, and notes the marks. What fails is tried again the next second.
+    pub async fn tick(&self) {
+        self.limiter.sweep();
+        self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
+        if let Err(refusal) = self.settle_all().await {
+            SettleFailed { refusal: &refusal }.emit(&self.metrics);
+        }
+    }
+
+    async fn settle_all(&self) -> Result<(), Refusal> {
+        self.alive.check()?;
+        if self.is_store_older() {
+            return Ok(());
+        }
+        let mut settler = self.settler.lock().await;
+        let now = self.clock.monotonic();
+        let lately = now.saturating_sub(2 * self.settings.settle_after + ROLLED_BACK_AFTER);
+        for topic in self.topics.touched_since(lately) {
+            settler.watched.entry(key_of(&topic)).or_insert_with(|| Watched::new(topic));
+        }
+        let topics: Vec<Topic> = settler.watched.values().map(|watched| watched.topic.clone()).collect();
+        // Before the log is asked: what it ends below afterwards, it has lost.
+        let mut views = HashMap::new();
+        for topic in &topics {
+            views.insert(key_of(topic), self.committer.load(topic).await?);
+        }
+        let extents = self.extents(&topics).await?;
+        let mut first_failure = Ok(());
+        for topic in &topics {
+            let (key, Some(extents)) = (key_of(topic), extents.get(&topic.name)) else { continue };
+            let (Some(views), Some(watched)) = (views.get(&key), settler.watched.get_mut(&key)) else {
+                continue;
+            };
+            let settled = self.settle_watched(watched, views, extents).await;
+            if let Ok(true) = settled {
+                settler.watched.remove(&key);
+            }
+            first_failure = first_failure.and(settled.map(|_| ()));
+        }
+        self.note_marks().await.and(first_failure)
+    }
+
+    /// One topic's second. `true`: nothing is left to watch.
+    async fn settle_watched(
+        &self,
+        watched: &mut Watched,
+        views: &Partitions,
+        extents: &[Extent],
+    ) -> Result<bool, Refusal> {
+        let now = self.clock.monotonic();
+        if ends_below(extents, views) {
+            let since = *watched.below_since.get_or_insert(now);
+            if now.saturating_sub(since) >= ROLLED_BACK_AFTER {
+                self.stop_rolled_back(watched.topic.resource).await?;
+                return Ok(true);
+            }
+            return Ok(false);
+        }
+        watched.below_since = None;
+        let ends: Vec<i64> = extents.iter().map(|extent| extent.end).collect();
+        let noted = watched.note(now, ends.clone(), self.settings.settle_after);
+        let topic = watched.topic.clone();
+        let settled = self.settle_topic(&topic, views, extents, noted).await?;
+        let all = settled.iter().zip(&ends).all(|(view, end)| view.settled >= *end);
+        let lately = now.saturating_sub(self.settings.settle_after);
+        Ok(all && !self.topics.was_touched_since(key_of(&topic), lately))
+    }
+
+    /// Settles up to the noted ends, if that changes anything.
+    async fn settle_topic(
+        &self,
+        topic: &Topic,
+        views: &Partitions,
+        extents: &[Extent],
+        noted_ends: Vec<i64>,
+    ) -> Result<Partitions, Refusal> {
+        if extents.len() != views.len() {
+            return Err(refusals::fault());
+        }
+        let mut holes = 0;
+        let mut idle = true;
+        for ((view, noted), extent) in views.iter().zip(&noted_ends).zip(extents) {
+            if let Some(change) = view.settle(*noted, extent.first) {
+                idle = false;
+                holes +=
+                    change.holes.iter().map(|hole| (hole.last - hole.first + 1).unsigned_abs()).sum::<u64>();
+            }
+        }
+        if idle {
+            return Ok(views.clone());
+        }
+        let first_kept = extents.iter().map(|extent| extent.first).collect();
+        let settling = Settling { topic: topic.clone(), noted_ends, first_kept };
+        let settled = self.committer.settle(settling).await?;
+        if holes > 0 {
+            HolesFound { topic: topic.name.clone(), offsets: holes }.emit(&self.metrics);
+        }
+        Ok(settled)
+    }
+
+    async fn extents(&self, topics: &[Topic]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
+        if topics.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let names: Vec<TopicName> = topics.iter().map(|topic| topic.name.clone()).collect();
+        self.log.extents(&names).await
+    }
+
+    async fn note_marks(&self) -> Result<(), Refusal> {
+        let Some(marks) = &self.marks else { return Ok(()) };
+        let views = self.committer.views().all();
+        marks.write(views.iter().map(|(key, views)| (*key, &**views))).await
+    }
+}
+
+/// Whether the log ends below what the store knows it to have held.
+fn ends_below(extents: &[Extent], views: &[PartitionView]) -> bool {
+    extents.iter().zip(views).any(|(extent, view)| extent.end < view.known_end())
+}

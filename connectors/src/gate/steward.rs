@@ -1,0 +1,146 @@
+//! An owner reads its own resource (DESIGN.md 4): under a steward permit, every item, no window.
+
+use bytes::Bytes;
+use changtong_catalog::cursor::Cursor;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::decide;
+use changtong_catalog::ids::SubscriptionId;
+use changtong_catalog::ports::{ResourceStanding, Topic};
+use uuid::Uuid;
+
+use super::calls::OwnRead;
+use super::deliver::{READ, RECORDS, skip_dead, visible_ranges};
+use super::permit::{Permit, PermitKind};
+use super::{Gate, refusals};
+use crate::avro::Plan;
+use crate::limit::Cost;
+use crate::log::LogRecord;
+
+/// The most bytes of one answer, which is made whole.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What an answer grows into.
+struct Page {
+    out: Vec<u8>,
+    next: Vec<i64>,
+    lines: u64,
+    bytes: u64,
+}
+
+impl Gate {
+    /// NDJSON lines and the final `{"next"}`.
+    pub async fn read_own(&self, read: OwnRead) -> Result<Bytes, Refusal> {
+        self.admit()?;
+        let standing = self.directory.resource(&read.resource).await?.ok_or_else(refusals::no_resource)?;
+        decide::steward(&read.caller, &standing.resource).check()?;
+        let mut levels = self.caller_levels(&read.caller).to_vec();
+        levels.push(self.resource_level(standing.resource.number));
+        self.limiter.take(&levels, Cost { requests: 1, ..Cost::default() })?;
+        let topic = self.topics.known(&standing);
+        let mut page = Page {
+            out: Vec::new(),
+            next: self.own_start(&standing, topic.as_ref(), read.cursor.as_deref()).await?,
+            lines: read.limit.unwrap_or(self.settings.answer_lines).min(self.settings.answer_lines_most),
+            bytes: read.max_bytes.unwrap_or(MOST_BYTES).min(MOST_BYTES),
+        };
+        if let Some(topic) = &topic {
+            let _held = self.budget.take(page.bytes + READ as u64)?;
+            let plan = self.plans.plan(&standing, topic.partitions)?;
+            self.fill(&standing, topic, &plan, &mut page).await?;
+        }
+        let next = self.encode(&own_cursor(&standing, page.next))?;
+        let last = serde_json::json!({ "next": next });
+        page.out.extend_from_slice(last.to_string().as_bytes());
+        page.out.push(b'\n');
+        Ok(page.out.into())
+    }
+
+    async fn fill(
+        &self,
+        standing: &ResourceStanding,
+        topic: &Topic,
+        plan: &Plan,
+        page: &mut Page,
+    ) -> Result<(), Refusal> {
+        let views = self.committer.load(topic).await?;
+        for turn in 0.. {
+            page.next = skip_dead(&views, &page.next);
+            let ranges = visible_ranges(&views, &page.next, turn);
+            if ranges.is_empty() || page.is_full() {
+                break;
+            }
+            let (number, generation) = (standing.resource.number, standing.resource.generation);
+            let deadline = self.settings.append_deadline;
+            let permit =
+                Permit::mint(PermitKind::Steward, topic.name.clone(), number, generation, RECORDS, deadline);
+            let records = match self.log.read(permit, &ranges, READ).await {
+                Err(refusal) if refusal.code == Code::PositionExpired => {
+                    let first = self.first_kept(topic, &page.next).await?;
+                    return Err(refusals::expired(self.encode(&own_cursor(standing, first))?));
+                }
+                read => read?,
+            };
+            if records.is_empty() {
+                break;
+            }
+            for record in &records {
+                if page.is_full() {
+                    break;
+                }
+                page.put(standing, plan, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The cursor's offsets, or the first record still kept.
+    async fn own_start(
+        &self,
+        standing: &ResourceStanding,
+        topic: Option<&Topic>,
+        cursor: Option<&str>,
+    ) -> Result<Vec<i64>, Refusal> {
+        let partitions = topic.map_or(0, |topic| usize::try_from(topic.partitions).unwrap_or(0));
+        let next = match cursor {
+            Some(text) => {
+                let cursor = self.decode(text)?;
+                let wanted = own_cursor(standing, cursor.next.clone());
+                if cursor != wanted || !(cursor.next.is_empty() || cursor.next.len() == partitions) {
+                    return Err(refusals::cursor_foreign());
+                }
+                cursor.next
+            }
+            None => Vec::new(),
+        };
+        match topic {
+            Some(topic) if next.is_empty() => self.first_kept(topic, &vec![0; partitions]).await,
+            _ => Ok(next),
+        }
+    }
+}
+
+impl Page {
+    fn is_full(&self) -> bool {
+        self.lines == 0 || self.out.len() as u64 >= self.bytes
+    }
+
+    fn put(&mut self, standing: &ResourceStanding, plan: &Plan, record: &LogRecord) -> Result<(), Refusal> {
+        let at = usize::try_from(record.partition).map_err(|_| refusals::fault())?;
+        plan.owner_line(standing.resource.generation, record, &mut self.out)?;
+        self.lines -= 1;
+        if let Some(next) = self.next.get_mut(at) {
+            *next = record.offset + 1;
+        }
+        Ok(())
+    }
+}
+
+/// The cursor of an owner: of no subscription, its view the resource, its count the generation.
+fn own_cursor(standing: &ResourceStanding, next: Vec<i64>) -> Cursor {
+    Cursor {
+        subscription: SubscriptionId(Uuid::nil()),
+        view: standing.resource.number.0,
+        seek_count: standing.resource.generation.0,
+        next,
+    }
+}
