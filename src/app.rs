@@ -91,6 +91,7 @@ impl App {
             keys: &keys,
             alive: alive.clone(),
             lease,
+            registry: &metrics.registry,
         })?;
         gate.recover().await?;
         let rules = Rules {

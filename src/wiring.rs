@@ -9,6 +9,8 @@ use changtong_connectors::gate::{self, Alive, Gate, GateKeys, Parts};
 use changtong_connectors::limit::Rates;
 use changtong_connectors::log::Log;
 use changtong_connectors::log::embedded::EmbeddedLog;
+use changtong_connectors::metrics::Metrics;
+use prometheus::Registry;
 
 use crate::app::StartError;
 use crate::keys::{KeyRing, Purpose};
@@ -30,6 +32,7 @@ pub struct Wires<'a> {
     pub keys: &'a KeyRing,
     pub alive: Alive,
     pub lease: Lease,
+    pub registry: &'a Registry,
 }
 
 pub fn start_gate(wires: Wires<'_>) -> Result<Arc<Gate>, StartError> {
@@ -48,7 +51,10 @@ pub fn start_gate(wires: Wires<'_>) -> Result<Arc<Gate>, StartError> {
         ids: wires.ids,
         keys,
         alive: wires.alive,
+        metrics: Arc::new(Metrics::register(wires.registry)?),
         settings: gate_settings(wires.settings),
+        epoch: wires.lease.epoch,
+        marks: Some(wires.settings.data.dir.join("marks")),
     }))
 }
 

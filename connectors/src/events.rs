@@ -224,18 +224,6 @@ impl LogRolledBack {
     }
 }
 
-/// The settling job could not do its work this time.
-pub struct SettleFailed<'a> {
-    pub refusal: &'a Refusal,
-}
-
-impl SettleFailed<'_> {
-    pub fn emit(self, metrics: &Metrics) {
-        metrics.settle_failures.with_label_values(&[self.refusal.code.as_str()]).inc();
-        warn!(code = %self.refusal.code, reason = %self.refusal.text.en, "settling failed, it is tried again");
-    }
-}
-
 /// The store is older than the log.
 pub struct StoreFoundOlder {
     pub topics: usize,

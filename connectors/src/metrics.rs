@@ -97,8 +97,6 @@ metrics! {
     holes: IntCounter = "changtong_log_holes_total";
     /// Resources stopped because the log lost acknowledged records.
     log_rolled_back: IntCounter = "changtong_log_rolled_back_total";
-    /// Failures of the settling job, by code.
-    settle_failures: IntCounterVec = "changtong_settle_failures_total" ["code"];
     /// Bytes of bodies and answers in flight.
     bytes_in_flight: IntGauge = "changtong_bytes_in_flight";
 }

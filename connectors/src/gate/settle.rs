@@ -12,7 +12,7 @@ use changtong_catalog::visibility::PartitionView;
 
 use super::{Gate, refusals};
 use crate::commit::{Partitions, TopicKey, key_of};
-use crate::events::{HolesFound, SettleFailed, StoreFoundOlder};
+use crate::events::{HolesFound, StoreFoundOlder};
 use crate::log::Extent;
 
 /// Two answers this far apart below what is known mean that the log rolled back.
@@ -81,12 +81,10 @@ impl Gate {
     }
 
     /// Every second: settles, and notes the marks. What fails is tried again the next second.
-    pub async fn tick(&self) {
+    pub async fn tick(&self) -> Result<(), Refusal> {
         self.limiter.sweep();
         self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
-        if let Err(refusal) = self.settle_all().await {
-            SettleFailed { refusal: &refusal }.emit(&self.metrics);
-        }
+        self.settle_all().await
     }
 
     async fn settle_all(&self) -> Result<(), Refusal> {
