@@ -3,6 +3,7 @@
 mod audit;
 mod base;
 mod fixture;
+mod ledger;
 mod lists;
 mod races;
 mod tables;

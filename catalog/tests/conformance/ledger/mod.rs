@@ -1,0 +1,5 @@
+//! The store as the bus side's ledger.
+
+mod keys;
+mod publish;
+mod world;
