@@ -1,5 +1,8 @@
 //! The store as the bus side's ledger.
 
 mod keys;
+mod positions;
 mod publish;
+mod settling;
+mod windows;
 mod world;
