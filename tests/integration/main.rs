@@ -3,3 +3,5 @@
 
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod house_rules;

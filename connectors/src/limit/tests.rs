@@ -1,3 +1,5 @@
+//! Rates and quotas under a clock that the test moves.
+
 use changtong_catalog::clock::{ManualClock, Time};
 use changtong_catalog::ids::ResourceNumber;
 use proptest::prelude::*;

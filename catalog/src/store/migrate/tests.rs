@@ -1,3 +1,5 @@
+//! What the migrations refuse, and that both folders hold the same ones.
+
 use super::*;
 
 #[test]
