@@ -1,0 +1,99 @@
+//! Reading a subscription: lines as they were delivered, and the cursor behind them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::call::Client;
+use super::problem::CallError;
+
+/// One read asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    pub subscription: String,
+    pub cursor: Option<String>,
+    pub limit: Option<u64>,
+    pub max_bytes: Option<u64>,
+    pub wait: Duration,
+    pub purpose: Option<String>,
+}
+
+/// Its answer.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// Record lines, each with its line end.
+    pub lines: Bytes,
+    pub next: String,
+    pub window: Option<String>,
+    pub digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LastLine {
+    next: String,
+    window: Option<String>,
+    digest: Option<String>,
+}
+
+impl Answered {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+    }
+}
+
+impl Client {
+    /// One read. A connection that ends before the last line is an error: nothing of it may be taken as received.
+    pub async fn deliver(&self, reading: &Reading) -> Result<Answered, CallError> {
+        let mut query: Vec<(&str, String)> = vec![("wait", format!("{}s", reading.wait.as_secs()))];
+        query.extend(reading.cursor.clone().map(|cursor| ("cursor", cursor)));
+        query.extend(reading.limit.map(|limit| ("limit", limit.to_string())));
+        query.extend(reading.max_bytes.map(|bytes| ("max_bytes", bytes.to_string())));
+        let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let path = format!("/subscriptions/{}/records?{}", reading.subscription, query.join("&"));
+        let mut call = self.request(Method::GET, &path);
+        if let Some(purpose) = &reading.purpose {
+            call = call.header("Changtong-Purpose", purpose);
+        }
+        let answer = call.send().await.map_err(|error| self.unreachable(&error))?;
+        let answer = self.refused(answer).await?;
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        split(&body).ok_or_else(|| CallError::Broken(format!("{} ended an answer before its last line", self.url())))
+    }
+
+    /// Says what was received up to `answered.next`.
+    pub async fn acknowledge(&self, subscription: &str, answered: &Answered) -> Result<Value, CallError> {
+        let body = json!({"next": answered.next, "window": answered.window, "digest": answered.digest});
+        Ok(self.post(&format!("/subscriptions/{subscription}/acks"), &body).await?.body)
+    }
+}
+
+fn split(body: &Bytes) -> Option<Answered> {
+    let whole = body.strip_suffix(b"\n")?;
+    let start = whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let last: LastLine = serde_json::from_slice(&whole[start..]).ok()?;
+    Some(Answered { lines: body.slice(..start), next: last.next, window: last.window, digest: last.digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_the_cursor_and_must_be_whole() {
+        let body = Bytes::from_static(b"{\"id\":\"1.0.0\"}\n{\"id\":\"1.0.1\"}\n{\"next\":\"c\",\"window\":\"w\",\"digest\":\"d\"}\n");
+        let answered = split(&body).unwrap();
+        assert_eq!(answered.records().count(), 2);
+        assert_eq!((answered.next.as_str(), answered.window.as_deref()), ("c", Some("w")));
+        assert!(split(&body.slice(..body.len() - 1)).is_none());
+        assert!(split(&Bytes::from_static(b"{\"id\":\"1.0.0\"}\n")).is_none());
+        assert!(split(&Bytes::from_static(b"{\"next\":\"c\"}\n")).unwrap().is_empty());
+    }
+}

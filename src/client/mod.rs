@@ -1,0 +1,10 @@
+//! A client of the API: what the commands, the demo and the bench call. Every write carries an idempotency key and is
+//! sent again with the same one while the answer says that later may be better, so it is done once.
+
+mod call;
+mod deliver;
+mod problem;
+
+pub use call::{Client, Written};
+pub use deliver::{Answered, Reading};
+pub use problem::{CallError, Problem};
