@@ -44,12 +44,7 @@ impl Client {
         headers.insert(reqwest::header::AUTHORIZATION, bearer);
         headers.insert(reqwest::header::ACCEPT_LANGUAGE, language.parse().map_err(|e| broken(&e))?);
         let http = reqwest::Client::builder().default_headers(headers).build().map_err(|e| broken(&e))?;
-        Ok(Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            key: key.into(),
-            patience: PATIENCE,
-        })
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key: key.into(), patience: PATIENCE })
     }
 
     /// Gives back a passing refusal after this long at most.
@@ -108,14 +103,21 @@ impl Client {
     /// Changes the version that `etag` names.
     pub async fn put(&self, path: &str, etag: &str, body: &impl Serialize) -> Result<Written, CallError> {
         let key = fresh_key();
-        let call = || self.request(Method::PUT, path).header("If-Match", etag).header("Idempotency-Key", &key);
+        let call =
+            || self.request(Method::PUT, path).header("If-Match", etag).header("Idempotency-Key", &key);
         self.answer(|| call().json(body)).await
     }
 
     /// A post that names the version it changes.
-    pub async fn post_if_match(&self, path: &str, etag: &str, body: &impl Serialize) -> Result<Written, CallError> {
+    pub async fn post_if_match(
+        &self,
+        path: &str,
+        etag: &str,
+        body: &impl Serialize,
+    ) -> Result<Written, CallError> {
         let key = fresh_key();
-        let call = || self.request(Method::POST, path).header("If-Match", etag).header("Idempotency-Key", &key);
+        let call =
+            || self.request(Method::POST, path).header("If-Match", etag).header("Idempotency-Key", &key);
         self.answer(|| call().json(body)).await
     }
 
@@ -185,7 +187,8 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        let retry_after = header(&answer, "retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let retry_after =
+            header(&answer, "retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
         let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
         if text.is_empty() && status == StatusCode::BAD_GATEWAY {
             return Err(CallError::Unreachable(format!("{} answered {status}", self.base)));

@@ -65,7 +65,8 @@ impl Client {
         let answer = call.send().await.map_err(|error| self.unreachable(&error))?;
         let answer = self.refused(answer).await?;
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
-        split(&body).ok_or_else(|| CallError::Broken(format!("{} ended an answer before its last line", self.url())))
+        split(&body)
+            .ok_or_else(|| CallError::Broken(format!("{} ended an answer before its last line", self.url())))
     }
 
     /// Says what was received up to `answered.next`.
@@ -88,7 +89,9 @@ mod tests {
 
     #[test]
     fn the_last_line_is_the_cursor_and_must_be_whole() {
-        let body = Bytes::from_static(b"{\"id\":\"1.0.0\"}\n{\"id\":\"1.0.1\"}\n{\"next\":\"c\",\"window\":\"w\",\"digest\":\"d\"}\n");
+        let body = Bytes::from_static(
+            b"{\"id\":\"1.0.0\"}\n{\"id\":\"1.0.1\"}\n{\"next\":\"c\",\"window\":\"w\",\"digest\":\"d\"}\n",
+        );
         let answered = split(&body).unwrap();
         assert_eq!(answered.records().count(), 2);
         assert_eq!((answered.next.as_str(), answered.window.as_deref()), ("c", Some("w")));

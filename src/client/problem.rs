@@ -60,7 +60,8 @@ impl fmt::Display for CallError {
         match self {
             Self::Refused(problem) => {
                 write!(f, "{}: {}", problem.code, problem.detail)?;
-                let listed = ["invalid", "problems"].iter().find_map(|name| problem.body.get(name)?.as_array());
+                let listed =
+                    ["invalid", "problems"].iter().find_map(|name| problem.body.get(name)?.as_array());
                 for entry in listed.into_iter().flatten().take(10) {
                     write!(f, "\n  {}", one_line(entry))?;
                 }
