@@ -81,7 +81,7 @@ impl App {
         let alive = Alive::new(clock.clone());
         let lease = take_database(&store, &node, &clock, &*ids, &alive).await?;
         let metrics = Metrics::new()?;
-        let log = wiring::open_log(&settings, clock.clone()).await?;
+        let log = wiring::open_log(&settings, clock.clone(), &metrics.registry).await?;
         let gate = wiring::start_gate(wiring::Wires {
             settings: &settings,
             store: &store,

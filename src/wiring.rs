@@ -4,22 +4,72 @@ use std::sync::Arc;
 
 use changtong_catalog::clock::{Clock, Ids};
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
 use changtong_catalog::store::{Lease, Store, StoreLedger};
 use changtong_connectors::gate::{self, Alive, Gate, GateKeys, Parts};
 use changtong_connectors::limit::Rates;
-use changtong_connectors::log::Log;
 use changtong_connectors::log::embedded::EmbeddedLog;
+use changtong_connectors::log::kafka::{
+    self, KafkaLog, KafkaMetrics, KafkaSettings, Sasl, SaslMechanism, Tls,
+};
+use changtong_connectors::log::{Log, TopicSpec};
 use changtong_connectors::metrics::Metrics;
 use prometheus::Registry;
 
 use crate::app::StartError;
 use crate::keys::{KeyRing, Purpose};
-use crate::settings::{Limits, Settings};
+use crate::settings::{Limits, Mechanism, Settings};
 
-/// The log that the settings ask for.
-pub async fn open_log(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Log>, StartError> {
-    let path = settings.data.dir.join("log.db");
-    Ok(Arc::new(EmbeddedLog::open(&path, clock).await?))
+/// The log that the settings ask for: Kafka where brokers are named, else the embedded one in the data folder.
+pub async fn open_log(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    registry: &Registry,
+) -> Result<Arc<dyn Log>, StartError> {
+    let metrics = KafkaMetrics::register(registry)?;
+    if settings.kafka.brokers.is_empty() {
+        return Ok(Arc::new(EmbeddedLog::open(&settings.data.dir.join("log.db"), clock).await?));
+    }
+    let log = KafkaLog::open(kafka_settings(settings)?, metrics)?;
+    match log.check(&probe(settings)).await?.faults.into_iter().next() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(Arc::new(log)),
+    }
+}
+
+/// A topic that never exists: resources are numbered from 1 on.
+fn probe(settings: &Settings) -> TopicSpec {
+    let name = TopicName::records(&settings.log.prefix, ResourceNumber(0), Generation(1));
+    TopicSpec { name, partitions: settings.log.partitions, retention: None }
+}
+
+fn kafka_settings(settings: &Settings) -> Result<KafkaSettings, StartError> {
+    let kafka = &settings.kafka;
+    let sasl = match (&kafka.username, &kafka.password) {
+        (Some(username), Some(password)) => {
+            let password = password.read();
+            let password =
+                password.map_err(|reason| StartError::Setting { key: "kafka.password", reason })?;
+            Some(Sasl {
+                mechanism: match kafka.mechanism {
+                    Mechanism::Plain => SaslMechanism::Plain,
+                    Mechanism::ScramSha256 => SaslMechanism::ScramSha256,
+                    Mechanism::ScramSha512 => SaslMechanism::ScramSha512,
+                },
+                username: username.clone(),
+                password: kafka::Secret::new(password),
+            })
+        }
+        _ => None,
+    };
+    Ok(KafkaSettings {
+        brokers: kafka.brokers.join(","),
+        tls: kafka.tls.then(|| Tls { ca: kafka.ca_file.clone() }),
+        sasl,
+        replication_factor: kafka.replication_factor,
+        min_insync_replicas: kafka.min_insync_replicas,
+        linger: kafka.linger,
+    })
 }
 
 /// What a gate is started from.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod agencies;
+mod audit;
 pub mod body;
 mod caller;
 mod command;
@@ -18,6 +19,7 @@ mod operations;
 pub mod page;
 mod parts;
 pub mod problem;
+mod quarantine;
 mod records;
 mod requests;
 mod resources;

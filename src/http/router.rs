@@ -11,7 +11,8 @@ use changtong_catalog::error::{Code, Refusal};
 use super::frame::frame;
 use super::problem::Problem;
 use super::{
-    Web, accounts, agencies, grants, keys, openapi, records, requests, resources, subscriptions, whoami,
+    Web, accounts, agencies, audit, grants, keys, openapi, quarantine, records, requests, resources,
+    subscriptions, whoami,
 };
 
 /// One line of the table.
@@ -70,16 +71,34 @@ routes! {
     get "/api/v1/resources/{code}/records" => records::own, "An owner's integrator reads its own resource";
 
     get "/api/v1/requests" => requests::list, "Requests of the caller's agency, on either side";
+    post "/api/v1/requests" => requests::write, "A new request for data";
     get "/api/v1/requests/{id}" => requests::show, "One request";
+    put "/api/v1/requests/{id}" => requests::update, "Another file for a request that is not submitted; needs If-Match";
+    post "/api/v1/requests/{id}/submit" => requests::submit, "The consent of the consumer's data-office head";
+    post "/api/v1/requests/{id}/agree" => requests::agree, "The provider agrees; a grant results";
+    post "/api/v1/requests/{id}/refuse" => requests::refuse, "The provider refuses, with a reason";
+    post "/api/v1/requests/{id}/need-material" => requests::need_material, "The provider asks for more";
+    post "/api/v1/requests/{id}/withdraw" => requests::withdraw, "The consumer takes it back";
 
     get "/api/v1/grants" => grants::list, "Grants that the caller's agency holds or gave";
     get "/api/v1/grants/{id}" => grants::show, "One grant, and what is left of its rates";
+    post "/api/v1/grants/{id}/suspend" => grants::suspend, "Delivery pauses; answers last_left";
+    post "/api/v1/grants/{id}/resume" => grants::resume, "Delivery goes on";
+    post "/api/v1/grants/{id}/revoke" => grants::revoke, "Delivery ends for good; answers last_left";
     get "/api/v1/grants/{id}/schema" => grants::schema, "The derived schema that its records have";
     get "/api/v1/grants/{id}/subscriptions" => subscriptions::list, "Subscriptions of a grant";
+    post "/api/v1/grants/{id}/subscriptions" => subscriptions::create, "A further named position within a grant";
     get "/api/v1/subscriptions/{id}" => subscriptions::show, "One subscription and its position";
     get "/api/v1/subscriptions/{id}/records" => records::deliver, "Read under the grant";
     post "/api/v1/subscriptions/{id}/acks" => subscriptions::acknowledge, "The consumer has what lies before the cursor";
     post "/api/v1/subscriptions/{id}/seek" => subscriptions::seek, "Set the position";
+
+    get "/api/v1/quarantine" => quarantine::list, "Records of a resource that were set aside";
+    get "/api/v1/quarantine/{id}" => quarantine::show, "One record set aside, as it came";
+    post "/api/v1/quarantine/{id}/replay" => quarantine::replay, "Publish it again";
+    post "/api/v1/quarantine/{id}/discard" => quarantine::discard, "It is not wanted";
+
+    get "/api/v1/audit/events" => audit::events, "Every event; NDJSON streams all of them";
 }
 
 /// The API with its frame.

@@ -6,8 +6,10 @@ mod lease;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use changtong_catalog::actions::expire_grants;
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Refusal;
+use changtong_catalog::ports::Ended;
 use futures::future::BoxFuture;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
@@ -26,6 +28,8 @@ const JOBS: &[Job] = &[
     Job { name: "clock", every: Duration::from_secs(10), run: |app| Box::pin(ask_the_time(app)) },
     Job { name: "key_uses", every: Duration::from_secs(30), run: |app| Box::pin(app.uses.write(&app.store)) },
     Job { name: "refusals", every: Duration::from_secs(10), run: |app| Box::pin(write_refusals(app)) },
+    Job { name: "expire_grants", every: Duration::from_secs(5), run: |app| Box::pin(expire(app)) },
+    Job { name: "audit_days", every: Duration::from_secs(3600), run: |app| Box::pin(make_audit_days(app)) },
     Job { name: "idempotency", every: Duration::from_secs(600), run: |app| Box::pin(forget_results(app)) },
 ];
 
@@ -73,5 +77,20 @@ async fn write_refusals(app: &App) -> Result<(), Refusal> {
 
 async fn forget_results(app: &App) -> Result<(), Refusal> {
     let before = app.clock.now() - app.settings.time.idempotency;
-    app.store.drop_results(before).await.map(drop)
+    app.store.drop_results(before).await?;
+    app.store.forget_claims(before).await.map(drop)
+}
+
+/// Marks what has run out, and ends what still reads under it.
+async fn expire(app: &App) -> Result<(), Refusal> {
+    for grant in expire_grants(&app.store, app.clock.now(), &*app.ids).await? {
+        app.gate.end(&Ended::Grant(grant.id)).await?;
+    }
+    Ok(())
+}
+
+/// The partitions of today and the days to come (PostgreSQL).
+async fn make_audit_days(app: &App) -> Result<(), Refusal> {
+    const AHEAD: u64 = 7;
+    app.store.make_audit_days(app.clock.now().date_naive(), AHEAD).await
 }

@@ -1,9 +1,12 @@
 //! Grants: seen by their two sides and the authority.
 
 mod list;
+mod resume;
+mod revoke;
 mod schema;
 mod show;
 mod shown;
+mod suspend;
 
 use changtong_catalog::account::Caller;
 use changtong_catalog::error::{Code, Refusal};
@@ -12,10 +15,14 @@ use changtong_catalog::ids::GrantId;
 use changtong_catalog::resource::Resource;
 use changtong_catalog::store::Session;
 use changtong_catalog::visible;
+
 pub use list::list;
+pub use resume::resume;
+pub use revoke::revoke;
 pub use schema::schema;
 pub use show::show;
 pub use shown::Shown;
+pub use suspend::suspend;
 
 /// The grant and the entry it is for, if the caller sees them.
 pub(super) async fn visible(

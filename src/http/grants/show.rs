@@ -1,10 +1,11 @@
-//! `GET /grants/{id}`: its terms, and what is left of its rates.
+//! `GET /grants/{id}`: its terms, and what is left of its rates and of today's quota.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
-use changtong_catalog::clock::Clock as _;
+use changtong_catalog::clock::{Clock as _, Time};
 use changtong_catalog::ids::GrantId;
+use changtong_catalog::quota;
 use changtong_connectors::limit::Left;
 use http::header::ETAG;
 use serde::Serialize;
@@ -20,11 +21,37 @@ struct WithLimits {
     #[serde(flatten)]
     grant: Shown,
     left: Vec<Left>,
+    today: Today,
+}
+
+/// The day's quota: what is used, and what is left where the grant sets one.
+#[derive(Debug, Serialize)]
+struct Today {
+    calls: i64,
+    records: i64,
+    /// Records that open windows may still let out.
+    reserved: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_left: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records_left: Option<i64>,
+    resets_at: Time,
 }
 
 pub async fn show(State(app): State<Web>, Known(caller): Known, At(id): At<GrantId>) -> Answer {
     let (grant, entry) = visible(&mut app.store.read().await?, &caller, id).await?;
+    let day = quota::day(app.clock.now(), app.rules.zone);
+    let used = app.store.quota_use(id, day.date).await?;
+    let (calls_left, records_left) = used.left(&grant.limits);
+    let today = Today {
+        calls: used.calls,
+        records: used.records,
+        reserved: used.reserved,
+        calls_left,
+        records_left,
+        resets_at: day.resets_at,
+    };
     let (version, left) = (grant.version, app.gate.left(&caller, Some(&grant)));
     let grant = Shown::of(grant, &entry, app.clock.now());
-    Ok(([(ETAG, etag(version))], Json(WithLimits { grant, left })).into_response())
+    Ok(([(ETAG, etag(version))], Json(WithLimits { grant, left, today })).into_response())
 }

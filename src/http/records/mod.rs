@@ -6,4 +6,4 @@ mod publish;
 
 pub use deliver::deliver;
 pub use own::own;
-pub use publish::publish;
+pub use publish::{Published, publish};

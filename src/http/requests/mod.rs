@@ -1,8 +1,15 @@
 //! Requests for data: seen by their two sides and the authority.
 
+mod agree;
 mod list;
+mod need_material;
+mod refuse;
 mod show;
 mod shown;
+mod submit;
+mod update;
+mod withdraw;
+mod write;
 
 use changtong_catalog::account::Caller;
 use changtong_catalog::error::{Code, Refusal};
@@ -11,9 +18,19 @@ use changtong_catalog::request::Request;
 use changtong_catalog::resource::Resource;
 use changtong_catalog::store::Session;
 use changtong_catalog::visible;
+
+pub use agree::agree;
 pub use list::list;
+pub use need_material::need_material;
+pub use refuse::refuse;
 pub use show::show;
 pub use shown::Shown;
+pub use submit::submit;
+pub use update::update;
+pub use withdraw::withdraw;
+pub use write::write;
+
+use crate::app::App;
 
 /// The request and the entry it asks for, if the caller sees them.
 async fn visible(
@@ -29,4 +46,10 @@ async fn visible(
 
 fn without_entry() -> Refusal {
     Refusal::new(Code::Internal, "申请所指的信息资源不存在", "the request's resource does not exist")
+}
+
+/// What an action answers of a request.
+async fn shown(app: &App, request: Request) -> Result<Shown, Refusal> {
+    let entry = app.store.read().await?.resource(request.resource).await?.ok_or_else(without_entry)?;
+    Ok(Shown::of(request, &entry))
 }

@@ -1,6 +1,7 @@
 //! Subscriptions: named positions of a consumer's systems, seen as their grant is.
 
 mod acknowledge;
+mod create;
 mod list;
 mod place;
 mod seek;
@@ -13,6 +14,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::Subscription;
 use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::store::Session;
+pub use create::create;
 pub use list::list;
 pub use seek::seek;
 pub use show::show;

@@ -1,0 +1,5 @@
+//! Evidence: every event, for auditors.
+
+mod events;
+
+pub use events::events;

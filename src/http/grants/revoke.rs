@@ -1,0 +1,19 @@
+//! `POST /grants/{id}/revoke`
+
+use axum::extract::State;
+use changtong_catalog::actions::revoke_grant;
+use changtong_catalog::ids::GrantId;
+use changtong_catalog::ports::Ended;
+
+use crate::http::Web;
+use crate::http::command::Command;
+use crate::http::ended::{Reason, end};
+use crate::http::parts::At;
+use crate::http::problem::Answer;
+
+pub async fn revoke(State(app): State<Web>, At(id): At<GrantId>, command: Command<Reason>) -> Answer {
+    let call = command.call(&app, "revoke_grant", id);
+    let (cause, filing) = (command.document.cause, command.document.filing.as_deref());
+    revoke_grant(&app.store, &call.act(), id, command.expected, cause, filing).await?;
+    end(&app, Ended::Grant(id)).await
+}

@@ -1,0 +1,44 @@
+//! Records set aside: seen and decided by an integrator of the agency that owns the resource.
+
+mod discard;
+mod list;
+mod replay;
+mod show;
+mod shown;
+
+use changtong_catalog::account::{Caller, Role};
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::{QuarantineId, ResourceCode};
+use changtong_catalog::store::QuarantineEntry;
+use changtong_connectors::gate::SetAside;
+
+pub use discard::discard;
+pub use list::list;
+pub use replay::replay;
+pub use show::show;
+pub use shown::Shown;
+
+use crate::app::App;
+
+/// A record set aside of the caller's own agency, and the code of its resource.
+async fn owned(
+    app: &App,
+    caller: &Caller,
+    id: QuarantineId,
+) -> Result<(QuarantineEntry, ResourceCode), Refusal> {
+    let none = || Refusal::not_found("隔离记录", "record set aside");
+    let mut session = app.store.read().await?;
+    let entry = session.quarantined(id).await?.ok_or_else(none)?;
+    let resource = session.resource(entry.resource).await?.ok_or_else(|| {
+        Refusal::new(Code::Internal, "隔离记录所属的信息资源不存在", "the record's resource does not exist")
+    })?;
+    if resource.provider != caller.agency {
+        return Err(none());
+    }
+    caller.require(Role::Integrator)?;
+    Ok((entry, resource.code))
+}
+
+fn place(entry: &QuarantineEntry) -> SetAside {
+    SetAside { id: entry.id, resource: entry.resource, partition: entry.partition, offset: entry.offset }
+}
