@@ -4,9 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use changtong_catalog::ids::{AccountId, AgencyId, BatchId, Generation, ResourceNumber, SchemaId};
+use changtong_catalog::ports::{ResourceStanding, SchemaText};
 use changtong_catalog::request::RequestFile;
-use changtong_catalog::resource::{AvroType, Item, ItemType, ResourceFile};
+use changtong_catalog::request::check::{self as request_check, Answer};
+use changtong_catalog::resource::{self, Resource, ResourceFile, ResourceState};
+use changtong_catalog::schema;
+use changtong_connectors::avro::{BodyLimits, Format, Plan, read_body};
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 const RESOURCES: [&str; 5] = ["airports", "flights", "planes", "streets", "weather"];
 
@@ -52,57 +58,59 @@ fn every_resource_file_is_one_of_the_five_and_has_the_columns_of_its_data() {
 }
 
 #[test]
-fn key_items_exist_are_never_null_and_never_floating() {
+fn the_catalog_takes_every_resource_file() {
     for name in RESOURCES {
-        let file = resource(name);
-        assert!(!file.key.is_empty(), "{name}");
-        for key in &file.key {
-            let item = file.items.iter().find(|item| item.name == *key);
-            let item = item.unwrap_or_else(|| panic!("{name}: key {key} is no item"));
-            assert!(!item.nullable, "{name}.{key}");
-            assert!(!matches!(item.avro(), AvroType::Float | AvroType::Double), "{name}.{key}");
-        }
+        resource::check::check(&resource(name)).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+    }
+}
+
+/// The entry as it stands once published; the code is the one that the requests name.
+fn published(name: &str) -> ResourceStanding {
+    let file = resource(name);
+    let number = ResourceNumber(1);
+    let text = |id, text| SchemaText { id: SchemaId(id), text, fingerprint: String::new() };
+    let value = schema::value_schema(number, &file.items).expect("a value schema");
+    let resource = Resource {
+        number,
+        code: format!("{}/000001", file.class).parse().expect("a resource code"),
+        provider: AgencyId(Uuid::nil()),
+        state: ResourceState::Published,
+        version: 1,
+        generation: Generation(1),
+        file,
+        written_by: AccountId(Uuid::nil()),
+        submitted_by: None,
+        approved_by: None,
+        schema: Some(SchemaId(1)),
+        key_schema: Some(SchemaId(2)),
+        published_at: None,
+        log_rolled_back: false,
+    };
+    ResourceStanding {
+        resource,
+        topic: None,
+        value_schema: Some(text(1, value)),
+        key_schema: Some(text(2, String::new())),
     }
 }
 
 #[test]
-fn every_bundled_value_fits_its_item() {
+fn the_codec_takes_every_bundled_record() {
+    let limits = BodyLimits { records: 10_000, record_bytes: 4096 };
     for name in RESOURCES {
-        let file = resource(name);
-        for (line, row) in table(name).1.iter().enumerate() {
-            for (item, value) in file.items.iter().zip(row) {
-                if let Some(why) = misfit(item, value) {
-                    panic!("{name} row {}: {} = {value:?} {why}", line + 1, item.name);
-                }
-            }
-        }
+        let plan = Plan::compile(&published(name), 3).expect("a plan");
+        // As the connector does with `null = ["", "NA"]`.
+        let (header, rows) = table(name);
+        let null = |field: &String| if field == "NA" { String::new() } else { field.clone() };
+        let lines = rows.iter().map(|row| row.iter().map(null).collect::<Vec<_>>().join(","));
+        let body: Vec<String> = std::iter::once(header.join(",")).chain(lines).collect();
+        let body = body.join("\n");
+        let read = read_body(&plan, Format::Csv, body.as_bytes(), &limits, BatchId(Uuid::nil()));
+        let read = read.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        let first_bad = read.bad.first().map(|bad| (bad.index, &bad.problems));
+        assert_eq!(first_bad, None, "{name}");
+        assert_eq!(read.records.len(), rows.len(), "{name}");
     }
-}
-
-fn misfit(item: &Item, value: &str) -> Option<String> {
-    if value.is_empty() || value == "NA" {
-        return (!item.nullable).then(|| "is null".to_owned());
-    }
-    let fits = match item.kind {
-        ItemType::C => {
-            value.chars().count() <= item.length.map_or(usize::MAX, |most| most as usize)
-                && (item.values.is_empty() || item.values.iter().any(|allowed| allowed == value))
-        }
-        ItemType::I => {
-            value.parse::<i32>().is_ok()
-                && value.trim_start_matches('-').len() <= item.length.expect("a length") as usize
-        }
-        ItemType::B => value.parse::<f64>().is_ok(),
-        ItemType::N => {
-            let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-            let (precision, scale) = (item.precision.expect("precision"), item.scale.expect("scale"));
-            fraction.len() <= scale as usize
-                && whole.trim_start_matches('-').len() <= (precision - scale) as usize
-        }
-        ItemType::T => value.len() == 20 && value.ends_with('Z'),
-        other => return Some(format!("is of a type no example has: {other:?}")),
-    };
-    (!fits).then(|| format!("does not fit {:?}", item.kind))
 }
 
 #[test]
@@ -124,16 +132,30 @@ fn the_bundled_data_keeps_the_defects_of_the_full_data() {
 }
 
 #[test]
-fn the_requests_ask_for_weather_whole_and_for_six_of_nineteen_items_of_flights() {
-    let weather: RequestFile = read(&examples().join("requests/weather.toml"));
-    assert_eq!(weather.items, table("weather").0);
-    assert_eq!(weather.filter, None);
+fn weather_is_asked_for_whole_and_granted_at_once() {
+    let file: RequestFile = read(&examples().join("requests/weather.toml"));
+    let standing = published("weather");
+    assert_eq!(file.resource, standing.resource.code.dashed());
+    assert_eq!(file.items, table("weather").0);
+    assert_eq!(file.filter, None);
+    assert_eq!(answer("weather", &file), Answer::AtOnce);
+}
 
-    let flights: RequestFile = read(&examples().join("requests/flights.toml"));
-    let file = resource("flights");
-    assert_eq!((flights.items.len(), file.items.len()), (6, 19));
-    assert!(flights.filter.is_some());
-    let granted = file.items.iter().filter(|item| flights.items.contains(&item.name));
-    assert_eq!(granted.clone().count(), 6, "every item asked for exists");
-    assert_eq!(granted.filter(|item| item.mask.is_some()).count(), 1, "one of them is masked");
+#[test]
+fn six_of_nineteen_items_of_flights_are_asked_for_and_the_provider_decides() {
+    let file: RequestFile = read(&examples().join("requests/flights.toml"));
+    let standing = published("flights");
+    assert_eq!(file.resource, standing.resource.code.dashed());
+    let items = &standing.resource.file.items;
+    assert_eq!((file.items.len(), items.len()), (6, 19));
+    assert!(file.filter.is_some());
+    let masked = items.iter().filter(|item| item.mask.is_some() && file.items.contains(&item.name));
+    assert_eq!(masked.count(), 1, "one of them is masked");
+    assert_eq!(answer("flights", &file), Answer::ByProvider);
+}
+
+fn answer(name: &str, file: &RequestFile) -> Answer {
+    let today = "2026-11-24".parse().expect("a date");
+    request_check::check(file, &published(name).resource, today)
+        .unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
 }
