@@ -68,6 +68,18 @@ impl Store {
         Ok(Tx { session: Session { link } })
     }
 
+    /// A connection whose statements all see one moment of the store.
+    pub(super) async fn snapshot(&self) -> Result<Session, Refusal> {
+        let link = match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.begin().await.map(Link::SqliteWrite),
+            Engine::Postgres(pool) => {
+                let begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await;
+                begun.map(Link::PostgresWrite)
+            }
+        };
+        link.map(|link| Session { link }).map_err(|error| translate(&error))
+    }
+
     /// Waits for running statements and closes all connections.
     pub async fn close(&self) {
         match &self.engine {

@@ -1,5 +1,6 @@
 //! The store as the bus side's ledger.
 
+mod evidence;
 mod keys;
 mod positions;
 mod publish;
