@@ -46,7 +46,9 @@ pub fn entry(caller: &Caller, entry: &Resource) -> Result<(), Refusal> {
 
 /// A request is its two sides' and the authority's; before it is submitted, only its consumer's.
 pub fn request(caller: &Caller, request: &Request, provider: AgencyId) -> Result<(), Refusal> {
-    let given = request.submitted_at.is_some() || request.state != RequestState::Draft;
+    // A draft that was withdrawn was never given to the provider.
+    let kept = matches!(request.state, RequestState::Draft | RequestState::Withdrawn);
+    let given = request.submitted_at.is_some() || !kept;
     let seen = caller.agency == request.consumer
         || caller.is(Role::Authority)
         || (caller.agency == provider && given);

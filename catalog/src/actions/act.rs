@@ -82,17 +82,13 @@ impl Act<'_> {
         object: impl ToString,
         events: Vec<What>,
     ) -> Result<(), Refusal> {
-        let events: Vec<Event> = events.into_iter().map(|what| self.event(what)).collect();
-        tx.record_all(&events).await?;
+        let actor = Actor::from(self.caller);
+        tx.record_all(&in_order(self.ids, self.now, &actor, events)).await?;
         if let Some(claim) = self.claim {
             let result = StoredResult { status, object: object.to_string() };
             tx.keep_result(claim, &result, self.now).await?;
         }
         tx.finish().await
-    }
-
-    fn event(&self, what: What) -> Event {
-        Event::new(EventId(self.ids.uuid(self.now)), self.now, Actor::from(self.caller), what)
     }
 
     /// Keeps a free text outside the log; answers what its event holds of it.
@@ -123,6 +119,13 @@ impl Act<'_> {
     fn author(&self) -> AccountId {
         self.caller.account
     }
+}
+
+/// The events of one change, with ids in their order: a list of the log tells them as they were.
+pub(super) fn in_order(ids: &dyn Ids, now: Time, actor: &Actor, events: Vec<What>) -> Vec<Event> {
+    let mut fresh: Vec<EventId> = events.iter().map(|_| EventId(ids.uuid(now))).collect();
+    fresh.sort_unstable();
+    fresh.into_iter().zip(events).map(|(id, what)| Event::new(id, now, actor.clone(), what)).collect()
 }
 
 impl Rules {

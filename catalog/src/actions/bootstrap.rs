@@ -1,12 +1,13 @@
 //! An empty store gets the agency `authority`, its first account and that account's key.
 
+use super::act::in_order;
 use super::add_agency::{Member, insert, member};
 use crate::account::Role;
 use crate::agency::AgencyNames;
-use crate::audit::{Actor, Event};
+use crate::audit::Actor;
 use crate::clock::{Ids, Time};
 use crate::error::Refusal;
-use crate::ids::{AccountId, AgencyId, EventId};
+use crate::ids::{AccountId, AgencyId};
 use crate::store::{LockClass, NewKey, Store};
 
 /// `None` if the store has an agency already.
@@ -29,9 +30,8 @@ pub async fn bootstrap(
     let (agency, account) = (AgencyId(ids.uuid(now)), AccountId(ids.uuid(now)));
     let roles = [Role::Authority].into_iter().collect();
     let first = member(names, "authority".to_owned(), (agency, account), roles, key, now, key_expires_at);
-    for what in insert(&mut tx, &first, key, None).await? {
-        tx.record(&Event::new(EventId(ids.uuid(now)), now, Actor::Server, what)).await?;
-    }
+    let events = insert(&mut tx, &first, key, None).await?;
+    tx.record_all(&in_order(ids, now, &Actor::Server, events)).await?;
     tx.finish().await?;
     Ok(Some(first))
 }

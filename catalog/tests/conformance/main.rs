@@ -1,5 +1,6 @@
 //! One suite for the store, stamped for SQLite and PostgreSQL.
 
+mod actions;
 mod audit;
 mod base;
 mod fixture;
