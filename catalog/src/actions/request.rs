@@ -18,7 +18,7 @@ pub(super) struct Held {
 }
 
 pub(super) enum Opened {
-    Fresh(Held),
+    Fresh(Box<Held>),
     Before(Done<Request>),
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn open(
     check_version(expected, request.version)?;
     request.state = lifecycle::apply(request.state, step)?;
     request.version += 1;
-    Ok(Opened::Fresh(Held { tx, request, entry }))
+    Ok(Opened::Fresh(Box::new(Held { tx, request, entry })))
 }
 
 impl Held {

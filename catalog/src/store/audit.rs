@@ -1,6 +1,7 @@
 //! The audit log as rows (protocol.md 9): insert only, keyed by (day, id), found by what a body says of itself.
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 use chrono::{Days, NaiveDate};
