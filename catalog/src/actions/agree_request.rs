@@ -20,7 +20,7 @@ pub async fn agree_request(
 ) -> Result<Done<Request>, Refusal> {
     let mut held = match open(store, act, id, Step::Agree, expected).await? {
         Opened::Fresh(held) => held,
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(*done),
     };
     check::check(&held.request.file, &held.entry, act.rules.day(act.now))?;
     held.answered(act, None);

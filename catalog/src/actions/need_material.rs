@@ -18,7 +18,7 @@ pub async fn need_material(
 ) -> Result<Done<Request>, Refusal> {
     let mut held = match open(store, act, id, Step::NeedMaterial, expected).await? {
         Opened::Fresh(held) => held,
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(*done),
     };
     let answer = act.note(&mut held.tx, ("request", &id), "need_material", Some(text)).await?;
     let answer = answer.ok_or_else(|| {

@@ -19,7 +19,7 @@ pub async fn refuse_request(
 ) -> Result<Done<Request>, Refusal> {
     let mut held = match open(store, act, id, Step::Refuse, expected).await? {
         Opened::Fresh(held) => held,
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(*done),
     };
     let answer = act.note(&mut held.tx, ("request", &id), "refuse", text).await?;
     held.answered(act, text);

@@ -19,7 +19,7 @@ pub(super) struct Held {
 
 pub(super) enum Opened {
     Fresh(Box<Held>),
-    Before(Done<Request>),
+    Before(Box<Done<Request>>),
 }
 
 /// Opens a request for one step of its life.
@@ -32,7 +32,9 @@ pub(super) async fn open(
 ) -> Result<Opened, Refusal> {
     let mut tx = match act.begin(store).await? {
         Begun::Fresh(tx) => tx,
-        Begun::Before(tx, result) => return before(tx, &result.object).await.map(Opened::Before),
+        Begun::Before(tx, result) => {
+            return before(tx, &result.object).await.map(Box::new).map(Opened::Before);
+        }
     };
     let number = tx.request(id).await?.ok_or_else(not_found)?.resource;
     // A grant may come of it: a retirement comes first, or finds that grant.

@@ -20,7 +20,7 @@ pub async fn submit_request(
 ) -> Result<Done<Request>, Refusal> {
     let mut held = match open(store, act, id, Step::Submit, expected).await? {
         Opened::Fresh(held) => held,
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(*done),
     };
     // The resource may have changed since the request was written.
     let answer = check::check(&held.request.file, &held.entry, act.rules.day(act.now))?;

@@ -20,7 +20,7 @@ pub async fn update_request(
     need_version(expected)?;
     let mut held = match open(store, act, id, Step::Change, expected).await? {
         Opened::Fresh(held) => held,
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(*done),
     };
     if consumer(&mut held.tx, &file).await? != held.request.consumer {
         return Err(Refusal::new(

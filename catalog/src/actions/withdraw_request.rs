@@ -17,7 +17,7 @@ pub async fn withdraw_request(
 ) -> Result<Done<Request>, Refusal> {
     let held = match open(store, act, id, Step::Withdraw, expected).await? {
         Opened::Fresh(held) => held,
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(*done),
     };
     let (version, resource) = (held.request.version, held.request.resource);
     held.save(act, vec![RequestWithdrawn { request: id, version, resource }.into()]).await

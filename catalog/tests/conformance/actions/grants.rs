@@ -39,7 +39,7 @@ async fn suspend_resume_revoke(store: &Store) {
     let late = actions::resume_grant(store, &act, grant.id, None).await;
     assert_eq!(late.unwrap_err().code, Code::InvalidState);
     let notes = store.read().await.unwrap().notes("grant", &grant.id.to_string()).await.unwrap();
-    assert_eq!(notes[0].text, filing.unwrap());
+    assert_eq!(Some(notes[0].text.as_str()), filing);
     let mut events = stage.events_from(30).await;
     events.sort();
     assert_eq!(events, ["grant.resumed", "grant.revoked", "grant.suspended"]);
