@@ -7,8 +7,8 @@ use std::sync::Arc;
 use changtong_catalog::clock::Clock;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
-use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, QueryBuilder, Sqlite};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -20,6 +20,9 @@ use crate::log::{TopicSpec, refusals};
 
 /// The most jobs of one transaction.
 const GROUP: usize = 256;
+
+/// The most rows of one statement.
+const STATEMENT: usize = 32;
 
 /// The first offset of a call's records in each partition that it has some in.
 pub(super) type Firsts = BTreeMap<i32, i64>;
@@ -122,7 +125,7 @@ impl Writer {
         let now_ms = self.clock.now().timestamp_millis();
         let topics = Arc::clone(&self.topics);
         let mut tx = self.connection().await?.begin_with("begin immediate").await?;
-        let mut staged = BTreeMap::new();
+        let (mut staged, mut placed) = (BTreeMap::new(), Vec::new());
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             if !staged.contains_key(&job.topic) {
@@ -135,8 +138,9 @@ impl Writer {
                 };
             }
             let Some(state) = staged.get_mut(&job.topic) else { continue };
-            answers.push(Ok(write_rows(&mut tx, state, std::mem::take(&mut job.rows), now_ms).await?));
+            answers.push(Ok(place(state, std::mem::take(&mut job.rows), now_ms, &mut placed)?));
         }
+        insert(&mut tx, placed).await?;
         tx.commit().await?;
         let mut topics = topics.write();
         for (name, state) in staged {
@@ -186,34 +190,54 @@ impl Writer {
     }
 }
 
-async fn write_rows(
-    connection: &mut SqliteConnection,
+/// A row with its place in the log.
+struct Placed {
+    topic: i64,
+    partition: i32,
+    first: i64,
+    appended_ms: i64,
+    count: i64,
+    bytes: Vec<u8>,
+}
+
+/// Gives the rows of a call their places, behind each other per partition.
+fn place(
     state: &mut TopicState,
     rows: Vec<Row>,
     now_ms: i64,
+    out: &mut Vec<Placed>,
 ) -> Result<Firsts, Trouble> {
     let mut firsts = Firsts::new();
-    for row in rows {
-        let Some(partition) = usize::try_from(row.partition).ok().and_then(|p| state.partitions.get_mut(p))
-        else {
+    for Row { partition, count, bytes } in rows {
+        let Some(held) = usize::try_from(partition).ok().and_then(|p| state.partitions.get_mut(p)) else {
             return Err(Trouble::Damaged);
         };
-        partition.last_ms = partition.last_ms.max(now_ms);
-        firsts.entry(row.partition).or_insert(partition.end);
-        sqlx::query(
-            "insert into batch (topic, partition, first, last, appended_ms, crc, bytes)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(state.id)
-        .bind(row.partition)
-        .bind(partition.end)
-        .bind(partition.end + row.count - 1)
-        .bind(partition.last_ms)
-        .bind(i64::from(crc32fast::hash(&row.bytes)))
-        .bind(row.bytes)
-        .execute(&mut *connection)
-        .await?;
-        partition.end += row.count;
+        held.last_ms = held.last_ms.max(now_ms);
+        firsts.entry(partition).or_insert(held.end);
+        let (first, appended_ms) = (held.end, held.last_ms);
+        out.push(Placed { topic: state.id, partition, first, appended_ms, count, bytes });
+        held.end += count;
     }
     Ok(firsts)
+}
+
+/// Inserts many rows with each statement: a statement costs more than a row.
+async fn insert(connection: &mut SqliteConnection, placed: Vec<Placed>) -> Result<(), Trouble> {
+    let mut placed = placed.into_iter().peekable();
+    while placed.peek().is_some() {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "insert into batch (topic, partition, first, last, appended_ms, crc, bytes) ",
+        );
+        insert.push_values(placed.by_ref().take(STATEMENT), |mut row, placed| {
+            row.push_bind(placed.topic)
+                .push_bind(placed.partition)
+                .push_bind(placed.first)
+                .push_bind(placed.first + placed.count - 1)
+                .push_bind(placed.appended_ms)
+                .push_bind(i64::from(crc32fast::hash(&placed.bytes)))
+                .push_bind(placed.bytes);
+        });
+        insert.build().execute(&mut *connection).await?;
+    }
+    Ok(())
 }

@@ -100,3 +100,6 @@ impl Engine for Kafka {
 }
 
 conformance!(Kafka);
+
+mod faults;
+mod restart;

@@ -1,0 +1,131 @@
+//! Errors that a broker gives rarely, injected by librdkafka's mock cluster.
+
+use std::time::Duration;
+
+use changtong_catalog::error::Code;
+use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
+use prometheus::Registry;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::{KafkaLog, KafkaMetrics, settings};
+use crate::gate::{Permit, PermitKind};
+use crate::log::conformance::{DEADLINE, append, entry};
+use crate::log::{AppendError, Entry, Log};
+
+struct Mock {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    registry: Registry,
+    log: KafkaLog,
+    topic: TopicName,
+}
+
+fn mock() -> Mock {
+    let cluster = MockCluster::new(1).unwrap();
+    let topic = TopicName::records("", ResourceNumber(1), Generation(1));
+    cluster.create_topic(topic.as_str(), 2, 1).unwrap();
+    let registry = Registry::new();
+    let metrics = KafkaMetrics::register(&registry).unwrap();
+    let log = KafkaLog::open(settings(&cluster.bootstrap_servers()), metrics).unwrap();
+    Mock { cluster, registry, log, topic }
+}
+
+impl Mock {
+    async fn append(&self, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError> {
+        append(&self.log, &self.topic, entries).await
+    }
+
+    fn counted(&self, name: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        family.get_metric()[0].get_counter().get_value()
+    }
+}
+
+fn three() -> Vec<Entry> {
+    (0..3).map(|i| entry(0, "k", &i.to_string())).collect()
+}
+
+#[tokio::test]
+async fn a_duplicate_sequence_names_no_offset() {
+    let mock = mock();
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    // librdkafka takes this answer for a success and counts on from its base offset of -1.
+    let duplicate = RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
+    mock.cluster.request_errors(RDKafkaApiKey::Produce, &[duplicate]);
+    let error = mock.append(three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    assert_eq!(mock.counted("changtong_kafka_reports_without_offset_total"), 3.0);
+    assert_eq!(mock.append(three()).await, Ok(vec![3, 4, 5]));
+    mock.log.close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_producer_with_a_fatal_error_is_replaced() {
+    let mock = mock();
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    mock.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]);
+    let error = mock.append(three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    assert_eq!(mock.counted("changtong_kafka_producers_replaced_total"), 1.0);
+    assert_eq!(mock.append(three()).await, Ok(vec![3, 4, 5]));
+    assert_eq!(mock.counted("changtong_kafka_producers_replaced_total"), 1.0);
+    mock.log.close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn errors_that_pass_are_outlasted() {
+    let mock = mock();
+    let passing = [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT,
+    ];
+    mock.cluster.request_errors(RDKafkaApiKey::Produce, &passing);
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    mock.log.close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_broker_fails_the_append_alone() {
+    let mock = mock();
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
+    mock.cluster.request_errors(RDKafkaApiKey::Produce, &[refused]);
+    let error = mock.append(three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    assert_eq!(mock.append(three()).await, Ok(vec![3, 4, 5]));
+    mock.log.close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn an_append_that_gave_up_is_not_mixed_with_the_next() {
+    let mock = mock();
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    mock.cluster.broker_round_trip_time(1, Duration::from_secs(2)).unwrap();
+    let short = Permit::for_test(PermitKind::Publish, mock.topic.clone(), 3, Duration::from_millis(300));
+    let error = mock.log.append(short, three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    mock.cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    // The reports of the first come while this one waits, and are nobody's.
+    assert_eq!(mock.append(three()).await, Ok(vec![6, 7, 8]));
+    mock.log.close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_is_answered_within_the_deadline() {
+    let mock = mock();
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    mock.cluster.broker_down(1).unwrap();
+    let permit = |kind| Permit::for_test(kind, mock.topic.clone(), 3, Duration::from_secs(1));
+    let error = mock.log.append(permit(PermitKind::Publish), three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    let range = crate::log::conformance::range(0, 0, 3);
+    let error = mock.log.read(permit(PermitKind::Steward), &[range], 1000).await.unwrap_err();
+    assert_eq!(error.code, Code::BrokerUnavailable);
+    mock.cluster.broker_up(1).unwrap();
+    assert_eq!(mock.append(three()).await.map(|offsets| offsets.len()), Ok(3));
+    mock.log.close(DEADLINE).await;
+}
