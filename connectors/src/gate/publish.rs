@@ -99,8 +99,8 @@ impl Gate {
             return Err(invalid(&body.bad));
         }
         self.take_publish(&publish, standing, Cost { records: *refused, ..Cost::default() })?;
-        let topic = if body.records.is_empty() { None } else { Some(self.topic(standing).await?) };
-        if let Some(topic) = topic.as_ref().filter(|topic| topic.partitions != partitions) {
+        let topic = self.topic(standing).await?;
+        if topic.partitions != partitions {
             // Wanted under another setting than today's: the records lie elsewhere.
             partitions = topic.partitions;
             body = self.read_body(&publish, standing, partitions, batch).await?;
@@ -114,10 +114,8 @@ impl Gate {
             .map(|record| Entry { partition: record.partition, key: record.key, value: record.value })
             .collect();
         let bytes: usize = entries.iter().map(size).sum();
-        let runs = match &topic {
-            Some(topic) => self.append_records(topic, batch, entries).await?,
-            None => Vec::new(),
-        };
+        let runs =
+            if entries.is_empty() { Vec::new() } else { self.append_records(&topic, batch, entries).await? };
         let schema = standing.value_schema.as_ref().ok_or_else(refusals::fault)?;
         let attempt = Attempt {
             batch,

@@ -226,7 +226,9 @@ impl<'g> Delivering<'g> {
             if table && cursor.view != ack.view {
                 return Err(texts::view_changed());
             }
-            if cursor.next.len() != stored.next.len() {
+            // A position from before the first publish holds no offsets yet.
+            let begun = !cursor.next.is_empty() && !stored.next.is_empty();
+            if begun && cursor.next.len() != stored.next.len() {
                 return Err(texts::foreign_cursor());
             }
             farther(&mut moved.next, &cursor.next);

@@ -104,7 +104,7 @@ impl Windows {
 
     /// Ends every window that is concerned, asked-for ones included, and wakes the polls that wait. What is given
     /// back turns true when the closing of each is committed.
-    pub(super) fn end(self: &Arc<Self>, ended: &Ended) -> Vec<watch::Receiver<bool>> {
+    pub(in crate::gate) fn end(self: &Arc<Self>, ended: &Ended) -> Vec<watch::Receiver<bool>> {
         let concerned = self.matching(|window| window.is_concerned(ended));
         let waits = concerned.iter().map(|window| window.watch_over()).collect();
         concerned.iter().for_each(|window| self.close(window, CloseReason::Ended));

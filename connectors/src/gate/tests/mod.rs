@@ -1,1 +1,11 @@
-//! Tests of the gate.
+//! The gate against a small store and log in memory, whose faults the tests choose.
+
+mod delivering;
+mod ending;
+mod faults;
+mod log;
+mod model;
+mod publishing;
+mod settling;
+mod store;
+mod world;

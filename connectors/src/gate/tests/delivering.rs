@@ -1,0 +1,289 @@
+//! Deliver: what leaves, where a reader stands, windows and quotas.
+
+use std::time::Duration;
+
+use changtong_catalog::error::Code;
+use changtong_catalog::ids::SubscriptionId;
+use changtong_catalog::ports::CloseReason;
+use changtong_catalog::request::GrantLimits;
+use uuid::Uuid;
+
+use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, whole};
+use crate::gate::From;
+
+#[tokio::test]
+async fn granted_items_leave_and_the_digest_covers_the_lines() {
+    let world = World::new();
+    world.rows(0..50).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let answer = world.read(None).await.unwrap();
+    assert_eq!(answer.records.len(), 50);
+    for record in &answer.records {
+        assert_eq!(record["record"].as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "v"]);
+        assert!(record["k"].is_string() && record["published_at"].is_string());
+    }
+    assert_eq!(answer.digest.as_deref(), Some(answer.received.as_str()));
+    world.acknowledge(&answer).await.unwrap();
+    let after = world.read(None).await.unwrap();
+    assert_eq!((after.records.len(), after.window), (0, None), "nothing to send, no window");
+    assert_eq!(world.store.state.lock().acks.len(), 1);
+}
+
+#[tokio::test]
+async fn unacknowledged_records_come_again_to_every_reader() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let first = world.read(None).await.unwrap();
+    let again = world.read(None).await.unwrap();
+    assert_eq!(first.records, again.records);
+    let mut poll = world.poll(None);
+    poll.caller = caller(2, 22, "another");
+    let other = whole(world.gate.deliver(poll).await.unwrap()).await.unwrap();
+    assert_eq!(other.records, first.records);
+    assert_ne!(other.window, first.window, "a window belongs to one reader");
+}
+
+#[tokio::test]
+async fn polls_that_follow_each_other_share_a_window() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let (mut cursor, mut windows, mut ids) = (None, Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let mut poll = world.poll(cursor.as_deref());
+        poll.limit = Some(10);
+        let answer = whole(world.gate.deliver(poll).await.unwrap()).await.unwrap();
+        ids.extend(answer.ids().into_iter().map(str::to_owned));
+        windows.push(answer.window.clone().unwrap());
+        cursor = Some(answer.next);
+    }
+    windows.dedup();
+    assert_eq!(windows.len(), 1);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 30);
+    let skipped = world.read(None).await.unwrap();
+    assert_ne!(skipped.window.as_ref(), windows.first(), "it starts elsewhere");
+}
+
+#[tokio::test]
+async fn a_window_ends_by_its_time_and_says_what_left() {
+    let world = World::with(|settings, _| settings.window = Duration::from_millis(40));
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let answer = world.read(None).await.unwrap();
+    while world.gate.windows.count() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let state = world.store.state.lock();
+    let closing = state.windows[&answer.window.unwrap().parse().unwrap()].1.clone().unwrap();
+    assert_eq!((closing.reason, closing.sent, closing.passed_over), (CloseReason::Time, 30, 0));
+    assert_eq!(closing.let_out.iter().sum::<i64>(), 30);
+    assert_eq!(closing.digest, answer.received);
+}
+
+#[tokio::test]
+async fn time_that_ran_out_ends_an_answer_in_order() {
+    let world = World::new();
+    world.rows(0..3000).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let mut delivery = world.gate.deliver(world.poll(None)).await.unwrap();
+    let first = delivery.next_piece().await.unwrap().unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    let last = delivery.next_piece().await.unwrap().unwrap();
+    assert!(delivery.next_piece().await.is_none());
+    let last: serde_json::Value = serde_json::from_slice(&last).unwrap();
+    let left = String::from_utf8(first.to_vec()).unwrap().lines().count();
+    assert!(left < 3000);
+    let rest = world.read(last["next"].as_str()).await.unwrap();
+    assert_eq!(rest.records.len() + left, 3000, "the next window goes on there");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_closes_its_window() {
+    let world = World::new();
+    world.rows(0..3000).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let mut delivery = world.gate.deliver(world.poll(None)).await.unwrap();
+    let first = delivery.next_piece().await.unwrap().unwrap();
+    drop(delivery);
+    while world.gate.windows.count() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let state = world.store.state.lock();
+    let closing = state.windows.values().next().unwrap().1.clone().unwrap();
+    let left = String::from_utf8(first.to_vec()).unwrap().lines().count();
+    assert_eq!((closing.reason, closing.sent), (CloseReason::Reader, left as i64));
+}
+
+#[tokio::test]
+async fn a_filter_passes_over_and_next_moves_on() {
+    let world = World::with(|_, grant| {
+        grant.provider_filter = Some("id >= 20".to_owned());
+    });
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let answer = world.read(None).await.unwrap();
+    assert_eq!(answer.records.len(), 10);
+    let after = world.read(Some(&answer.next)).await.unwrap();
+    assert_eq!((after.records.len(), after.window), (0, None));
+}
+
+#[tokio::test]
+async fn a_line_longer_than_a_write_leaves_in_several_and_counts_once() {
+    let world = World::new();
+    let long = "x".repeat(200_000);
+    world.publish(&format!("{{\"id\":1,\"v\":\"{long}\"}}\n")).await.unwrap();
+    world.rows(2..4).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let answer = world.read(None).await.unwrap();
+    assert_eq!(answer.records.len(), 3);
+    assert_eq!(answer.digest.as_deref(), Some(answer.received.as_str()));
+    let rows = answer.records.iter().filter(|r| r["record"]["v"].as_str().unwrap().len() == 200_000);
+    assert_eq!(rows.count(), 1);
+}
+
+#[tokio::test]
+async fn a_poll_waits_for_the_first_publish_and_for_the_next() {
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    for rows in [0..3, 3..7] {
+        let mut poll = world.poll(None);
+        poll.wait = Duration::from_secs(60);
+        let gate = world.gate.clone();
+        let waiting = tokio::spawn(async move { whole(gate.deliver(poll).await?).await });
+        while world.gate.metrics.waiting_polls.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let expected = rows.clone().count();
+        world.rows(rows).await.unwrap();
+        let answer = waiting.await.unwrap().unwrap();
+        assert_eq!(answer.records.len(), expected);
+        world.acknowledge(&answer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn cursors_are_held_to_subscription_seek_view_and_floor() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let other = SubscriptionId(Uuid::from_u128(6));
+    world.subscribe(other);
+    let answer = world.read(None).await.unwrap();
+    assert_eq!(code(world.read(Some("AAAA")).await), Code::CursorInvalid);
+    let mut foreign = world.poll(Some(&answer.next));
+    foreign.subscription = other;
+    assert_eq!(code(world.gate.deliver(foreign).await.map(|_| ())), Code::CursorInvalid);
+
+    // As `from`, any cursor of the grant is taken.
+    let place = world.gate.seek(&consumer(), other, &From::Cursor(answer.next.clone())).await.unwrap();
+    let mut moved = world.poll(Some(&place));
+    moved.subscription = other;
+    let nothing = whole(world.gate.deliver(moved).await.unwrap()).await.unwrap();
+    assert_eq!(nothing.records.len(), 0);
+
+    let start = world.gate.seek(&consumer(), SUBSCRIPTION, &From::Start).await.unwrap();
+    assert_eq!(code(world.read(Some(&answer.next)).await), Code::CursorSuperseded);
+    assert_eq!(code(world.acknowledge(&answer).await), Code::CursorSuperseded);
+    assert_eq!(world.read(Some(&start)).await.unwrap().records.len(), 30);
+
+    {
+        let mut state = world.store.state.lock();
+        let grant = state.grant.as_mut().unwrap();
+        grant.items = vec!["id".to_owned()];
+        grant.version += 1;
+    }
+    let refusal = world.read(Some(&start)).await.unwrap_err();
+    assert_eq!(refusal.code, Code::ViewChanged);
+    let anew = world.read(refusal.extra["next"].as_str()).await.unwrap();
+    assert_eq!(anew.records.len(), 30);
+    assert!(anew.records.iter().all(|record| record["record"].get("v").is_none()));
+    assert_eq!(code(world.read(None).await), Code::ViewChanged, "the position is of the earlier view");
+    world.acknowledge(&anew).await.unwrap();
+    assert_eq!(world.read(None).await.unwrap().records.len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_before_the_floor_is_read() {
+    // Record N of a partition is appended N + 1 seconds after 1970 by this log.
+    let floor = "1970-01-01T00:00:03Z".parse().unwrap();
+    let world = World::with(|_, grant| grant.floor = Some(floor));
+    world.rows(0..60).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let answer = world.read(None).await.unwrap();
+    assert_eq!(answer.records.len(), 60 - 3 * 2);
+    let before = From::Time("1970-01-01T00:00:02Z".parse().unwrap());
+    assert_eq!(code(world.gate.seek(&consumer(), SUBSCRIPTION, &before).await), Code::BeforeHistory);
+    world
+        .gate
+        .seek(&consumer(), SUBSCRIPTION, &From::Time("1970-01-01T00:00:05Z".parse().unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(world.read(None).await.unwrap().records.len(), 60 - 3 * 4);
+    world.gate.seek(&consumer(), SUBSCRIPTION, &From::End).await.unwrap();
+    assert_eq!(world.read(None).await.unwrap().records.len(), 0);
+}
+
+#[tokio::test]
+async fn what_left_retention_is_said_and_never_skipped_silently() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    for partition in 0..3 {
+        world.log.expire(&world.topic(), partition, 2);
+    }
+    let refusal = world.read(None).await.unwrap_err();
+    assert_eq!(refusal.code, Code::PositionExpired);
+    let rest = world.read(refusal.extra["next"].as_str()).await.unwrap();
+    assert_eq!(rest.records.len(), 30 - 6);
+}
+
+#[tokio::test]
+async fn a_quota_that_others_hold_is_waited_for_and_then_used_up() {
+    let limits = GrantLimits { records_per_day: Some(25), ..GrantLimits::default() };
+    let world = World::with(|settings, grant| {
+        grant.limits = limits;
+        settings.window = Duration::from_millis(60);
+    });
+    world.rows(0..20).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let first = world.read(None).await.unwrap();
+    assert_eq!(first.records.len(), 20, "its window holds all 25");
+    let second = world.read(None).await.unwrap();
+    assert_eq!(second.records.len(), 5, "it waited for the close, then took what was left");
+    while world.gate.windows.count() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let refusal = world.read(None).await.unwrap_err();
+    assert_eq!(refusal.code, Code::QuotaExceeded);
+    assert_eq!(refusal.extra["limit"], "records_per_day");
+}
+
+#[tokio::test]
+async fn a_rate_ends_an_answer_early_and_then_refuses_with_its_reset() {
+    let limits = GrantLimits { records_per_second: Some(10), ..GrantLimits::default() };
+    let world = World::with(|_, grant| grant.limits = limits);
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let first = world.read(None).await.unwrap();
+    assert_eq!(first.records.len(), 10);
+    let refusal = world.read(Some(&first.next)).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.extra["level"].as_str()), (Code::RateLimited, Some("grant")));
+    world.clock.advance(refusal.retry_after.unwrap());
+    assert_eq!(world.read(Some(&first.next)).await.unwrap().records.len(), 1);
+}
+
+#[tokio::test]
+async fn one_purpose_is_meant_and_another_is_refused() {
+    let world = World::new();
+    world.publish(&lines(0..1)).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let mut poll = world.poll(None);
+    poll.purpose = Some("other".to_owned());
+    assert_eq!(code(world.gate.deliver(poll).await.map(|_| ())), Code::PurposeNotGranted);
+    let mut poll = world.poll(None);
+    poll.caller = caller(3, 31, "stranger");
+    assert_eq!(code(world.gate.deliver(poll).await.map(|_| ())), Code::NotFound);
+}

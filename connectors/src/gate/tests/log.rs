@@ -1,0 +1,175 @@
+//! A log in memory: holds what is appended, fails and stops where a test says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use changtong_catalog::clock::Time;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::TopicName;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::gate::Permit;
+use crate::log::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec};
+
+/// What the next append does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFault {
+    /// So many records land, the rest and the answer do not.
+    Breaks(usize),
+    /// Everything lands, the acknowledgements name other offsets.
+    Misreports,
+}
+
+type Stored = Option<(Option<Bytes>, Option<Bytes>)>;
+
+#[derive(Default)]
+struct Topics(BTreeMap<TopicName, Vec<Partition>>);
+
+#[derive(Default, Clone)]
+struct Partition {
+    first: i64,
+    records: Vec<Stored>,
+}
+
+pub struct MemoryLog {
+    topics: Mutex<Topics>,
+    pub faults: Mutex<VecDeque<LogFault>>,
+    /// While true, appends have landed but are not answered.
+    pub hold: watch::Sender<bool>,
+    pub appends: Mutex<usize>,
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self {
+            topics: Mutex::default(),
+            faults: Mutex::default(),
+            hold: watch::Sender::new(false),
+            appends: Mutex::default(),
+        }
+    }
+}
+
+impl MemoryLog {
+    /// A record that no attempt of this process wrote.
+    pub fn intrude(&self, topic: &TopicName, partition: usize, times: usize) {
+        let mut topics = self.topics.lock();
+        let partition = &mut topics.0.get_mut(topic).unwrap()[partition];
+        partition.records.extend((0..times).map(|_| None));
+    }
+
+    /// Loses the end of a partition.
+    pub fn lose(&self, topic: &TopicName, partition: usize, times: usize) {
+        let mut topics = self.topics.lock();
+        let records = &mut topics.0.get_mut(topic).unwrap()[partition].records;
+        let kept = records.len() - times;
+        records.truncate(kept);
+    }
+
+    /// Forgets the records before an offset.
+    pub fn expire(&self, topic: &TopicName, partition: usize, first: i64) {
+        self.topics.lock().0.get_mut(topic).unwrap()[partition].first = first;
+    }
+
+    pub fn ends(&self, topic: &TopicName) -> Vec<i64> {
+        self.topics.lock().0[topic].iter().map(|p| p.records.len() as i64).collect()
+    }
+}
+
+fn broken() -> Refusal {
+    Refusal::new(Code::BrokerUnavailable, "日志服务不可用", "the broker does not answer")
+}
+
+#[async_trait]
+impl Log for MemoryLog {
+    fn engine(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn make_topic(&self, spec: &TopicSpec, wanted_before: bool) -> Result<(), Refusal> {
+        let mut topics = self.topics.lock();
+        let fresh = vec![Partition::default(); spec.partitions as usize];
+        match topics.0.get(&spec.name) {
+            None => drop(topics.0.insert(spec.name.clone(), fresh)),
+            Some(found) if wanted_before && found.iter().all(|p| p.records.is_empty()) => {}
+            Some(_) => return Err(Refusal::new(Code::TopicExists, "主题已存在", "the topic exists")),
+        }
+        Ok(())
+    }
+
+    async fn append(&self, permit: Permit, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError> {
+        assert!(entries.len() <= permit.most());
+        let fault = self.faults.lock().pop_front();
+        let mut placed = Vec::new();
+        {
+            let mut topics = self.topics.lock();
+            let partitions = topics.0.get_mut(permit.topic()).unwrap();
+            let lands = if let Some(LogFault::Breaks(lands)) = fault { lands } else { entries.len() };
+            for entry in entries.into_iter().take(lands) {
+                let partition = &mut partitions[entry.partition as usize];
+                placed.push((entry.partition, partition.records.len() as i64));
+                partition.records.push(Some((entry.key, entry.value)));
+            }
+        }
+        *self.appends.lock() += 1;
+        let _ = self.hold.subscribe().wait_for(|held| !held).await;
+        match fault {
+            Some(LogFault::Breaks(_)) => Err(AppendError { refusal: broken(), landed: placed }),
+            // As librdkafka does that numbers a request from a base offset of −1.
+            Some(LogFault::Misreports) => Ok((-1..).take(placed.len()).collect()),
+            None => Ok(placed.into_iter().map(|(_, offset)| offset).collect()),
+        }
+    }
+
+    async fn read(
+        &self,
+        permit: Permit,
+        ranges: &[Range],
+        max_bytes: usize,
+    ) -> Result<Vec<LogRecord>, Refusal> {
+        let topics = self.topics.lock();
+        let partitions = &topics.0[permit.topic()];
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        for range in ranges {
+            let partition = &partitions[range.partition as usize];
+            if range.from < partition.first {
+                return Err(Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired"));
+            }
+            for offset in range.from..range.to {
+                if records.len() == permit.most() || (bytes >= max_bytes && !records.is_empty()) {
+                    return Ok(records);
+                }
+                let (key, value) =
+                    partition.records[offset as usize].clone().expect("nobody reads what is dead");
+                bytes += value.as_ref().map_or(0, Bytes::len);
+                let appended_ms = 1_000 * (offset + 1);
+                records.push(LogRecord { partition: range.partition, offset, appended_ms, key, value });
+            }
+        }
+        Ok(records)
+    }
+
+    async fn extents(&self, names: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
+        let topics = self.topics.lock();
+        let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 };
+        let found = names.iter().filter_map(|name| topics.0.get_key_value(name));
+        Ok(found.map(|(name, parts)| (name.clone(), parts.iter().map(extent).collect())).collect())
+    }
+
+    /// Record N of a partition was appended N + 1 seconds after 1970.
+    async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let topics = self.topics.lock();
+        let wanted = (time.timestamp_millis() + 999) / 1000 - 1;
+        let at = |p: &Partition| wanted.clamp(p.first, p.records.len() as i64);
+        Ok(topics.0[topic].iter().map(at).collect())
+    }
+
+    async fn expire(&self) -> Result<u64, Refusal> {
+        Ok(0)
+    }
+
+    async fn close(&self, _: Duration) {}
+}

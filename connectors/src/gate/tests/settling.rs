@@ -1,0 +1,126 @@
+//! Settling, rolled-back logs, older stores.
+
+use std::time::Duration;
+
+use changtong_catalog::error::Code;
+
+use super::log::LogFault;
+use super::store::StoreFault;
+use super::world::{SUBSCRIPTION, World, code, lines};
+
+async fn seconds(world: &World, n: u64) {
+    for _ in 0..n {
+        world.clock.advance(Duration::from_secs(1));
+        world.gate.tick().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn holes_are_dead_after_their_time_and_readers_go_on() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    world.store.faults.lock().push_back(StoreFault::Lost);
+    assert_eq!(code(world.rows(9..18).await), Code::OutcomeUnknown);
+    world.rows(18..27).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let before = world.read(None).await.unwrap().records.len();
+    assert!(before < 18, "readers stop at the holes");
+    seconds(&world, 19).await;
+    assert_eq!(world.read(None).await.unwrap().records.len(), before, "not before their time");
+    seconds(&world, 3).await;
+    assert_eq!(world.read(None).await.unwrap().records.len(), 18);
+    let settled: i64 = world.store.state.lock().views.values().flatten().map(|view| view.settled).sum();
+    assert_eq!(settled, 27);
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_held_past_its_time_is_dead() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    world.log.hold.send_replace(true);
+    let (gate, ask) = (world.gate.clone(), world.ask(&lines(9..18)));
+    let held = tokio::spawn(async move { gate.publish(ask).await });
+    while *world.log.appends.lock() < 2 {
+        tokio::task::yield_now().await;
+    }
+    seconds(&world, 22).await;
+    world.log.hold.send_replace(false);
+    assert_eq!(code(held.await.unwrap()), Code::AttemptTooLate);
+    world.subscribe(SUBSCRIPTION);
+    assert_eq!(world.read(None).await.unwrap().records.len(), 9);
+    assert!(!world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back);
+}
+
+#[tokio::test]
+async fn a_settle_does_not_disturb_a_commit_that_is_held_before_the_store() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    let begun = *world.store.begun.borrow();
+    world.store.hold.send_replace(true);
+    let (gate, ask) = (world.gate.clone(), world.ask(&lines(9..18)));
+    let held = tokio::spawn(async move { gate.publish(ask).await });
+    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    let gate = world.gate.clone();
+    let settling = tokio::spawn(async move { gate.tick().await });
+    world.clock.advance(Duration::from_secs(30));
+    world.store.hold.send_replace(false);
+    held.await.unwrap().unwrap();
+    settling.await.unwrap().unwrap();
+    seconds(&world, 1).await;
+    world.subscribe(SUBSCRIPTION);
+    assert_eq!(world.read(None).await.unwrap().records.len(), 18);
+}
+
+#[tokio::test]
+async fn a_log_that_ends_below_what_is_known_stops_the_resource_at_the_second_answer() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    seconds(&world, 1).await;
+    world.log.lose(&world.topic(), 1, 2);
+    seconds(&world, 5).await;
+    let stopped = || world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back;
+    assert!(!stopped(), "one answer may be a broker on its way back");
+    seconds(&world, 2).await;
+    assert!(stopped());
+    assert_eq!(code(world.rows(0..1).await), Code::LogRolledBack);
+}
+
+#[tokio::test]
+async fn the_start_of_the_only_server_settles_holes_at_once() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    world.log.faults.lock().push_back(LogFault::Misreports);
+    world.rows(9..18).await.unwrap_err();
+    world.log.intrude(&world.topic(), 0, 3);
+    let next = world.restart(2, None);
+    next.gate.recover().await.unwrap();
+    next.rows(18..27).await.unwrap();
+    next.subscribe(SUBSCRIPTION);
+    assert_eq!(next.read(None).await.unwrap().records.len(), 18);
+}
+
+#[tokio::test]
+async fn a_store_behind_its_marks_moves_nothing_and_settles_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let marks = dir.path().join("marks");
+    let world = World::new().restart(1, Some(marks.clone()));
+    world.gate.recover().await.unwrap();
+    world.rows(0..9).await.unwrap();
+    let old = world.store.state.lock().views.clone();
+    world.rows(9..18).await.unwrap();
+    seconds(&world, 1).await;
+    let same = world.restart(2, Some(marks.clone()));
+    same.gate.recover().await.unwrap();
+    same.rows(18..19).await.unwrap();
+    seconds(&same, 1).await;
+
+    same.store.state.lock().views.clone_from(&old);
+    let restored = same.restart(3, Some(marks));
+    restored.subscribe(SUBSCRIPTION);
+    restored.gate.recover().await.unwrap();
+    assert!(restored.gate.is_store_older());
+    assert_eq!(code(restored.rows(19..20).await), Code::StoreOlderThanLog);
+    assert_eq!(code(restored.read(None).await), Code::StoreOlderThanLog);
+    seconds(&restored, 30).await;
+    assert_eq!(restored.store.state.lock().views, old, "what it does not know may have been acknowledged");
+}

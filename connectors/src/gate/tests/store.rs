@@ -1,0 +1,361 @@
+//! A store in memory, small but true to protocol.md 3 to 7: what one commit decides, it decides whole.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use async_trait::async_trait;
+use changtong_catalog::clock::{Clock, Time};
+use changtong_catalog::cursor::{Cursor, farther, view_digest};
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::{Grant, Subscription, decide};
+use changtong_catalog::ids::{
+    AccountId, BatchId, EventId, Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId,
+    SubscriptionId, WindowId,
+};
+use changtong_catalog::ports::*;
+use changtong_catalog::quota::{DayUse, Quota};
+use changtong_catalog::visibility::{PartitionView, Run, StoredRun, Verdict};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What the next commit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    NotSent,
+    /// Done, and nobody hears of it.
+    Unheard,
+    /// Lost, and nobody hears of it.
+    Lost,
+}
+
+type TopicKey = (ResourceNumber, Generation);
+type ClaimName = (AccountId, String, String, String);
+
+#[derive(Default)]
+pub struct State {
+    pub resource: Option<ResourceStanding>,
+    pub grant: Option<Grant>,
+    pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    pub views: BTreeMap<TopicKey, Vec<PartitionView>>,
+    claims: BTreeMap<ClaimName, ([u8; 16], Receipt)>,
+    pub sources: BTreeMap<String, String>,
+    pub set_aside: Vec<QuarantinedRecord>,
+    pub receipts: BTreeMap<BatchId, Receipt>,
+    pub windows: BTreeMap<WindowId, (Opening, Option<Closing>)>,
+    pub revoked_keys: BTreeSet<KeyId>,
+    floors: BTreeMap<GrantId, Vec<i64>>,
+    pub acks: Vec<Ack>,
+    records_used: i64,
+    records_reserved: i64,
+}
+
+pub struct MemoryStore {
+    pub state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    pub faults: Mutex<VecDeque<StoreFault>>,
+    /// While true, commits wait.
+    pub hold: watch::Sender<bool>,
+    /// Commits that wait or have begun.
+    pub begun: watch::Sender<usize>,
+    /// While true, nothing is said about an unheard commit.
+    pub silent: Mutex<bool>,
+    pub groups: Mutex<Vec<usize>>,
+}
+
+fn away() -> Refusal {
+    Refusal::new(Code::StoreUnavailable, "数据库不可用", "the store does not answer")
+}
+
+impl MemoryStore {
+    pub fn new(clock: Arc<dyn Clock>, resource: ResourceStanding, grant: Grant) -> Self {
+        let state = State { resource: Some(resource), grant: Some(grant), ..State::default() };
+        Self {
+            state: Mutex::new(state),
+            clock,
+            faults: Mutex::default(),
+            hold: watch::Sender::new(false),
+            begun: watch::Sender::new(0),
+            silent: Mutex::new(false),
+            groups: Mutex::default(),
+        }
+    }
+}
+
+impl State {
+    fn attempt(&mut self, attempt: &Attempt) -> Result<Receipt, Refusal> {
+        if let Some(claim) = &attempt.claim
+            && let Some((hash, receipt)) = self.claims.get(&name(claim))
+        {
+            if *hash != claim.hash {
+                return Err(reused());
+            }
+            return Ok(Receipt { replayed: true, ..receipt.clone() });
+        }
+        if let Some(step) = &attempt.source {
+            let stored = self.sources.get(&step.connector).map_or("-", String::as_str);
+            if stored != step.from {
+                return Err(Refusal::new(Code::SourcePosition, "位置不符", "not the position"));
+            }
+        }
+        let resource = self.resource.as_ref().unwrap();
+        decide::publish(&attempt.caller, &resource.resource).check()?;
+        let views = self.views.get_mut(&(attempt.resource, attempt.generation)).unwrap();
+        for run in &attempt.runs {
+            let late = |_| Refusal::new(Code::AttemptTooLate, "过迟", "too late");
+            views[run.partition as usize].admit(run.first, run.last).map_err(late)?;
+        }
+        for run in &attempt.runs {
+            let stored = StoredRun { first: run.first, last: run.last, verdict: Verdict::Committed };
+            views[run.partition as usize].insert(stored).unwrap();
+        }
+        let receipt = Receipt {
+            batch: attempt.batch,
+            accepted: attempt.accepted,
+            quarantined: attempt.quarantined.len() as i64,
+            schema: SchemaId(7),
+            runs: attempt.runs.clone(),
+            event: EventId(attempt.batch.0),
+            leaf_sha256: String::new(),
+            replayed: false,
+        };
+        if let Some(claim) = &attempt.claim {
+            self.claims.insert(name(claim), (claim.hash, receipt.clone()));
+        }
+        if let Some(step) = &attempt.source {
+            self.sources.insert(step.connector.clone(), step.to.clone());
+        }
+        self.set_aside.extend(attempt.quarantined.iter().cloned());
+        self.receipts.insert(attempt.batch, receipt.clone());
+        Ok(receipt)
+    }
+
+    fn bury(&mut self, key: TopicKey, runs: &[Run]) {
+        let Some(views) = self.views.get_mut(&key) else { return };
+        for run in runs {
+            let view = &mut views[run.partition as usize];
+            for part in view.free(run.first, run.last) {
+                view.insert(part).unwrap();
+            }
+        }
+    }
+
+    fn open(&mut self, opening: &Opening, now: Time) -> Result<Opened, Refusal> {
+        let grant = self.grant.as_ref().unwrap();
+        let resource = &self.resource.as_ref().unwrap().resource;
+        decide::deliver(&opening.caller, grant, resource, Some(&opening.purpose), now).check()?;
+        if self.revoked_keys.contains(&opening.caller.key) {
+            return Err(Refusal::new(Code::Unauthenticated, "密钥无效", "no key"));
+        }
+        let mut most = opening.most;
+        if let Some(value) = opening.records_per_day {
+            let day = DayUse { value, used: self.records_used, reserved: self.records_reserved };
+            most = Quota::Records.take(most, &day, opening.resets_at)?;
+        }
+        self.records_reserved += most;
+        let asked = Opening { most, ..opening.clone() };
+        assert!(self.windows.insert(opening.window, (asked, None)).is_none());
+        Ok(Opened { window: opening.window, until: opening.until, most, calls_left: None })
+    }
+
+    fn close(&mut self, closing: &Closing) {
+        let Some((opening, stored @ None)) = self.windows.get_mut(&closing.window) else { return };
+        assert!(closing.sent <= opening.most, "no more leaves than was reserved");
+        *stored = Some(closing.clone());
+        self.records_reserved -= opening.most;
+        self.records_used += closing.sent;
+    }
+
+    fn ack(&mut self, ack: &Ack) -> Result<(), Refusal> {
+        let stored = self.subscriptions.get_mut(&ack.cursor.subscription).unwrap();
+        stored.position = if stored.view == ack.cursor.view {
+            farther(&stored.position, &ack.cursor.next)
+        } else {
+            ack.cursor.next.clone()
+        };
+        stored.view = ack.cursor.view;
+        self.acks.push(ack.clone());
+        Ok(())
+    }
+
+    fn seek(&mut self, seek: &Seek) -> Result<i32, Refusal> {
+        let stored = self.subscriptions.get_mut(&seek.subscription).unwrap();
+        stored.seek_count += 1;
+        (stored.view, stored.position) = (seek.view, seek.position.clone());
+        Ok(stored.seek_count)
+    }
+
+    fn apply(&mut self, group: &Group, now: Time) -> Answers {
+        let attempts: Vec<_> = group.attempts.iter().map(|attempt| self.attempt(attempt)).collect();
+        for (attempt, answer) in group.attempts.iter().zip(&attempts) {
+            if answer.as_ref().is_ok_and(|receipt| receipt.batch == attempt.batch) {
+                continue;
+            }
+            self.bury((attempt.resource, attempt.generation), &attempt.runs);
+        }
+        group.dead.iter().for_each(|dead| self.bury((dead.resource, dead.generation), &dead.runs));
+        group.closings.iter().for_each(|closing| self.close(closing));
+        Answers {
+            attempts,
+            openings: group.openings.iter().map(|opening| self.open(opening, now)).collect(),
+            acks: group.acks.iter().map(|ack| self.ack(ack)).collect(),
+            seeks: group.seeks.iter().map(|seek| self.seek(seek)).collect(),
+        }
+    }
+}
+
+fn name(claim: &Claim) -> ClaimName {
+    (claim.account, claim.action.clone(), claim.object.clone(), claim.key.clone())
+}
+
+fn reused() -> Refusal {
+    Refusal::new(Code::IdempotencyKeyReused, "幂等键已用于其他内容", "the key was used with another body")
+}
+
+#[async_trait]
+impl Ledger for MemoryStore {
+    async fn views(&self, number: ResourceNumber, of: Generation) -> Result<Vec<PartitionView>, Refusal> {
+        Ok(self.state.lock().views.get(&(number, of)).cloned().unwrap_or_default())
+    }
+
+    async fn want_topic(&self, topic: &Topic) -> Result<Topic, Refusal> {
+        let mut state = self.state.lock();
+        let stored = state.resource.as_mut().unwrap().topic.get_or_insert_with(|| topic.clone()).clone();
+        let views = vec![PartitionView::default(); stored.partitions as usize];
+        state.views.entry((topic.resource, topic.generation)).or_insert(views);
+        Ok(stored)
+    }
+
+    async fn topic_made(&self, _: &Topic) -> Result<(), Refusal> {
+        self.state.lock().resource.as_mut().unwrap().topic.as_mut().unwrap().made = true;
+        Ok(())
+    }
+
+    async fn commit(&self, group: &Group) -> Result<Answers, CommitError> {
+        self.begun.send_modify(|begun| *begun += 1);
+        let _ = self.hold.subscribe().wait_for(|held| !held).await;
+        let fault = self.faults.lock().pop_front();
+        self.groups.lock().push(group.attempts.len());
+        match fault {
+            Some(StoreFault::NotSent) => return Err(CommitError::NotSent(away())),
+            Some(StoreFault::Lost) => return Err(CommitError::Unknown(away())),
+            _ => {}
+        }
+        let answers = self.state.lock().apply(group, self.clock.now());
+        if fault == Some(StoreFault::Unheard) { Err(CommitError::Unknown(away())) } else { Ok(answers) }
+    }
+
+    async fn outcome(&self, attempts: &[Attempt]) -> Result<Vec<Result<Receipt, Refusal>>, Refusal> {
+        if *self.silent.lock() {
+            return Err(away());
+        }
+        let state = self.state.lock();
+        let unknown = || Refusal::new(Code::OutcomeUnknown, "未知", "unknown");
+        Ok(attempts.iter().map(|a| state.receipts.get(&a.batch).cloned().ok_or_else(unknown)).collect())
+    }
+
+    async fn stored_receipt(&self, claim: &Claim, _: Generation) -> Result<Option<Receipt>, Refusal> {
+        match self.state.lock().claims.get(&name(claim)) {
+            Some((hash, _)) if *hash != claim.hash => Err(reused()),
+            found => Ok(found.map(|(_, receipt)| receipt.clone())),
+        }
+    }
+
+    async fn source_position(&self, _: ResourceNumber, connector: &str) -> Result<String, Refusal> {
+        Ok(self.state.lock().sources.get(connector).cloned().unwrap_or_else(|| "-".to_owned()))
+    }
+
+    async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
+        let mut state = self.state.lock();
+        let views = state.views.get_mut(&(settling.topic.resource, settling.topic.generation)).unwrap();
+        for (at, view) in views.iter_mut().enumerate() {
+            if let Some(change) = view.settle(settling.noted_ends[at], settling.first_kept[at]) {
+                view.apply(&change);
+            }
+        }
+        Ok(views.clone())
+    }
+
+    async fn log_rolled_back(&self, _: ResourceNumber) -> Result<(), Refusal> {
+        self.state.lock().resource.as_mut().unwrap().resource.log_rolled_back = true;
+        Ok(())
+    }
+
+    async fn resolve_floor(&self, id: GrantId, _: Generation, offsets: &[i64]) -> Result<Vec<i64>, Refusal> {
+        Ok(self.state.lock().floors.entry(id).or_insert_with(|| offsets.to_vec()).clone())
+    }
+
+    async fn last_left(&self, _: &Ended) -> Result<BTreeMap<SubscriptionId, Cursor>, Refusal> {
+        let state = self.state.lock();
+        let mut left: BTreeMap<SubscriptionId, Cursor> = BTreeMap::new();
+        for (opening, closing) in state.windows.values() {
+            let Some(closing) = closing else { panic!("a window is still open when last_left is asked") };
+            let stored = &state.subscriptions[&opening.subscription];
+            let cursor = left.entry(opening.subscription).or_insert_with(|| Cursor {
+                subscription: stored.id,
+                view: stored.view,
+                seek_count: stored.seek_count,
+                next: Vec::new(),
+            });
+            cursor.next = farther(&cursor.next, &closing.let_out);
+        }
+        Ok(left)
+    }
+
+    async fn left_open(&self) -> Result<Vec<LeftOpen>, Refusal> {
+        let state = self.state.lock();
+        let open =
+            state.windows.values().filter(|(_, closing)| closing.is_none()).map(|(opening, _)| opening);
+        Ok(open
+            .map(|opening| LeftOpen {
+                window: opening.window,
+                resource: opening.resource,
+                generation: opening.generation,
+                from: opening.from.clone(),
+                most: opening.most,
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn key(&self, _: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        Ok(None)
+    }
+
+    async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal> {
+        Ok(self.state.lock().resource.clone().filter(|standing| standing.resource.code == *code))
+    }
+
+    async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal> {
+        Ok(self.state.lock().resource.clone().filter(|standing| standing.resource.number == number))
+    }
+
+    async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal> {
+        let state = self.state.lock();
+        let (Some(resource), Some(grant)) = (state.resource.clone(), state.grant.clone()) else {
+            return Ok(None);
+        };
+        Ok(state.subscriptions.get(&id).map(|subscription| SubscriptionStanding {
+            subscription: subscription.clone(),
+            floor: state.floors.get(&grant.id).cloned(),
+            derived_schema: resource.value_schema.clone().unwrap(),
+            grant,
+            resource,
+        }))
+    }
+
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal> {
+        Ok(self.state.lock().grant.clone().filter(|grant| grant.id == id))
+    }
+
+    async fn topics(&self) -> Result<Vec<Topic>, Refusal> {
+        let state = self.state.lock();
+        Ok(state.resource.as_ref().unwrap().topic.clone().filter(|topic| topic.made).into_iter().collect())
+    }
+}
+
+/// The view of the grant as the store has it.
+pub fn view(state: &State) -> i64 {
+    view_digest(state.grant.as_ref().unwrap(), Generation(1))
+}
