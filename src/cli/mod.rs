@@ -1,14 +1,32 @@
 //! The commands. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable.
 
+mod account;
+mod agency;
+mod completions;
+mod connection;
+mod encoding;
+mod failure;
+mod files;
+mod grant;
+mod groups;
+mod key;
+mod login;
 mod migrate;
+mod output;
+mod publish;
+mod request;
+mod resource;
 mod serve;
+mod subscribe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand};
+use serde_json::Value;
 
 use crate::settings::{Flag, Loaded, SettingsError, Sources};
+use failure::Done;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -23,10 +41,30 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try a key and keep it as a profile
+    Login(login::Login),
+    /// Write a script that completes commands and flags
+    Completions(completions::Completions),
     /// Run a server: with no configuration a durable single node in one folder
     Serve(serve::Serve),
     /// Bring the tables of the database up to date and end
     Migrate(Configured),
+    /// Agencies that take part
+    Agency(agency::Agency),
+    /// Accounts of an agency and their roles
+    Account(account::Account),
+    /// API keys of an account
+    Key(key::Key),
+    /// Entries of the catalog, from a draft guessed from data to their end
+    Resource(resource::Resource),
+    /// Publish a file of records
+    Publish(publish::Publish),
+    /// Ask for data, and answer
+    Request(request::Request),
+    /// What came of requests
+    Grant(grant::Grant),
+    /// Read a resource: asks if needed, waits for the grant, reads, acknowledges
+    Subscribe(subscribe::Subscribe),
 }
 
 /// Where the server's settings are.
@@ -54,22 +92,63 @@ impl Configured {
 /// Reads the command line and runs its command.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
-        Command::Serve(command) => serve::run(&command),
-        Command::Migrate(configured) => migrate::run(&configured),
+    let matches = groups::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
     };
-    match done {
+    match run(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("changtong: {reason}");
-            ExitCode::from(1)
+        Err(failure) => {
+            eprintln!("changtong: {failure}");
+            failure.code()
         }
     }
 }
 
+fn run(command: &Command) -> Done {
+    match command {
+        Command::Login(command) => login::run(command),
+        Command::Completions(command) => completions::run(command),
+        Command::Serve(command) => Ok(serve::run(command)?),
+        Command::Migrate(configured) => Ok(migrate::run(configured)?),
+        Command::Agency(command) => agency::run(command),
+        Command::Account(command) => account::run(command),
+        Command::Key(command) => key::run(command),
+        Command::Resource(command) => resource::run(command),
+        Command::Publish(command) => publish::run(command),
+        Command::Request(command) => request::run(command),
+        Command::Grant(command) => grant::run(command),
+        Command::Subscribe(command) => subscribe::run(command),
+    }
+}
+
 /// Runs a command's work on a runtime of its own.
-fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+fn block_on<T, E: From<String>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| format!("the runtime could not be started: {error}"))?.block_on(work)
+    runtime.map_err(|error| E::from(format!("the runtime could not be started: {error}")))?.block_on(work)
+}
+
+/// The text at a JSON pointer; empty where there is none.
+fn text(value: &Value, at: &str) -> String {
+    value.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// A query of parts, each escaped.
+fn query<'a, V: AsRef<str>>(parts: impl IntoIterator<Item = (&'a str, V)>) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escape = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let parts = parts
+        .into_iter()
+        .map(|(name, value)| format!("{name}={}", value.as_ref().bytes().map(escape).collect::<String>()));
+    parts.collect::<Vec<_>>().join("&")
+}
+
+/// How many subscriptions an end concerned.
+fn ended(answer: &Value) -> String {
+    match answer.get("last_left").and_then(Value::as_object).map_or(0, serde_json::Map::len) {
+        0 => "no subscription was being read".to_owned(),
+        1 => "one subscription ended".to_owned(),
+        count => format!("{count} subscriptions ended"),
+    }
 }

@@ -1,6 +1,7 @@
 //! One call and its repetitions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub struct Client {
     pub(super) base: String,
     key: Arc<str>,
     patience: Duration,
+    /// Whether an answer came yet; absent where a server may still be starting.
+    answered: Option<Arc<AtomicBool>>,
 }
 
 /// The answer of a write.
@@ -44,7 +47,20 @@ impl Client {
         headers.insert(reqwest::header::AUTHORIZATION, bearer);
         headers.insert(reqwest::header::ACCEPT_LANGUAGE, language.parse().map_err(|e| broken(&e))?);
         let http = reqwest::Client::builder().default_headers(headers).build().map_err(|e| broken(&e))?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key: key.into(), patience: PATIENCE })
+        Ok(Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            key: key.into(),
+            patience: PATIENCE,
+            answered: None,
+        })
+    }
+
+    /// A server that has never answered is not waited for.
+    #[must_use]
+    pub fn expecting_a_server(mut self) -> Self {
+        self.answered = Some(Arc::default());
+        self
     }
 
     /// Gives back a passing refusal after this long at most.
@@ -155,7 +171,7 @@ impl Client {
             };
             let after = match &error {
                 CallError::Refused(problem) if problem.is_passing() => problem.retry_after.unwrap_or(pause),
-                CallError::Unreachable(_) => pause,
+                CallError::Unreachable(_) if self.may_come_back() => pause,
                 _ => return Err(error),
             };
             if Instant::now() + after > end {
@@ -166,8 +182,15 @@ impl Client {
         }
     }
 
+    fn may_come_back(&self) -> bool {
+        self.answered.as_ref().is_none_or(|answered| answered.load(Ordering::Relaxed))
+    }
+
     async fn once(&self, call: RequestBuilder) -> Result<Written, CallError> {
         let answer = call.send().await.map_err(|error| self.unreachable(&error))?;
+        if let Some(answered) = &self.answered {
+            answered.store(true, Ordering::Relaxed);
+        }
         let answer = self.refused(answer).await?;
         let status = answer.status().as_u16();
         let etag = header(&answer, "etag");

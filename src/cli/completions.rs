@@ -1,0 +1,17 @@
+//! `changtong completions SHELL`: a script that completes commands and flags.
+
+use clap::Args;
+use clap_complete::Shell;
+
+use super::failure::Done;
+use super::groups;
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    shell: Shell,
+}
+
+pub fn run(completions: &Completions) -> Done {
+    clap_complete::generate(completions.shell, &mut groups::command(), "changtong", &mut std::io::stdout());
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! How a command fails, and the exit code that says so: 1 refused or failed, 2 wrong usage, 3 not reachable.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use changtong_catalog::error::Refusal;
+
+use crate::client::CallError;
+
+/// What a command comes to.
+pub type Done<T = ()> = Result<T, Failure>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The server refused, or something on this machine did.
+    Failed(String),
+    /// The command line does not say what is needed.
+    Usage(String),
+    /// No answer came.
+    Unreachable(String),
+}
+
+impl Failure {
+    #[must_use]
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+        })
+    }
+
+    /// The same failure with more said.
+    #[must_use]
+    pub fn and(self, more: impl fmt::Display) -> Self {
+        match self {
+            Self::Failed(text) => Self::Failed(format!("{text}\n{more}")),
+            Self::Usage(text) => Self::Usage(format!("{text}\n{more}")),
+            Self::Unreachable(text) => Self::Unreachable(format!("{text}\n{more}")),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Failed(text) | Self::Usage(text) | Self::Unreachable(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::Failed(text)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(text) => Self::Unreachable(text),
+            refused_or_broken => Self::Failed(refused_or_broken.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Failed(format!("{}: {}\n{}", refusal.code, refusal.text.zh, refusal.text.en))
+    }
+}
