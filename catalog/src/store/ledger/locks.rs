@@ -60,3 +60,11 @@ async fn grants_of(tx: &mut Tx, group: &Group) -> Result<BTreeSet<GrantId>, Refu
     grants.extend(positions.into_values().map(|position| position.grant));
     Ok(grants)
 }
+
+impl Tx {
+    /// The locks that a commit of the group takes, for tests of what waits for it.
+    #[cfg(feature = "testing")]
+    pub async fn lock_group(&mut self, group: &Group) -> Result<(), Refusal> {
+        take(self, group).await
+    }
+}

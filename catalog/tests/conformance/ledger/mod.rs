@@ -4,6 +4,8 @@ mod evidence;
 mod keys;
 mod positions;
 mod publish;
+mod races;
+mod random;
 mod settling;
 mod windows;
 mod world;
