@@ -1,10 +1,6 @@
-//! Opening the store, and the transactions that everything is written in.
+//! Sessions to read with, and the transactions that everything is written in.
 
 use std::time::Duration;
-
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::dispatch::DEADLINE;
 use super::error::{late, leaves_commit_open, translate};
@@ -12,24 +8,7 @@ use super::{Engine, Link, Session, Store, Tx};
 use crate::error::{Code, Refusal};
 use crate::ports::CommitError;
 
-/// Which database, and how many connections to it.
-#[derive(Clone)]
-pub struct StoreConfig {
-    /// `sqlite:` and a path, or `postgres://…` without a password.
-    pub url: String,
-    pub password: Option<String>,
-    /// Most connections: PostgreSQL's in all, SQLite's readers.
-    pub connections: u32,
-}
-
 impl Store {
-    /// Opens the database, makes the file if it is a file and absent, and brings its tables up to date.
-    pub async fn open(config: &StoreConfig) -> Result<Self, Refusal> {
-        let store = Self { engine: connect(config)? };
-        store.migrate().await?;
-        Ok(store)
-    }
-
     /// `sqlite` or `postgres`, for messages and metrics.
     #[must_use]
     pub fn engine(&self) -> &'static str {
@@ -136,61 +115,4 @@ fn unknown() -> Refusal {
          or look at the object first",
     )
     .retry_after(Duration::from_secs(2))
-}
-
-fn connect(config: &StoreConfig) -> Result<Engine, Refusal> {
-    if let Some(path) = config.url.strip_prefix("sqlite:") {
-        return Ok(open_file(path, config.connections));
-    }
-    let options: PgConnectOptions = config.url.parse().map_err(|_| {
-        Refusal::new(
-            Code::Invalid,
-            "database.url 无法识别:应为 sqlite:路径 或 postgres://用户@主机:端口/库名",
-            "database.url is not understood: sqlite:PATH or postgres://USER@HOST:PORT/DATABASE",
-        )
-    })?;
-    Ok(Engine::Postgres(open_server(options, config)))
-}
-
-fn open_file(path: &str, readers: u32) -> Engine {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(DEADLINE);
-    let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(DEADLINE);
-    Engine::Sqlite {
-        // Kept for good: closing and opening it would cost each writer a checkpoint.
-        writer: pool(1)
-            .min_connections(0)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options.clone()),
-        readers: pool(readers.max(1)).connect_lazy_with(options.pragma("query_only", "1")),
-    }
-}
-
-fn open_server(options: PgConnectOptions, config: &StoreConfig) -> sqlx::PgPool {
-    let mut options = options.application_name("changtong").options([
-        ("idle_in_transaction_session_timeout", "5s"),
-        ("statement_timeout", "3s"),
-        ("tcp_keepalives_idle", "5"),
-        ("tcp_keepalives_interval", "2"),
-        ("tcp_keepalives_count", "3"),
-        ("TimeZone", "UTC"),
-    ]);
-    if let Some(password) = &config.password {
-        options = options.password(password);
-    }
-    PgPoolOptions::new()
-        .max_connections(config.connections.max(2))
-        .acquire_timeout(DEADLINE)
-        // A ping for each use would double the cost of a read; one that idled may have lost its server.
-        .test_before_acquire(false)
-        .before_acquire(|conn, idle| {
-            Box::pin(async move { Ok(idle.idle_for < Duration::from_secs(1) || conn.ping().await.is_ok()) })
-        })
-        .connect_lazy_with(options)
 }

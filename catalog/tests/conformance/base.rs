@@ -1,7 +1,8 @@
 //! Opening, store time, migrations.
 
 use changtong_catalog::conformance;
-use changtong_catalog::store::{Store, testing};
+use changtong_catalog::error::Code;
+use changtong_catalog::store::{Store, StoreConfig, testing};
 
 async fn store_time_passes(store: &Store) {
     let (one, two) = (store.now().await.unwrap(), store.now().await.unwrap());
@@ -31,4 +32,25 @@ async fn a_store_of_today_opens_again_in_postgres() {
     if let Some(fresh) = testing::postgres().await {
         opens_twice(fresh).await;
     }
+}
+
+async fn refused(url: &str) -> changtong_catalog::error::Refusal {
+    let config = StoreConfig { url: url.to_owned(), password: None, connections: 2 };
+    match Store::open(&config).await {
+        Ok(_) => panic!("{url} opened"),
+        Err(refusal) => refusal,
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_where_and_why() {
+    let no_folder = refused("sqlite:/nowhere/at/all/store.db").await;
+    assert_eq!(no_folder.code, Code::StoreUnavailable);
+    assert!(no_folder.text.en.contains("/nowhere/at/all/store.db"), "{no_folder}");
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = refused(&format!("postgres://changtong@127.0.0.1:{port}/changtong")).await;
+    assert_eq!(nobody.code, Code::StoreUnavailable);
+    assert!(nobody.text.en.contains(&port.to_string()), "{nobody}");
+    assert_eq!(refused("mysql://x").await.code, Code::Invalid);
 }

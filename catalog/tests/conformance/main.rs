@@ -7,5 +7,6 @@ mod base;
 mod fixture;
 mod ledger;
 mod lists;
+mod lost_commit;
 mod races;
 mod tables;
