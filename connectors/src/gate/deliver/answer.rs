@@ -166,6 +166,9 @@ impl Delivery {
 
     /// The final line; the window stays open for the next poll.
     fn finish(&mut self) -> Result<Bytes, Refusal> {
+        if self.reading.as_ref().is_some_and(|reading| reading.window.is_ended()) {
+            return Err(self.fail(refusals::ended()));
+        }
         self.finished = true;
         if let Some(views) = self.views() {
             self.stand.next = skip_dead(&views, &self.stand.next);

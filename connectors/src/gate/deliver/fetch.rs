@@ -19,6 +19,7 @@ pub(super) const PIECE: usize = 64 << 10;
 pub(in crate::gate) const READ: usize = 512 << 10;
 /// Records asked of the log at once.
 pub(in crate::gate) const RECORDS: usize = 8192;
+const FEWEST: usize = 64;
 /// Ranges of one partition asked for at once; between them lies what is dead.
 const RANGES: usize = 32;
 
@@ -49,6 +50,8 @@ pub(super) struct Fetcher {
     pub next: Vec<i64>,
     /// Which partition comes first this time, so that none starves.
     pub turn: usize,
+    /// Records the next read asks for: about what there is room for, and more where much is passed over.
+    pub ask: usize,
 }
 
 /// How much a fetch may render.
@@ -70,10 +73,13 @@ impl Fetcher {
         let topic = &self.topic;
         let kind = PermitKind::Deliver { grant_version: self.grant_version };
         let deadline = gate.settings.append_deadline;
-        let permit =
-            Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, RECORDS, deadline);
-        let records = gate.log.read(permit, &ranges, READ).await?;
+        let room_for = usize::try_from(room.lines).unwrap_or(RECORDS);
+        let most = room_for.max(self.ask).clamp(FEWEST, RECORDS);
+        let bytes = usize::try_from(room.bytes).unwrap_or(READ).clamp(PIECE, READ);
+        let permit = Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
+        let records = gate.log.read(permit, &ranges, bytes).await?;
         self.turn = self.turn.wrapping_add(1);
+        self.ask = 2 * most;
         self.render(records, &ranges, room)
     }
 

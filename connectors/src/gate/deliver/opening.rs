@@ -8,12 +8,14 @@ use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::decide;
 use changtong_catalog::ids::{PurposeCode, WindowId};
-use changtong_catalog::ports::{CloseReason, Opening, SubscriptionStanding, waits_for_windows};
+use changtong_catalog::ports::{CloseReason, Opened, Opening, SubscriptionStanding, waits_for_windows};
 use changtong_catalog::quota;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::{Gate, refusals};
 use super::window::{Reader, Stakes, Window};
+use super::windows::Windows;
 use crate::fault;
 
 /// Above W: how long the close of other windows may take to be committed.
@@ -65,9 +67,9 @@ impl Gate {
         };
         let window = Window::opening(opening.window, reader.clone(), stakes, from);
         self.windows.add(&window);
-        let forget = Forget { gate: self, window: Some(&window) };
-        let opened = self.committer.open(opening).await?;
-        forget.keep();
+        let committer = self.committer.clone();
+        let asking = tokio::spawn(async move { committer.open(opening).await });
+        let opened = Asking { windows: &self.windows, window: &window, answer: Some(asking) }.answer().await?;
         fault::point(fault::OPENED);
         let granted = (opened.until - now).to_std().unwrap_or(Duration::ZERO);
         let lasts = granted.min(self.settings.window);
@@ -119,22 +121,36 @@ impl Gate {
     }
 }
 
-/// Takes a window that was asked for and never opened out of the books, also if its asker goes away meanwhile.
-struct Forget<'a> {
-    gate: &'a Gate,
-    window: Option<&'a Arc<Window>>,
+/// A window on its way to the store and back. One that never opens is taken out of the books; one whose asker goes
+/// away meanwhile is closed once it has opened, as nobody else would.
+struct Asking<'a> {
+    windows: &'a Arc<Windows>,
+    window: &'a Arc<Window>,
+    answer: Option<JoinHandle<Result<Opened, Refusal>>>,
 }
 
-impl Forget<'_> {
-    fn keep(mut self) {
-        self.window = None;
+impl Asking<'_> {
+    async fn answer(mut self) -> Result<Opened, Refusal> {
+        let Some(answer) = &mut self.answer else { return Err(refusals::fault()) };
+        let opened = answer.await.unwrap_or_else(|_| Err(refusals::fault()));
+        self.answer = None;
+        opened.inspect_err(|_| self.windows.forget(self.window))
     }
 }
 
-impl Drop for Forget<'_> {
+impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(window) = self.window {
-            self.gate.windows.forget(window);
-        }
+        let Some(answer) = self.answer.take() else { return };
+        let (windows, window) = (self.windows.clone(), self.window.clone());
+        tokio::spawn(async move {
+            match answer.await {
+                Ok(Ok(opened)) => {
+                    window.opened(&opened, Duration::ZERO);
+                    windows.opened(&window, Duration::ZERO);
+                    windows.close(&window, CloseReason::Reader);
+                }
+                _ => windows.forget(&window),
+            }
+        });
     }
 }

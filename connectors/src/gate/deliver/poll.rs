@@ -137,6 +137,7 @@ impl Gate {
             deletes: standing.subscription.deletes,
             turn: stand.next.iter().fold(0, |turn, next| turn ^ next.unsigned_abs() as usize),
             next,
+            ask: 0,
         };
         let share = Share {
             lines: poll.limit.unwrap_or(settings.answer_lines).clamp(1, settings.answer_lines_most),

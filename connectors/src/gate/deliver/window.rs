@@ -192,6 +192,11 @@ impl Window {
         state.phase == Phase::Open && state.sent >= state.most
     }
 
+    /// Whether what it rests on was ended.
+    pub fn is_ended(&self) -> bool {
+        self.state.lock().phase == Phase::Closed(CloseReason::Ended)
+    }
+
     pub fn is_busy(&self) -> bool {
         self.state.lock().busy
     }

@@ -143,3 +143,40 @@ async fn a_window_left_open_counts_up_to_the_stable_end() {
     let state = next.store.state.lock();
     assert_eq!(state.windows.values().next().unwrap().1.as_ref().unwrap().reason, CloseReason::Unknown);
 }
+
+#[tokio::test]
+async fn a_reader_that_goes_while_its_window_opens_holds_no_quota() {
+    let world = World::with(|_, grant| grant.limits.records_per_day = Some(100));
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let begun = *world.store.begun.borrow();
+    world.store.hold.send_replace(true);
+    let (gate, poll) = (world.gate.clone(), world.poll(None));
+    let reading = tokio::spawn(async move { gate.deliver(poll).await.map(|_| ()) });
+    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    reading.abort();
+    let _ = reading.await;
+    world.store.hold.send_replace(false);
+    while world.gate.windows.count() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    {
+        let state = world.store.state.lock();
+        let closing = state.windows.values().next().unwrap().1.clone().unwrap();
+        assert_eq!((closing.reason, closing.sent), (CloseReason::Reader, 0));
+    }
+    assert_eq!(world.read(None).await.unwrap().records.len(), 30);
+}
+
+#[tokio::test]
+async fn not_even_the_last_line_follows_an_end() {
+    let world = World::new();
+    world.rows(0..3).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let mut delivery = world.gate.deliver(world.poll(None)).await.unwrap();
+    delivery.next_piece().await.unwrap().unwrap();
+    world.revoke_in_store();
+    world.gate.end(&GRANT).await.unwrap();
+    assert!(delivery.next_piece().await.unwrap().is_err());
+    assert!(delivery.next_piece().await.is_none());
+}
