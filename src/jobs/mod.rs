@@ -30,6 +30,7 @@ const JOBS: &[Job] = &[
     Job { name: "refusals", every: Duration::from_secs(10), run: |app| Box::pin(write_refusals(app)) },
     Job { name: "expire_grants", every: Duration::from_secs(5), run: |app| Box::pin(expire(app)) },
     Job { name: "audit_days", every: Duration::from_secs(3600), run: |app| Box::pin(make_audit_days(app)) },
+    Job { name: "retention", every: Duration::from_secs(300), run: |app| Box::pin(forget_records(app)) },
     Job { name: "idempotency", every: Duration::from_secs(600), run: |app| Box::pin(forget_results(app)) },
 ];
 
@@ -79,6 +80,11 @@ async fn forget_results(app: &App) -> Result<(), Refusal> {
     let before = app.clock.now() - app.settings.time.idempotency;
     app.store.drop_results(before).await?;
     app.store.forget_claims(before).await.map(drop)
+}
+
+/// Records past their retention, where the log doesn't drop them by itself.
+async fn forget_records(app: &App) -> Result<(), Refusal> {
+    app.log.expire().await.map(drop)
 }
 
 /// Marks what has run out, and ends what still reads under it.

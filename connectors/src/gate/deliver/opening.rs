@@ -69,7 +69,8 @@ impl Gate {
         self.windows.add(&window);
         let committer = self.committer.clone();
         let asking = tokio::spawn(async move { committer.open(opening).await });
-        let opened = Asking { windows: &self.windows, window: &window, answer: Some(asking) }.answer().await?;
+        let opened =
+            Asking { windows: &self.windows, window: &window, answer: Some(asking) }.answer().await?;
         fault::point(fault::OPENED);
         let granted = (opened.until - now).to_std().unwrap_or(Duration::ZERO);
         let lasts = granted.min(self.settings.window);
