@@ -64,6 +64,7 @@ macro_rules! conformance {
             moves::times_name_the_first_offset_at_or_after,
             moves::what_was_kept_is_there_after_a_restart,
             moves::forgotten_records_are_expired_positions,
+            moves::sixteen_writers_and_one_reader_lose_nothing,
             topics::a_topic_is_made_once,
             topics::a_wanted_empty_topic_of_the_shape_is_ours,
             topics::what_is_not_there_is_left_out_or_refused,

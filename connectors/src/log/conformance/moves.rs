@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use changtong_catalog::error::Code;
@@ -263,5 +264,42 @@ pub(crate) async fn forgotten_records_are_expired_positions<E: Engine>(mut engin
         assert_eq!(log.offsets_at(&name, DateTime::UNIX_EPOCH).await, Ok(vec![10, 10]));
     }
     assert_eq!(append(&*engine.log(), &name, vec![entry(1, "k", "v")]).await, Ok(vec![10]));
+    engine.stop().await;
+}
+
+/// Prints what this machine does; run it alone with `--release … --nocapture` for figures.
+pub(crate) async fn sixteen_writers_and_one_reader_lose_nothing<E: Engine>(engine: E) {
+    let calls: i64 = if cfg!(debug_assertions) { 20 } else { 1000 };
+    let topic = make(&engine, 1, 3).await;
+    let value = "x".repeat(160);
+    let started = Instant::now();
+    let writers = (0..16).map(|_| {
+        let (log, topic, value) = (engine.log(), topic.clone(), value.clone());
+        tokio::spawn(async move {
+            for _ in 0..calls {
+                let entries = (0..100).map(|i| entry(i % 3, "0123456789", &value)).collect();
+                append(&*log, &topic, entries).await.unwrap();
+            }
+        })
+    });
+    for writer in futures::future::join_all(writers).await {
+        writer.unwrap();
+    }
+    let wrote = started.elapsed();
+    let log = engine.log();
+    let extents = log.extents(std::slice::from_ref(&topic)).await.unwrap();
+    let ends: Vec<_> = extents[&topic].iter().map(|extent| extent.end).collect();
+    assert_eq!(ends.iter().sum::<i64>(), 16 * calls * 100);
+    let started = Instant::now();
+    let ranges: Vec<_> = (0..).zip(&ends).map(|(partition, end)| range(partition, 0, *end)).collect();
+    let read = read_all(&*log, &topic, &ranges, 20_000, 8 * MIB).await.len();
+    assert_eq!(read as i64, 16 * calls * 100);
+    let rate = |time: Duration| read as f64 / time.as_secs_f64();
+    println!(
+        "{}: {read} records, {:.0}/s appended, {:.0}/s read",
+        log.engine(),
+        rate(wrote),
+        rate(started.elapsed())
+    );
     engine.stop().await;
 }

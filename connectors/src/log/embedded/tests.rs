@@ -104,36 +104,3 @@ async fn a_flipped_bit_is_found_and_nothing_else_is_served() {
     assert_eq!(refused.code, Code::BrokerUnavailable);
     log.close(DEADLINE).await;
 }
-
-/// Prints what this machine does; run it alone with `--release … --nocapture` for figures.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_writers_and_one_reader_lose_nothing() {
-    let calls: i64 = if cfg!(debug_assertions) { 20 } else { 1000 };
-    let engine = Embedded::start().await.unwrap();
-    let topic = make(&engine, 1, 3).await;
-    let value = "x".repeat(160);
-    let started = std::time::Instant::now();
-    let writers = (0..16).map(|_| {
-        let (log, topic, value) = (engine.log(), topic.clone(), value.clone());
-        tokio::spawn(async move {
-            for _ in 0..calls {
-                let entries = (0..100).map(|i| entry(i % 3, "0123456789", &value)).collect();
-                append(&*log, &topic, entries).await.unwrap();
-            }
-        })
-    });
-    for writer in futures::future::join_all(writers).await {
-        writer.unwrap();
-    }
-    let wrote = started.elapsed();
-    let extents = engine.log().extents(std::slice::from_ref(&topic)).await.unwrap();
-    let ends: Vec<_> = extents[&topic].iter().map(|extent| extent.end).collect();
-    assert_eq!(ends.iter().sum::<i64>(), 16 * calls * 100);
-    let started = std::time::Instant::now();
-    let ranges: Vec<_> = (0..).zip(&ends).map(|(partition, end)| range(partition, 0, *end)).collect();
-    let read = read_all(&*engine.log(), &topic, &ranges, 20_000, 8 * RECORD_MAX).await.len();
-    assert_eq!(read as i64, 16 * calls * 100);
-    let rate = |time: std::time::Duration| read as f64 / time.as_secs_f64();
-    println!("{read} records: {:.0}/s appended, {:.0}/s read", rate(wrote), rate(started.elapsed()));
-    engine.stop().await;
-}

@@ -241,3 +241,59 @@ async fn insert(connection: &mut SqliteConnection, placed: Vec<Placed>) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::conformance::entry;
+    use crate::log::embedded::blob;
+    use changtong_catalog::clock::ManualClock;
+    use changtong_catalog::error::Code;
+    use changtong_catalog::ids::{Generation, ResourceNumber};
+    use std::time::Duration;
+
+    async fn append(writer: &mut Writer, topic: &TopicName, bytes: usize) -> Result<Firsts, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let rows = blob::rows(&[entry(0, "k", &"x".repeat(bytes))], 1);
+        let room = Arc::new(tokio::sync::Semaphore::new(1));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let _room = room.acquire_owned().await.unwrap();
+        writer.append(vec![AppendJob { topic: topic.clone(), rows, deadline, reply, _room }]).await;
+        answer.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_writing_goes_on_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let mut writer = Writer::open(dir.path().join("log.db"), Topics::default(), clock).await.unwrap();
+        let name = TopicName::records("", ResourceNumber(1), Generation(1));
+        let spec = TopicSpec { name: name.clone(), partitions: 1, retention: None };
+        writer.make_topic(&spec, false).await.unwrap();
+        assert_eq!(append(&mut writer, &name, 10).await, Ok([(0, 0)].into()));
+        let connection = writer.connection().await.unwrap();
+        sqlx::query("pragma max_page_count = 20").execute(connection).await.unwrap();
+        let refused = append(&mut writer, &name, 1_000_000).await.unwrap_err();
+        assert_eq!(refused.code, Code::StorageFull);
+        // Opened afresh the file has no such limit any more.
+        assert_eq!(append(&mut writer, &name, 1_000_000).await, Ok([(0, 1)].into()));
+        assert_eq!(topic(&writer.topics, &name).unwrap().partitions[0].end, 2);
+    }
+
+    #[tokio::test]
+    async fn what_comes_too_late_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let mut writer = Writer::open(dir.path().join("log.db"), Topics::default(), clock).await.unwrap();
+        let name = TopicName::records("", ResourceNumber(1), Generation(1));
+        let spec = TopicSpec { name: name.clone(), partitions: 1, retention: None };
+        writer.make_topic(&spec, false).await.unwrap();
+        let (reply, answer) = oneshot::channel();
+        let _room = Arc::new(tokio::sync::Semaphore::new(1)).acquire_owned().await.unwrap();
+        let rows = blob::rows(&[entry(0, "k", "v")], 1);
+        let deadline = Instant::now();
+        writer.append(vec![AppendJob { topic: name.clone(), rows, deadline, reply, _room }]).await;
+        assert_eq!(answer.await.unwrap().unwrap_err().code, Code::BrokerUnavailable);
+        assert_eq!(append(&mut writer, &name, 1).await, Ok([(0, 0)].into()));
+    }
+}

@@ -102,8 +102,10 @@ impl Admin {
         cluster: Option<String>,
         probe: &TopicSpec,
     ) -> Result<KafkaCheck, Refusal> {
-        let broker = metadata.orig_broker_id();
-        let config = self.describe(ResourceSpecifier::Broker(broker)).await?;
+        let Some(broker) = metadata.brokers().first() else {
+            return Err(broker_refused(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown)));
+        };
+        let config = self.describe(ResourceSpecifier::Broker(broker.id())).await?;
         let value = |key: &str| config.get(key).and_then(|entry| entry.value.clone());
         let mut faults = Vec::new();
         if settings.min_insync_replicas > settings.replication_factor {

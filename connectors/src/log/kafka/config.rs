@@ -150,7 +150,7 @@ impl KafkaSettings {
             .set("fetch.error.backoff.ms", "100")
             // A full queue of ours is emptied at once by the next read; a second's pause would be its latency.
             .set("fetch.queue.backoff.ms", "10")
-            .set("queued.max.messages.kbytes", "8192");
+            .set("queued.max.messages.kbytes", "4096");
         config
     }
 
@@ -184,5 +184,42 @@ pub(super) fn speak(level: RDKafkaLogLevel, fac: &str, message: &str) {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::debug!(fac, message, "librdkafka");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::consumer::BaseConsumer;
+    use rdkafka::producer::BaseProducer;
+
+    fn secured(mechanism: SaslMechanism) -> KafkaSettings {
+        let password = Secret::new("hunter2".to_owned());
+        KafkaSettings {
+            brokers: "127.0.0.1:1".to_owned(),
+            tls: Some(Tls { ca: None }),
+            sasl: Some(Sasl { mechanism, username: "bus".to_owned(), password }),
+            replication_factor: 3,
+            min_insync_replicas: 2,
+            linger: Duration::from_millis(2),
+        }
+    }
+
+    #[test]
+    fn librdkafka_takes_every_setting() {
+        for mechanism in [SaslMechanism::Plain, SaslMechanism::ScramSha256, SaslMechanism::ScramSha512] {
+            let settings = secured(mechanism);
+            assert!(settings.producer().create::<BaseProducer>().is_ok());
+            assert!(settings.consumer().create::<BaseConsumer>().is_ok());
+            assert!(settings.asking().create::<BaseConsumer>().is_ok());
+            assert_eq!(settings.producer().get("security.protocol"), Some("sasl_ssl"));
+        }
+    }
+
+    #[test]
+    fn the_password_shows_nowhere() {
+        let settings = secured(SaslMechanism::Plain);
+        assert!(!format!("{settings:?} {settings:#?}").contains("hunter2"));
+        assert!(!format!("{:?}", settings.producer()).contains("hunter2"));
     }
 }

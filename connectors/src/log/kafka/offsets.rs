@@ -1,7 +1,7 @@
 //! Asking the brokers: partitions, extents, offsets at a time. Every call here blocks: never on an async worker.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
@@ -67,14 +67,20 @@ impl Asker {
 
     /// First and end of each topic's partitions, from their leaders; a topic with any error is left out.
     pub(super) fn extents(&self, topics: &[TopicName]) -> BTreeMap<TopicName, Vec<Extent>> {
-        let known: Vec<_> =
-            topics.iter().filter_map(|topic| Some((topic, self.partitions(topic).ok()?))).collect();
+        // Each unanswered question takes its time; brokers that are away are not asked for every topic.
+        let until = Instant::now() + ASKING;
+        let known: Vec<_> = topics
+            .iter()
+            .take_while(|_| Instant::now() < until)
+            .filter_map(|topic| Some((topic, self.partitions(topic).ok()?)))
+            .collect();
         let mut all = BTreeMap::new();
         for bulk in known.chunks(BULK) {
             let answers = self.extents_of(bulk);
             // One topic that is gone spoils the answer for all, so they are asked one by one.
             if answers.len() < bulk.len() && bulk.len() > 1 {
-                all.extend(bulk.chunks(1).flat_map(|one| self.extents_of(one)));
+                let one_by_one = bulk.chunks(1).take_while(|_| Instant::now() < until);
+                all.extend(one_by_one.flat_map(|one| self.extents_of(one)));
             } else {
                 all.extend(answers);
             }

@@ -24,8 +24,8 @@ const QUIET: Duration = Duration::from_millis(150);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Bytes kept for later reads; beyond it the reader is given up after the read.
-const AHEAD: usize = 8 * 1024 * 1024;
+/// Bytes kept for later reads; beyond it the reader ends with the read.
+const AHEAD: usize = 4 * 1024 * 1024;
 
 pub(super) struct Reader {
     consumer: BaseConsumer<Speaker>,
@@ -33,14 +33,18 @@ pub(super) struct Reader {
     /// Per assigned partition the records brought and not taken, and the offset of the next to take.
     partitions: BTreeMap<i32, Assigned>,
     ahead_bytes: usize,
-    /// False once its records no longer follow each other.
+    /// False once it can't go on after the read in hand.
     pub reusable: bool,
+    /// Why the read in hand goes no further.
+    broken: Option<Refusal>,
 }
 
 #[derive(Debug, Default)]
 struct Assigned {
     next: i64,
     ahead: VecDeque<LogRecord>,
+    /// More was brought than is kept, so what comes now is not wanted.
+    lost: bool,
 }
 
 /// What one range of a read still wants.
@@ -62,7 +66,8 @@ impl Reader {
     pub(super) fn make(config: &ClientConfig, topic: &TopicName) -> Result<Self, Refusal> {
         let consumer = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
         let partitions = BTreeMap::new();
-        Ok(Self { consumer, topic: topic.clone(), partitions, ahead_bytes: 0, reusable: true })
+        let topic = topic.clone();
+        Ok(Self { consumer, topic, partitions, ahead_bytes: 0, reusable: true, broken: None })
     }
 
     /// Whether the ranges begin where this reader stands.
@@ -81,7 +86,7 @@ impl Reader {
             let added =
                 list.add_partition_offset(topic.as_str(), range.partition, Offset::Offset(range.from));
             added.map_err(|error| broker_refused(&error))?;
-            let assigned = Assigned { next: range.from, ahead: VecDeque::new() };
+            let assigned = Assigned { next: range.from, ..Assigned::default() };
             self.partitions.insert(range.partition, assigned);
         }
         self.consumer.assign(&list).map_err(|error| broker_refused(&error))
@@ -126,10 +131,10 @@ impl Reader {
                         return Ok(taken);
                     }
                 }
-                Some(Err(error)) => self.failed(&error, ranges, taken.is_empty(), asker)?,
+                Some(Err(error)) => self.failed(&error, ranges, asker)?,
                 None => {}
             }
-            if !self.reusable {
+            if self.broken.is_some() {
                 break;
             }
             if taken.len() > before {
@@ -144,10 +149,12 @@ impl Reader {
                 quiet_since = Instant::now();
             }
         }
-        if taken.is_empty() && self.is_open(&wants) {
-            return Err(refusals::timed_out(&self.topic));
+        match self.broken.take() {
+            // What was brought before is right.
+            Some(refusal) if taken.is_empty() => Err(refusal),
+            None if taken.is_empty() && self.is_open(&wants) => Err(refusals::timed_out(&self.topic)),
+            _ => Ok(taken),
         }
-        Ok(taken)
     }
 
     fn is_open(&self, wants: &BTreeMap<i32, Want>) -> bool {
@@ -168,7 +175,7 @@ impl Reader {
     fn bring(&mut self, record: LogRecord, wants: &mut BTreeMap<i32, Want>, taken: &mut Vec<LogRecord>) {
         let Some(held) = self.partitions.get_mut(&record.partition) else { return };
         let expected = held.next + held.ahead.len() as i64;
-        if record.offset < expected {
+        if record.offset < expected || held.lost {
             return;
         }
         if record.offset > expected {
@@ -177,14 +184,18 @@ impl Reader {
                 "the log skips records"
             );
             self.reusable = false;
+            self.broken = Some(skips(&self.topic, record.partition, expected));
             return;
         }
         match wants.get_mut(&record.partition) {
             Some(want) if held.ahead.is_empty() && want.is_open(held.next) => take(held, want, taken, record),
+            _ if self.ahead_bytes + size(&record) > AHEAD => {
+                held.lost = true;
+                self.reusable = false;
+            }
             _ => {
                 self.ahead_bytes += size(&record);
                 held.ahead.push_back(record);
-                self.reusable &= self.ahead_bytes <= AHEAD;
             }
         }
     }
@@ -202,13 +213,7 @@ impl Reader {
     }
 
     /// Errors that pass by themselves are left to librdkafka until the deadline.
-    fn failed(
-        &mut self,
-        error: &KafkaError,
-        ranges: &[Range],
-        nothing: bool,
-        asker: &Asker,
-    ) -> Result<(), Refusal> {
+    fn failed(&mut self, error: &KafkaError, ranges: &[Range], asker: &Asker) -> Result<(), Refusal> {
         use RDKafkaErrorCode as E;
         let code = match error {
             KafkaError::MessageConsumption(code) | KafkaError::MessageConsumptionFatal(code) => *code,
@@ -237,8 +242,8 @@ impl Reader {
             }
             _ => {
                 self.reusable = false;
-                // What was brought before the error is right.
-                if nothing { Err(broker_refused(error)) } else { Ok(()) }
+                self.broken = Some(broker_refused(error));
+                Ok(())
             }
         }
     }
@@ -271,6 +276,13 @@ fn take(held: &mut Assigned, want: &mut Want, taken: &mut Vec<LogRecord>, record
     want.bytes = want.bytes.saturating_sub(size(&record));
     held.next = record.offset + 1;
     taken.push(record);
+}
+
+fn skips(topic: &TopicName, partition: i32, expected: i64) -> Refusal {
+    refusals::unavailable(
+        format!("主题 {topic} 分区 {partition} 缺少位置 {expected} 的记录,请检查 Kafka"),
+        format!("topic {topic}, partition {partition} has no record at {expected}: have Kafka looked into"),
+    )
 }
 
 /// Divides what a read may bring; a range with few records leaves its share to the others.

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use changtong_catalog::ids::TopicName;
+use changtong_catalog::error::Code;
+use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
 use prometheus::Registry;
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{KafkaLog, KafkaMetrics, KafkaSettings};
-use crate::log::Log;
 use crate::log::conformance::{DEADLINE, Engine, conformance, topic_of};
+use crate::log::{Log, TopicSpec};
 
 /// The broker's address; without one the tests fail and say what to do, unless the run goes without Kafka.
 #[expect(clippy::disallowed_methods, reason = "the test run says where its engines are")]
@@ -100,6 +101,31 @@ impl Engine for Kafka {
 }
 
 conformance!(Kafka);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_says_what_is_wrong_with_the_cluster() {
+    let Some(brokers) = broker() else { return };
+    let probe = TopicSpec {
+        name: TopicName::records("probe.", ResourceNumber(0), Generation(1)),
+        partitions: 3,
+        retention: None,
+    };
+    let log = open(settings(&brokers));
+    let check = log.check(&probe).await.unwrap();
+    assert_eq!((check.brokers, check.faults), (1, Vec::new()));
+    assert!(check.cluster.is_some() && check.message_max_bytes.is_some());
+    assert_eq!(log.extents(std::slice::from_ref(&probe.name)).await, Ok([].into()), "the probe was made");
+    log.close(DEADLINE).await;
+    for (replication_factor, min_insync_replicas, faults) in [(3, 2, 1), (1, 2, 1)] {
+        let wrong = KafkaSettings { replication_factor, min_insync_replicas, ..settings(&brokers) };
+        let log = open(wrong);
+        assert_eq!(log.check(&probe).await.unwrap().faults.len(), faults);
+        log.close(DEADLINE).await;
+    }
+    let log = open(settings("127.0.0.1:1"));
+    assert_eq!(log.check(&probe).await.unwrap_err().code, Code::BrokerUnavailable);
+    log.close(DEADLINE).await;
+}
 
 mod faults;
 mod restart;
