@@ -3,7 +3,8 @@
 
 mod offsets;
 mod seen;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 use std::collections::BTreeMap;
