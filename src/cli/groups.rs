@@ -7,13 +7,15 @@ use clap::{Command, CommandFactory as _};
 use super::Cli;
 
 /// Who uses which commands. A test finds each command in exactly one group.
-const GROUPS: [(&str, &[&str]); 6] = [
-    ("Anyone", &["login", "doctor", "completions"]),
-    ("Operator", &["serve", "migrate"]),
+const GROUPS: [(&str, &[&str]); 8] = [
+    ("Anyone", &["login", "completions"]),
+    ("Operator", &["serve", "migrate", "bench"]),
     ("Authority", &["agency", "account", "key"]),
     ("Provider", &["resource", "publish"]),
     ("Provider and consumer", &["request", "grant"]),
     ("Consumer", &["subscribe"]),
+    ("Integrator", &["quarantine"]),
+    ("Auditor", &["audit"]),
 ];
 
 /// The command line with its help grouped.
@@ -21,7 +23,7 @@ pub fn command() -> Command {
     let command = Cli::command();
     let grouped = grouped(&command);
     command
-        .help_template("{about}\n\n{usage-heading} {usage}\n{after-help}\nOptions:\n{options}\n")
+        .help_template("{about}\n\n{usage-heading} {usage}\n\n{after-help}\n\nOptions:\n{options}\n")
         .after_help(grouped)
         .disable_help_subcommand(false)
 }
@@ -30,9 +32,10 @@ fn grouped(command: &Command) -> String {
     let names = GROUPS.iter().flat_map(|(_, names)| *names);
     let wide = names.map(|name| name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for (who, names) in GROUPS {
-        let _ = writeln!(text, "\n{who}:");
-        for name in names {
+    for (at, (who, names)) in GROUPS.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}{who}:");
+        for name in *names {
             let about = command.find_subcommand(name).and_then(Command::get_about).map(ToString::to_string);
             let _ = writeln!(text, "  {name:wide$}  {}", about.unwrap_or_default());
         }

@@ -2,6 +2,8 @@
 
 mod account;
 mod agency;
+mod audit;
+mod bench;
 mod completions;
 mod connection;
 mod encoding;
@@ -14,6 +16,7 @@ mod login;
 mod migrate;
 mod output;
 mod publish;
+mod quarantine;
 mod request;
 mod resource;
 mod serve;
@@ -49,6 +52,8 @@ enum Command {
     Serve(serve::Serve),
     /// Bring the tables of the database up to date and end
     Migrate(Configured),
+    /// Drive a running server and say how fast it is
+    Bench(bench::Bench),
     /// Agencies that take part
     Agency(agency::Agency),
     /// Accounts of an agency and their roles
@@ -65,6 +70,10 @@ enum Command {
     Grant(grant::Grant),
     /// Read a resource: asks if needed, waits for the grant, reads, acknowledges
     Subscribe(subscribe::Subscribe),
+    /// Records that were set aside because they do not fit
+    Quarantine(quarantine::Quarantine),
+    /// The events, for auditors
+    Audit(audit::Audit),
 }
 
 /// Where the server's settings are.
@@ -112,6 +121,7 @@ fn run(command: &Command) -> Done {
         Command::Completions(command) => completions::run(command),
         Command::Serve(command) => Ok(serve::run(command)?),
         Command::Migrate(configured) => Ok(migrate::run(configured)?),
+        Command::Bench(command) => bench::run(command),
         Command::Agency(command) => agency::run(command),
         Command::Account(command) => account::run(command),
         Command::Key(command) => key::run(command),
@@ -120,6 +130,8 @@ fn run(command: &Command) -> Done {
         Command::Request(command) => request::run(command),
         Command::Grant(command) => grant::run(command),
         Command::Subscribe(command) => subscribe::run(command),
+        Command::Quarantine(command) => quarantine::run(command),
+        Command::Audit(command) => audit::run(command),
     }
 }
 

@@ -94,6 +94,11 @@ impl Client {
 
     /// Every entry of a list, page after page; `path` may have a query.
     pub async fn list(&self, path: &str) -> Result<Vec<Value>, CallError> {
+        self.list_most(path, usize::MAX).await
+    }
+
+    /// The first entries of a list, not more than `most`.
+    pub async fn list_most(&self, path: &str, most: usize) -> Result<Vec<Value>, CallError> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -103,12 +108,17 @@ impl Client {
                 None => self.get(path).await?,
             };
             let entries = page.get("items").and_then(Value::as_array);
-            all.extend(entries.into_iter().flatten().cloned());
+            all.extend(entries.into_iter().flatten().take(most - all.len()).cloned());
             match page.get("next").and_then(Value::as_str) {
-                Some(next) => after = Some(next.to_owned()),
-                None => return Ok(all),
+                Some(next) if all.len() < most => after = Some(next.to_owned()),
+                _ => return Ok(all),
             }
         }
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Written, CallError> {
+        let key = fresh_key();
+        self.answer(|| self.request(Method::DELETE, path).header("Idempotency-Key", &key)).await
     }
 
     pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Written, CallError> {

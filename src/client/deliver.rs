@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Method;
+use futures::{Stream, TryStreamExt as _};
+use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,11 +63,33 @@ impl Client {
         if let Some(purpose) = &reading.purpose {
             call = call.header("Changtong-Purpose", purpose);
         }
+        self.lines_and_end(call).await
+    }
+
+    async fn lines_and_end(&self, call: RequestBuilder) -> Result<Answered, CallError> {
         let answer = call.send().await.map_err(|error| self.unreachable(&error))?;
         let answer = self.refused(answer).await?;
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         split(&body)
             .ok_or_else(|| CallError::Broken(format!("{} ended an answer before its last line", self.url())))
+    }
+
+    /// One page of an owner's reading of its own resource.
+    pub async fn read_own(&self, code: &str, cursor: Option<&str>) -> Result<Answered, CallError> {
+        let query = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        self.lines_and_end(self.request(Method::GET, &format!("/resources/{code}/records{query}"))).await
+    }
+
+    /// A long answer of lines, piece by piece; a connection that breaks is an error in the stream.
+    pub async fn lines(
+        &self,
+        path: &str,
+    ) -> Result<impl Stream<Item = Result<Bytes, CallError>> + use<>, CallError> {
+        let call = self.request(Method::GET, path).header("Accept", "application/x-ndjson");
+        let answer = call.send().await.map_err(|error| self.unreachable(&error))?;
+        let answer = self.refused(answer).await?;
+        let client = self.clone();
+        Ok(answer.bytes_stream().map_err(move |error| client.unreachable(&error)))
     }
 
     /// Says what was received up to `answered.next`.

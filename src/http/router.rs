@@ -75,6 +75,7 @@ routes! {
     get "/api/v1/requests/{id}" => requests::show, "One request";
     put "/api/v1/requests/{id}" => requests::update, "Another file for a request that is not submitted; needs If-Match";
     post "/api/v1/requests/{id}/submit" => requests::submit, "The consent of the consumer's data-office head";
+    post "/api/v1/requests/{id}/disclosure" => requests::disclosure, "What the consumer would see if the provider agreed so";
     post "/api/v1/requests/{id}/agree" => requests::agree, "The provider agrees; a grant results";
     post "/api/v1/requests/{id}/refuse" => requests::refuse, "The provider refuses, with a reason";
     post "/api/v1/requests/{id}/need-material" => requests::need_material, "The provider asks for more";

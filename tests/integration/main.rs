@@ -5,3 +5,5 @@
 mod examples;
 #[cfg(test)]
 mod house_rules;
+#[cfg(test)]
+mod tour;

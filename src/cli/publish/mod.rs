@@ -21,6 +21,7 @@ use super::failure::{Done, Failure};
 use super::files::in_path;
 use crate::client::{CallError, Client};
 use chunk::Chunk;
+pub use chunk::salt;
 use progress::Progress;
 
 #[derive(Debug, Args)]
@@ -92,7 +93,7 @@ pub fn run(publish: &Publish) -> Done {
         let items = items(&client, &code).await?;
         let (input, size) = open(publish)?;
         let chunks = chunks(publish, &items, input)?;
-        let salt = publish.again.then(chunk::salt);
+        let salt = publish.again.then(salt);
         let sender = Sender { client: &client, code: &code, on_invalid: publish.on_invalid, salt };
         let sum = sender.send(chunks, Progress::of(size)).await?;
         publish.server.output.done(&sum.as_json(), || sum.told(&publish.resource))

@@ -1,6 +1,7 @@
 //! Requests for data: seen by their two sides and the authority.
 
 mod agree;
+mod disclosure;
 mod list;
 mod need_material;
 mod refuse;
@@ -20,6 +21,7 @@ use changtong_catalog::store::Session;
 use changtong_catalog::visible;
 
 pub use agree::agree;
+pub use disclosure::disclosure;
 pub use list::list;
 pub use need_material::need_material;
 pub use refuse::refuse;

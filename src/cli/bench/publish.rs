@@ -1,0 +1,119 @@
+//! `changtong bench publish`
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::super::failure::{Done, Failure};
+use super::super::publish::salt;
+use super::measure::{self, Measured};
+use super::{Publishing, load, setup};
+use crate::client::Client;
+
+/// One caller's publishing.
+pub struct Worker {
+    pub client: Client,
+    pub code: String,
+    pub media_type: &'static str,
+    pub bodies: Arc<Vec<Bytes>>,
+    /// Taken by turns over all callers.
+    pub turn: Arc<AtomicUsize>,
+    pub until: Until,
+}
+
+/// When a caller ends.
+#[derive(Clone, Copy)]
+pub enum Until {
+    Time(Instant),
+    /// So many bodies over all callers.
+    Turns(usize),
+}
+
+#[derive(Default)]
+pub struct Published {
+    pub accepted: u64,
+    pub calls: Vec<Duration>,
+}
+
+impl Worker {
+    pub async fn run(self) -> Done<Published> {
+        let mut published = Published::default();
+        loop {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let ended = match self.until {
+                Until::Time(end) => Instant::now() >= end,
+                Until::Turns(turns) => turn >= turns,
+            };
+            if ended {
+                return Ok(published);
+            }
+            let body = self.bodies[turn % self.bodies.len()].clone();
+            let began = Instant::now();
+            let receipt = self.client.publish(&self.code, self.media_type, "reject", &salt(), body).await?;
+            published.calls.push(began.elapsed());
+            published.accepted += receipt.get("accepted").and_then(Value::as_u64).unwrap_or(0);
+        }
+    }
+}
+
+pub async fn run(authority: &Client, bench: &Publishing, time: Duration) -> Done<Measured> {
+    let provider = setup::agency(authority).await?;
+    let code = setup::resource(&provider).await?;
+    let bodies = Arc::new(load::bodies(bench.common.format, bench.common.records));
+    let turn = Arc::new(AtomicUsize::new(0));
+    let worker = |until| Worker {
+        client: provider.first.clone(),
+        code: code.clone(),
+        media_type: bench.common.format.media_type(),
+        bodies: bodies.clone(),
+        turn: turn.clone(),
+        until,
+    };
+    // The first publish makes the topic, which is not what is measured.
+    let warm = worker(Until::Turns(1)).run().await?;
+    let began = Instant::now();
+    let started = measure::start(bench.common.pid);
+    let mut workers = JoinSet::new();
+    for _ in 0..bench.concurrency {
+        workers.spawn(worker(Until::Time(began + time)).run());
+    }
+    let all = gather(workers).await?;
+    let (elapsed, used) = (began.elapsed(), measure::stop(started));
+    let visible = visible(&provider.first, &code).await?;
+    Ok(Measured {
+        what: "publish",
+        records: visible.saturating_sub(warm.accepted),
+        answered: all.accepted,
+        elapsed,
+        calls: all.calls,
+        used,
+    })
+}
+
+/// Everything that all callers published.
+pub async fn gather(mut workers: JoinSet<Done<Published>>) -> Done<Published> {
+    let mut all = Published::default();
+    while let Some(ended) = workers.join_next().await {
+        let published = ended.map_err(|error| Failure::Failed(error.to_string()))??;
+        all.accepted += published.accepted;
+        all.calls.extend(published.calls);
+    }
+    Ok(all)
+}
+
+/// The records that are visible in the log, counted by reading all of them as their owner.
+pub async fn visible(owner: &Client, code: &str) -> Done<u64> {
+    let (mut count, mut cursor) = (0, None::<String>);
+    loop {
+        let page = owner.read_own(code, cursor.as_deref()).await?;
+        if page.is_empty() {
+            return Ok(count);
+        }
+        count += page.records().count() as u64;
+        cursor = Some(page.next);
+    }
+}

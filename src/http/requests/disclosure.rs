@@ -1,0 +1,75 @@
+//! `POST /requests/{id}/disclosure`: what the consumer would see if the provider agreed so. Changes nothing.
+
+use axum::Json;
+use axum::extract::State;
+use changtong_catalog::clock::Clock as _;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::grant::disclose::{Notice, Shown, disclose};
+use changtong_catalog::grant::{Grant, make};
+use changtong_catalog::ids::{AgencyId, GrantNumber, RequestId, ResourceNumber};
+use changtong_catalog::request::Agreement;
+use changtong_catalog::request::lifecycle::{self, Act};
+use serde::Serialize;
+
+use super::visible;
+use crate::app::App;
+use crate::http::parts::{At, Document};
+use crate::http::problem::Answer;
+use crate::http::{Known, Web};
+
+/// Grants read at a time.
+const PAGE: usize = 500;
+
+#[derive(Debug, Serialize)]
+pub struct Disclosed {
+    items: Vec<Shown>,
+    /// Together with the consumer's other grants on the resource.
+    together: Vec<Shown>,
+    other_grants: Vec<GrantNumber>,
+    notices: Vec<Noticed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Noticed {
+    notice: Notice,
+    zh: String,
+    en: String,
+}
+
+pub async fn disclosure(
+    State(app): State<Web>,
+    Known(caller): Known,
+    At(id): At<RequestId>,
+    Document { value: agreement, .. }: Document<Agreement>,
+) -> Answer<Json<Disclosed>> {
+    let (request, entry) = visible(&mut app.store.read().await?, &caller, id).await?;
+    // Whoever will agree may look, and so may the one who prepares it.
+    lifecycle::may(&caller, &request, entry.provider, Act::Agree, false)?;
+    let now = app.clock.now();
+    let terms = make::make(&request, &entry, &agreement, app.rules.zone, now)?;
+    let others = held(&app, request.consumer, entry.number).await?;
+    let shown = disclose(&terms, &entry, &others, now)?;
+    let noticed = |notice: Notice| {
+        let text = notice.text();
+        Noticed { notice, zh: text.zh, en: text.en }
+    };
+    Ok(Json(Disclosed {
+        items: shown.items,
+        together: shown.together,
+        other_grants: shown.other_grants,
+        notices: shown.notices.into_iter().map(noticed).collect(),
+    }))
+}
+
+/// Every grant of the agency on the resource.
+async fn held(app: &App, agency: AgencyId, resource: ResourceNumber) -> Result<Vec<Grant>, Refusal> {
+    let (mut all, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = app.store.grants(Some(agency), Some(resource), after.as_deref(), PAGE).await?;
+        all.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
