@@ -73,7 +73,7 @@ impl Language {
 pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response {
     let mut members = Map::new();
     for (name, value) in &refusal.extra {
-        members.insert(name.clone(), value.clone());
+        members.insert(name.clone(), spoken(value, language));
     }
     members.extend(standard_members(refusal, language, instance));
     let mut response = Response::new(Body::from(Value::Object(members).to_string()));
@@ -91,6 +91,18 @@ pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// Texts that a member holds in both languages, in the caller's.
+fn spoken(value: &Value, language: Language) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(|value| spoken(value, language)).collect(),
+        Value::Object(members) => match (members.len(), members.get(language.tag())) {
+            (2, Some(text)) if members.contains_key("zh") && members.contains_key("en") => text.clone(),
+            _ => Value::Object(members.iter().map(|(k, v)| (k.clone(), spoken(v, language))).collect()),
+        },
+        value => value.clone(),
+    }
 }
 
 fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Map<String, Value> {
@@ -150,5 +162,13 @@ mod tests {
         assert_eq!(members["code"], "rate_limited");
         assert_eq!(members["instance"], "r-1");
         assert_eq!(members["status"], 429);
+    }
+
+    #[test]
+    fn members_in_both_languages_are_said_in_the_callers() {
+        let invalid = json!([{ "index": 3, "reason": { "zh": "缺", "en": "missing" } }]);
+        let said = |language| spoken(&invalid, language)[0].clone();
+        assert_eq!(said(Language::English), json!({ "index": 3, "reason": "missing" }));
+        assert_eq!(said(Language::Chinese), json!({ "index": 3, "reason": "缺" }));
     }
 }

@@ -220,7 +220,7 @@ fn invalid(bad: &[BadRecord]) -> Refusal {
             json!({
                 "index": index,
                 "path": problem.path,
-                "reason": format!("{} / {}", text.zh, text.en),
+                "reason": { "zh": text.zh, "en": text.en },
                 "reason_code": problem.reason.as_str(),
             })
         })

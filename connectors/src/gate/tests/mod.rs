@@ -1,6 +1,7 @@
 //! The gate against a small store and log in memory, whose faults the tests choose.
 
 mod delivering;
+mod embedded;
 mod ending;
 mod faults;
 mod log;

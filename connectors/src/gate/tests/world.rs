@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::log::MemoryLog;
 use super::store::{MemoryStore, view};
 use crate::gate::*;
+use crate::log::Log;
 use crate::metrics::Metrics;
 
 pub struct World {
@@ -163,6 +164,30 @@ fn keys() -> GateKeys {
     GateKeys { handle: ring("h1", 1), pseudonym: ring("p1", 2), cursor: ring("c1", 3) }
 }
 
+fn gate_on(
+    clock: Arc<ManualClock>,
+    log: Arc<dyn Log>,
+    store: Arc<MemoryStore>,
+    alive: Alive,
+    settings: Settings,
+    epoch: i64,
+    marks: Option<PathBuf>,
+) -> Arc<Gate> {
+    Gate::start(Parts {
+        log,
+        ledger: store.clone(),
+        directory: store,
+        clock,
+        ids: Arc::new(SeededIds::new(epoch.unsigned_abs())),
+        keys: keys(),
+        alive,
+        metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
+        settings,
+        epoch,
+        marks,
+    })
+}
+
 impl World {
     pub fn new() -> Self {
         Self::with(|_, _| {})
@@ -178,6 +203,12 @@ impl World {
         Self::start(clock, log, store, settings, 1, None)
     }
 
+    /// A gate of the next server on another log, where a test brings its own.
+    pub fn on(&self, log: Arc<dyn Log>, epoch: i64) -> Arc<Gate> {
+        let (clock, store) = (self.clock.clone(), self.store.clone());
+        gate_on(clock, log, store, self.alive.clone(), Settings::default(), epoch, None)
+    }
+
     fn start(
         clock: Arc<ManualClock>,
         log: Arc<MemoryLog>,
@@ -188,19 +219,7 @@ impl World {
     ) -> Self {
         let alive = Alive::new(clock.clone());
         alive.extend(clock.monotonic() + Duration::from_secs(1_000_000));
-        let gate = Gate::start(Parts {
-            log: log.clone(),
-            ledger: store.clone(),
-            directory: store.clone(),
-            clock: clock.clone(),
-            ids: Arc::new(SeededIds::new(epoch.unsigned_abs())),
-            keys: keys(),
-            alive: alive.clone(),
-            metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
-            settings,
-            epoch,
-            marks,
-        });
+        let gate = gate_on(clock.clone(), log.clone(), store.clone(), alive.clone(), settings, epoch, marks);
         Self { clock, log, store, gate, alive }
     }
 

@@ -1,0 +1,48 @@
+//! The gate on the embedded log: publish, set aside, deliver, own reads, a second start on the same file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use changtong_catalog::ids::ResourceNumber;
+
+use super::world::{SUBSCRIPTION, World, lines, provider, whole};
+use crate::gate::{OnInvalid, OwnRead, SetAside};
+use crate::log::Log;
+use crate::log::embedded::EmbeddedLog;
+
+#[tokio::test]
+async fn what_was_published_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.db");
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    let log = Arc::new(EmbeddedLog::open(&path, world.clock.clone()).await.unwrap());
+    let gate = world.on(log.clone(), 1);
+    gate.recover().await.unwrap();
+    gate.publish(world.ask(&lines(0..1500))).await.unwrap();
+    let mut ask = world.ask("{\"id\":1500}\n{\"id\":\"bad\"}\n");
+    ask.on_invalid = OnInvalid::Quarantine;
+    assert_eq!(gate.publish(ask).await.unwrap().quarantined, 1);
+    let first = whole(gate.deliver(world.poll(None)).await.unwrap()).await.unwrap();
+    assert_eq!(first.records.len(), 1501);
+    gate.tick().await.unwrap();
+    gate.drain(Duration::from_secs(5)).await;
+    log.close(Duration::from_secs(5)).await;
+    drop((gate, log));
+
+    let log = Arc::new(EmbeddedLog::open(&path, world.clock.clone()).await.unwrap());
+    let next = world.restart(2, None);
+    let gate = next.on(log, 2);
+    gate.recover().await.unwrap();
+    gate.publish(next.ask(&lines(1501..1600))).await.unwrap();
+    let rest = whole(gate.deliver(next.poll(Some(&first.next))).await.unwrap()).await.unwrap();
+    assert_eq!(rest.records.len(), 99);
+    let row = next.store.state.lock().set_aside[0].clone();
+    let aside =
+        SetAside { id: row.id, resource: ResourceNumber(1), partition: row.partition, offset: row.offset };
+    assert_eq!(&gate.original(&provider(), &aside).await.unwrap().bytes[..], b"{\"id\":\"bad\"}");
+    let resource = "3070220601/000001".parse().unwrap();
+    let read = OwnRead { caller: provider(), resource, cursor: None, limit: None, max_bytes: None };
+    let own = gate.read_own(read).await.unwrap();
+    assert_eq!(String::from_utf8(own.to_vec()).unwrap().lines().count(), 1601);
+}
