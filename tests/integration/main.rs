@@ -2,8 +2,14 @@
 //! (`cfg(test)` on each module lets clippy see its helpers as test code too.)
 
 #[cfg(test)]
+mod access_matrix;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod house_rules;
+#[cfg(test)]
+mod main_path;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod tour;

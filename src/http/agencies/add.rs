@@ -7,6 +7,7 @@ use changtong_catalog::account::Account;
 use changtong_catalog::actions::{NewAgency, add_agency};
 use changtong_catalog::agency::{Agency, AgencyNames};
 use changtong_catalog::clock::Time;
+use changtong_catalog::ids::Alias;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +17,12 @@ use crate::http::keys::{Shown, expiry, fresh};
 use crate::http::problem::Answer;
 
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Joining {
-    #[serde(flatten)]
-    names: AgencyNames,
+    code: String,
+    name: String,
+    #[serde(default)]
+    alias: Option<Alias>,
     /// Name of the first account.
     #[serde(default = "first")]
     account: String,
@@ -40,7 +44,8 @@ struct Joined {
 pub async fn add(State(app): State<Web>, command: Command<Joining>) -> Answer {
     let call = command.call(&app, "add_agency", "");
     let (text, new) = fresh(&app)?;
-    let Joining { names, account, key_expires_at } = command.document.clone();
+    let Joining { code, name, alias, account, key_expires_at } = command.document.clone();
+    let names = AgencyNames { code: Some(code), name, alias };
     let key_expires_at = expiry(&app, key_expires_at);
     let new = NewAgency { names, account, key: new, key_expires_at };
     let done = add_agency(&app.store, &call.act(), new).await?;

@@ -1,0 +1,37 @@
+//! The real application on ephemeral ports, on both pairs of engines, and what tests ask of it.
+
+mod app;
+mod checks;
+mod client;
+mod world;
+
+pub use app::{Pair, TestApp};
+pub use client::{Client, Reply};
+pub use world::{RESOURCE, World, number, resource_file};
+
+/// Stamps each `async fn case(app: &TestApp)` as a test on both pairs of engines.
+macro_rules! on_both_pairs {
+    ($($case:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::support::run($crate::support::Pair::Embedded, super::$case).await;
+            })*
+        }
+        mod production {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::support::run($crate::support::Pair::Production, super::$case).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_pairs;
+
+/// Runs a case on a fresh application, then checks that events and visible records agree.
+pub async fn run(pair: Pair, case: impl AsyncFn(&TestApp)) {
+    if let Some(app) = TestApp::start(pair, &[]).await {
+        case(&app).await;
+        app.stop().await;
+    }
+}

@@ -1,0 +1,124 @@
+//! A small country: a provider and a consumer with an account for each role, a third agency, an operator, an auditor.
+
+use changtong_catalog::codes::Uscc;
+use serde_json::{Value, json};
+
+use super::{Client, TestApp};
+
+/// The entry that most tests use, as it stands in a path.
+pub const RESOURCE: &str = "3070220602-000001";
+
+/// An agency and one caller for each role.
+pub struct Agency {
+    pub editor: Client,
+    pub reviewer: Client,
+    pub integrator: Client,
+    pub integrator_account: String,
+    pub integrator_key: String,
+}
+
+pub struct World {
+    pub authority: Client,
+    pub provider: Agency,
+    pub consumer: Agency,
+    /// Has nothing to do with the others.
+    pub stranger: Agency,
+    pub operator: Client,
+    pub auditor: Client,
+}
+
+impl World {
+    pub async fn of(app: &TestApp) -> Self {
+        let authority = app.client(&app.authority);
+        let provider = agency(app, &authority, "meteorology", 1).await;
+        let consumer = agency(app, &authority, "emergency", 2).await;
+        let stranger = agency(app, &authority, "forestry", 3).await;
+        // Suspended and resumed by whoever tests that.
+        let spare = json!({ "code": credit_code(4), "name": "测试机构4", "alias": "aquaculture" });
+        authority.post("/api/v1/agencies", spare).await.expect(201);
+        let (operator, ..) = account(app, &authority, "authority", "operator").await;
+        let (auditor, ..) = account(app, &authority, "authority", "auditor").await;
+        Self { authority, provider, consumer, stranger, operator, auditor }
+    }
+
+    /// Drafts, submits, approves and publishes an entry of the provider; answers its code in a path.
+    pub async fn entry(&self, file: Value) -> String {
+        let drafted = self.provider.editor.post("/api/v1/resources", file).await.expect(201);
+        let code = drafted["code"].as_str().expect("a code").replace('/', "-");
+        let path = |step: &str| format!("/api/v1/resources/{code}/{step}");
+        self.provider.editor.post(&path("submit"), json!({})).await.expect(200);
+        self.provider.reviewer.post(&path("approve"), json!({})).await.expect(200);
+        self.provider.reviewer.post(&path("publish"), json!({})).await.expect(200);
+        code
+    }
+
+    /// The consumer writes and submits a request; answers its id and state.
+    pub async fn request(&self, file: Value) -> (String, Value) {
+        let written = self.consumer.editor.post("/api/v1/requests", file).await.expect(201);
+        let id = written["id"].as_str().expect("an id").to_owned();
+        let path = format!("/api/v1/requests/{id}/submit");
+        (id, self.consumer.reviewer.post(&path, json!({})).await.expect(200))
+    }
+
+    /// The consumer subscribes from the start; answers the subscription's id.
+    pub async fn subscribe(&self, grant: &str, name: &str) -> String {
+        let path = format!("/api/v1/grants/{grant}/subscriptions");
+        let made = self.consumer.integrator.post(&path, json!({ "name": name, "from": "start" })).await;
+        made.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// A whole number below the root of a document.
+pub fn number(value: &Value, member: &str) -> i64 {
+    value[member].as_i64().unwrap_or_else(|| panic!("{member} in {value}"))
+}
+
+/// A table of three items, keyed by the first two.
+pub fn resource_file(share_type: &str) -> Value {
+    json!({
+        "class": "3070220602",
+        "title": "机场气象观测",
+        "provider": "meteorology",
+        "kind": "table",
+        "share_type": share_type,
+        "share_condition": (share_type == "conditional").then_some("用于应急"),
+        "share_scope": "应急部门",
+        "update_cycle": "hourly",
+        "key": ["station", "hour"],
+        "items": [
+            { "name": "station", "title": "观测站", "type": "C", "length": 8 },
+            { "name": "hour", "title": "时", "type": "I", "length": 2 },
+            { "name": "temp", "title": "气温", "type": "N", "precision": 5, "scale": 1, "nullable": true },
+            { "name": "observer", "title": "观测员", "type": "C", "length": 40, "nullable": true, "mask": "name" },
+        ],
+    })
+}
+
+async fn agency(app: &TestApp, authority: &Client, alias: &'static str, number: u8) -> Agency {
+    let body = json!({ "code": credit_code(number), "name": format!("测试机构{number}"), "alias": alias });
+    authority.post("/api/v1/agencies", body).await.expect(201);
+    let (editor, ..) = account(app, authority, alias, "editor").await;
+    let (reviewer, ..) = account(app, authority, alias, "reviewer").await;
+    let (integrator, integrator_account, integrator_key) = account(app, authority, alias, "integrator").await;
+    Agency { editor, reviewer, integrator, integrator_account, integrator_key }
+}
+
+/// An account of one role and its key: the caller, the account's id, the key's id.
+async fn account(app: &TestApp, authority: &Client, agency: &str, role: &str) -> (Client, String, String) {
+    let path = format!("/api/v1/agencies/{agency}/accounts");
+    let made = authority.post(&path, json!({ "name": role, "roles": [role] })).await.expect(201);
+    let account = made["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/accounts/{account}/keys");
+    let key = authority.post(&path, json!({ "roles": [role] })).await.expect(201);
+    let text = key["text"].as_str().expect("the text of the key");
+    (app.client(text), account, key["id"].as_str().expect("an id").to_owned())
+}
+
+/// A credit code with right check characters: those that fit are found by trying.
+fn credit_code(number: u8) -> String {
+    const SIGNS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
+    let body = format!("1133000000000{number:03}");
+    let ends = SIGNS.chars().flat_map(|a| SIGNS.chars().map(move |b| (a, b)));
+    let codes = ends.map(|(a, b)| format!("{body}{a}{b}"));
+    codes.into_iter().find(|code| code.parse::<Uscc>().is_ok()).expect("check characters that fit")
+}
