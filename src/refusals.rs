@@ -1,19 +1,16 @@
-//! Refusals of known callers (protocol.md 9): counted in memory, and written as one event per caller, code and minute
-//! once the minute is over. Unknown callers are a metric only: they could fill the log.
+//! Refusals of known callers (protocol.md 9): counted in memory and handed to the store every few seconds, which writes
+//! one event per caller, code and minute once the minute is over. Unknown callers are a metric only: they could fill the
+//! log.
 
 use std::collections::BTreeMap;
 
-use changtong_catalog::account::Caller;
-use changtong_catalog::audit::{Actor, Event, Refused};
+use changtong_catalog::account::{Caller, Roles};
 use changtong_catalog::clock::{Ids, Time};
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::{AccountId, AgencyId, EventId, KeyId};
-use changtong_catalog::store::Store;
+use changtong_catalog::ids::{AccountId, AgencyId, KeyId};
+use changtong_catalog::store::{RefusalCount, Store};
 use chrono::{DurationRound as _, TimeDelta};
 use parking_lot::Mutex;
-
-/// Version of the rules that refuse, as decisions name it.
-const POLICY: i32 = changtong_catalog::grant::decide::POLICY;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
@@ -30,7 +27,7 @@ pub struct Refusals(Mutex<BTreeMap<Kind, i64>>);
 impl Refusals {
     pub fn count(&self, caller: &Caller, code: Code, at: Time) {
         let kind = Kind {
-            minute: minute(at),
+            minute: at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at),
             agency: caller.agency,
             account: caller.account,
             key: caller.key.clone(),
@@ -39,32 +36,20 @@ impl Refusals {
         *self.0.lock().entry(kind).or_default() += 1;
     }
 
+    /// Kinds that are counted here only.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.lock().len()
     }
 
-    /// Writes the events of minutes that are over; of all, at the end of the process. What fails waits for the next time.
-    pub async fn write(&self, store: &Store, now: Time, ids: &dyn Ids, all: bool) -> Result<(), Refusal> {
-        let over: BTreeMap<Kind, i64> = {
-            let mut waiting = self.0.lock();
-            let current = minute(now);
-            let later = waiting.extract_if(.., |kind, _| all || kind.minute < current);
-            later.collect()
-        };
-        if over.is_empty() {
-            return Ok(());
-        }
-        let events: Vec<Event> = over.iter().map(|(kind, count)| event(kind, *count, now, ids)).collect();
-        let written = async {
-            let mut tx = store.begin().await?;
-            tx.record_all(&events).await?;
-            tx.finish().await
-        };
-        let result = written.await;
+    /// Hands the counts to the store; what fails is handed over the next time.
+    pub async fn write(&self, store: &Store, now: Time, ids: &dyn Ids) -> Result<(), Refusal> {
+        let kinds = std::mem::take(&mut *self.0.lock());
+        let counts: Vec<RefusalCount> = kinds.iter().map(|(kind, count)| stored(kind, *count)).collect();
+        let result = store.record_refusals(&counts, now, ids).await;
         if result.is_err() {
             let mut waiting = self.0.lock();
-            for (kind, count) in over {
+            for (kind, count) in kinds {
                 *waiting.entry(kind).or_default() += count;
             }
         }
@@ -72,26 +57,24 @@ impl Refusals {
     }
 }
 
-fn event(kind: &Kind, count: i64, now: Time, ids: &dyn Ids) -> Event {
-    let actor = Actor::Key { agency: kind.agency, account: kind.account, key: kind.key.clone() };
-    let what = Refused {
-        refusal: kind.code,
+fn stored(kind: &Kind, count: i64) -> RefusalCount {
+    RefusalCount {
+        caller: Caller {
+            agency: kind.agency,
+            account: kind.account,
+            key: kind.key.clone(),
+            roles: Roles::default(),
+        },
+        code: kind.code,
         minute: kind.minute,
         count,
         resource: None,
         grant: None,
-        policy: POLICY,
-    };
-    Event::new(EventId(ids.uuid(now)), now, actor, what)
-}
-
-fn minute(at: Time) -> Time {
-    at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use changtong_catalog::account::Roles;
     use changtong_catalog::clock::SeededIds;
     use changtong_catalog::store::testing::sqlite;
     use uuid::Uuid;
@@ -124,21 +107,19 @@ mod tests {
         refusals.count(&caller("a"), Code::NotFound, time("2027-01-01T10:00:05Z"));
         refusals.count(&caller("b"), Code::Forbidden, time("2027-01-01T10:00:05Z"));
         refusals.count(&caller("a"), Code::Forbidden, time("2027-01-01T10:01:00Z"));
-        let now = time("2027-01-01T10:01:30Z");
-        refusals.write(&fresh.store, now, &ids, false).await.unwrap();
-        assert_eq!(refusals.waiting(), 1);
-        let mut session = fresh.store.read().await.unwrap();
-        let events = session.events(&Default::default(), None, 100).await.unwrap();
-        let counts: Vec<i64> = events
-            .iter()
-            .map(|event| serde_json::from_slice::<serde_json::Value>(&event.body).unwrap())
-            .map(|body| body["count"].as_i64().unwrap())
-            .collect();
-        assert_eq!(counts.iter().sum::<i64>(), 5);
-        assert_eq!(counts.len(), 3);
-        drop(session);
-        refusals.write(&fresh.store, now, &ids, true).await.unwrap();
+        let counts = async |now| {
+            refusals.write(&fresh.store, time(now), &ids).await.unwrap();
+            let mut session = fresh.store.read().await.unwrap();
+            let events = session.events(&Default::default(), None, 100).await.unwrap();
+            let body = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap();
+            let mut counts: Vec<_> =
+                events.iter().map(|event| body(&event.body)["count"].as_i64().unwrap()).collect();
+            counts.sort_unstable();
+            counts
+        };
+        assert_eq!(counts("2027-01-01T10:01:30Z").await, [1, 1, 3]);
         assert_eq!(refusals.waiting(), 0);
+        assert_eq!(counts("2027-01-01T10:02:00Z").await, [1, 1, 1, 3]);
         fresh.done().await;
     }
 }

@@ -74,7 +74,7 @@ impl Server {
         jobs.wait().await;
         for (what, result) in [
             ("key uses", app.uses.write(&app.store).await),
-            ("refusals", app.refusals.write(&app.store, app.clock.now(), &*app.ids, true).await),
+            ("refusals", app.refusals.write(&app.store, app.clock.now(), &*app.ids).await),
         ] {
             if let Err(refusal) = result {
                 tracing::warn!(what, code = %refusal.code, "could not be written at the end");

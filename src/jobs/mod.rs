@@ -70,7 +70,7 @@ async fn ask_the_time(app: &App) -> Result<(), Refusal> {
 }
 
 async fn write_refusals(app: &App) -> Result<(), Refusal> {
-    let result = app.refusals.write(&app.store, app.clock.now(), &*app.ids, false).await;
+    let result = app.refusals.write(&app.store, app.clock.now(), &*app.ids).await;
     let waiting = i64::try_from(app.refusals.waiting()).unwrap_or(i64::MAX);
     app.metrics.server.refusals_waiting.set(waiting);
     result

@@ -1,5 +1,7 @@
 //! `[limits]`: sizes that are refused and rates that are shared.
 
+use changtong_connectors::log::RECORD_MAX;
+
 use super::section::section;
 use super::source::Values;
 use super::{SettingsError, Size};
@@ -48,6 +50,11 @@ section! {
 
 impl Limits {
     pub(super) fn check(&self, values: &Values) -> Result<(), SettingsError> {
+        if self.record.0 > RECORD_MAX {
+            return Err(
+                values.wrong("limits.record", format!("the log takes records of {RECORD_MAX} bytes at most"))
+            );
+        }
         if self.record > self.body {
             return Err(values.wrong("limits.record", "a record cannot be larger than limits.body"));
         }
