@@ -108,7 +108,8 @@ async fn every_route_lets_in_whom_it_should() {
             found.push(things.outcome(caller, &row).await);
         }
         if found != row.expected {
-            wrong.push(format!("{} {}: found {found}, the table says {}", row.method, row.path, row.expected));
+            wrong
+                .push(format!("{} {}: found {found}, the table says {}", row.method, row.path, row.expected));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
