@@ -51,7 +51,7 @@ async fn of_two_steps_from_one_position_one_counts(store: &Store) {
         let other = world.sourced(&position, &to, &[run(0, first + 5, first + 9)]);
         let answers = at_once(&world, vec![one], vec![other]).await.concat();
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-        let lost = answers.iter().find_map(|answer| code(answer));
+        let lost = answers.iter().find_map(code);
         assert_eq!(lost, Some(Code::SourcePosition));
         position = to;
     }
