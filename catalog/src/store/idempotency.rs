@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{FromRow, QueryBuilder, query};
+use sqlx::{FromRow, PgConnection, QueryBuilder, query, query_as};
+use uuid::Uuid;
 
-use super::dispatch::{all, on, rows};
+use super::dispatch::{Conn, all, rows, within};
 use super::{Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::{Code, Refusal};
@@ -45,22 +46,65 @@ struct Row {
     event: EventId,
 }
 
+// On PostgreSQL a group's keys are bound as one array a column: one statement for groups of every size, planned once,
+// where a list of 256 rows would be read and planned anew each time. SQLite has no arrays and needs none.
+const SELECT_ARRAYS: &str = "SELECT i.account, i.action, i.object, i.claim_key, i.hash, i.batch, i.quarantined, i.event \
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS v(account, action, object, claim_key) \
+    JOIN idempotency i ON i.account = v.account AND i.action = v.action AND i.object = v.object \
+    AND i.claim_key = v.claim_key";
+const INSERT_ARRAYS: &str = "INSERT INTO idempotency \
+    (at, account, action, object, claim_key, hash, batch, quarantined, event) \
+    SELECT $1::timestamptz, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], \
+    $8::bigint[], $9::uuid[])";
+
+async fn insert_arrays(
+    conn: &mut PgConnection,
+    claims: &[(&Claim, Stored)],
+    now: Time,
+) -> Result<u64, sqlx::Error> {
+    let claimed = || claims.iter().map(|(claim, _)| claim);
+    let stored = || claims.iter().map(|(_, stored)| stored);
+    let done = query(INSERT_ARRAYS)
+        .bind(now)
+        .bind(claimed().map(|claim| claim.account.0).collect::<Vec<Uuid>>())
+        .bind(claimed().map(|claim| claim.action.as_str()).collect::<Vec<_>>())
+        .bind(claimed().map(|claim| claim.object.as_str()).collect::<Vec<_>>())
+        .bind(claimed().map(|claim| claim.key.as_str()).collect::<Vec<_>>())
+        .bind(stored().map(|stored| stored.hash.to_vec()).collect::<Vec<_>>())
+        .bind(stored().map(|stored| stored.batch.0).collect::<Vec<Uuid>>())
+        .bind(stored().map(|stored| stored.quarantined).collect::<Vec<_>>())
+        .bind(stored().map(|stored| stored.event.0).collect::<Vec<Uuid>>())
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
 impl Session {
     pub(super) async fn claims(&mut self, scopes: &[Scope]) -> Result<BTreeMap<Scope, Stored>, Refusal> {
         if scopes.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let rows: Vec<Row> = on!(self, |conn| async {
-            let mut select = QueryBuilder::new(
-                "SELECT account, action, object, claim_key, hash, batch, quarantined, event FROM idempotency \
-                 WHERE (account, action, object, claim_key) IN (",
-            );
-            select.push_values(scopes, |mut row, (account, action, object, key)| {
-                row.push_bind(account).push_bind(action.as_str());
-                row.push_bind(object.as_str()).push_bind(key.as_str());
-            });
-            select.push(")").build_query_as().fetch_all(conn).await
-        })?;
+        let rows: Vec<Row> = match self.conn() {
+            Conn::Sqlite(conn) => {
+                let mut select = QueryBuilder::new(
+                    "SELECT account, action, object, claim_key, hash, batch, quarantined, event \
+                     FROM idempotency WHERE (account, action, object, claim_key) IN (",
+                );
+                select.push_values(scopes, |mut row, (account, action, object, key)| {
+                    row.push_bind(account).push_bind(action.as_str());
+                    row.push_bind(object.as_str()).push_bind(key.as_str());
+                });
+                within(select.push(")").build_query_as().fetch_all(conn)).await?
+            }
+            Conn::Postgres(conn) => {
+                let accounts: Vec<Uuid> = scopes.iter().map(|scope| scope.0.0).collect();
+                let actions: Vec<&str> = scopes.iter().map(|scope| scope.1.as_str()).collect();
+                let objects: Vec<&str> = scopes.iter().map(|scope| scope.2.as_str()).collect();
+                let keys: Vec<&str> = scopes.iter().map(|scope| scope.3.as_str()).collect();
+                let select = query_as(SELECT_ARRAYS).bind(accounts).bind(actions).bind(objects).bind(keys);
+                within(select.fetch_all(conn)).await?
+            }
+        };
         rows.into_iter()
             .map(|row| {
                 let hash = <[u8; 16]>::try_from(row.hash).map_err(|_| super::error::internal())?;
@@ -82,19 +126,22 @@ impl Tx {
         if claims.is_empty() {
             return Ok(());
         }
-        let written = rows!(self, |conn| async {
-            let mut insert = QueryBuilder::new(
-                "INSERT INTO idempotency \
-                 (account, action, object, claim_key, hash, at, batch, quarantined, event) ",
-            );
-            insert.push_values(claims, |mut row, (claim, stored)| {
-                row.push_bind(claim.account).push_bind(claim.action.as_str());
-                row.push_bind(claim.object.as_str()).push_bind(claim.key.as_str());
-                row.push_bind(stored.hash.as_slice()).push_bind(now).push_bind(stored.batch);
-                row.push_bind(stored.quarantined).push_bind(stored.event);
-            });
-            insert.build().execute(conn).await
-        })?;
+        let written = match self.conn() {
+            Conn::Sqlite(conn) => {
+                let mut insert = QueryBuilder::new(
+                    "INSERT INTO idempotency \
+                     (account, action, object, claim_key, hash, at, batch, quarantined, event) ",
+                );
+                insert.push_values(claims, |mut row, (claim, stored)| {
+                    row.push_bind(claim.account).push_bind(claim.action.as_str());
+                    row.push_bind(claim.object.as_str()).push_bind(claim.key.as_str());
+                    row.push_bind(stored.hash.as_slice()).push_bind(now).push_bind(stored.batch);
+                    row.push_bind(stored.quarantined).push_bind(stored.event);
+                });
+                within(insert.build().execute(conn)).await?.rows_affected()
+            }
+            Conn::Postgres(conn) => within(insert_arrays(conn, claims, now)).await?,
+        };
         all(written, claims.len())
     }
 }
