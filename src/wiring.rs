@@ -1,6 +1,7 @@
 //! From settings to engines: which log, and the gate between log and store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use changtong_catalog::clock::{Clock, Ids};
 use changtong_catalog::error::{Code, Refusal};
@@ -10,7 +11,7 @@ use changtong_connectors::gate::{self, Alive, Gate, GateKeys, Parts};
 use changtong_connectors::limit::Rates;
 use changtong_connectors::log::embedded::EmbeddedLog;
 use changtong_connectors::log::kafka::{
-    self, KafkaLog, KafkaMetrics, KafkaSettings, Sasl, SaslMechanism, Tls,
+    self, KafkaCheck, KafkaLog, KafkaMetrics, KafkaSettings, Sasl, SaslMechanism, Tls,
 };
 use changtong_connectors::log::{Log, TopicSpec};
 use changtong_connectors::metrics::Metrics;
@@ -35,6 +36,15 @@ pub async fn open_log(
         Some(fault) => Err(fault.into()),
         None => Ok(Arc::new(log)),
     }
+}
+
+/// Asks the brokers that the settings name whether they can be used as set.
+pub async fn look_at_kafka(settings: &Settings) -> Result<KafkaCheck, StartError> {
+    let metrics = KafkaMetrics::register(&Registry::new())?;
+    let log = KafkaLog::open(kafka_settings(settings)?, metrics)?;
+    let found = log.check(&probe(settings)).await;
+    log.close(Duration::from_secs(5)).await;
+    Ok(found?)
 }
 
 /// A topic that never exists: resources are numbered from 1 on.

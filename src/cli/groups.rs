@@ -8,8 +8,8 @@ use super::Cli;
 
 /// Who uses which commands. A test finds each command in exactly one group.
 const GROUPS: [(&str, &[&str]); 8] = [
-    ("Anyone", &["login", "completions"]),
-    ("Operator", &["serve", "migrate", "bench"]),
+    ("Anyone", &["doctor", "login", "completions"]),
+    ("Operator", &["serve", "migrate", "reconcile", "bench"]),
     ("Authority", &["agency", "account", "key"]),
     ("Provider", &["resource", "publish"]),
     ("Provider and consumer", &["request", "grant"]),

@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod completions;
 mod connection;
+mod doctor;
 mod encoding;
 mod failure;
 mod files;
@@ -17,6 +18,7 @@ mod migrate;
 mod output;
 mod publish;
 mod quarantine;
+mod reconcile;
 mod request;
 mod resource;
 mod serve;
@@ -44,6 +46,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Look at settings, folders, engines and clock, and say what to mend
+    Doctor(doctor::Doctor),
     /// Try a key and keep it as a profile
     Login(login::Login),
     /// Write a script that completes commands and flags
@@ -52,6 +56,8 @@ enum Command {
     Serve(serve::Serve),
     /// Bring the tables of the database up to date and end
     Migrate(Configured),
+    /// Compare what the store keeps with the events that should say so
+    Reconcile(reconcile::Reconcile),
     /// Drive a running server and say how fast it is
     Bench(bench::Bench),
     /// Agencies that take part
@@ -117,10 +123,12 @@ pub fn main() -> ExitCode {
 
 fn run(command: &Command) -> Done {
     match command {
+        Command::Doctor(command) => doctor::run(command),
         Command::Login(command) => login::run(command),
         Command::Completions(command) => completions::run(command),
         Command::Serve(command) => Ok(serve::run(command)?),
         Command::Migrate(configured) => Ok(migrate::run(configured)?),
+        Command::Reconcile(command) => reconcile::run(command),
         Command::Bench(command) => bench::run(command),
         Command::Agency(command) => agency::run(command),
         Command::Account(command) => account::run(command),

@@ -75,11 +75,11 @@ impl Sources {
     }
 }
 
-/// The settings and where each came from.
+/// The settings, and the text of each with where it came from.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub settings: Settings,
-    pub origins: Vec<(Key, Origin)>,
+    pub origins: Vec<(Key, String, Origin)>,
 }
 
 /// Text and origin of every known key.
@@ -162,8 +162,8 @@ impl Values {
         SettingsError::Wrong { origin, key: path.to_owned(), reason: reason.into() }
     }
 
-    fn origins(&self) -> Vec<(Key, Origin)> {
-        self.0.values().map(|(key, _, origin)| (*key, origin.clone())).collect()
+    fn origins(&self) -> Vec<(Key, String, Origin)> {
+        self.0.values().cloned().collect()
     }
 }
 

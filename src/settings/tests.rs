@@ -42,7 +42,7 @@ fn the_last_source_wins_and_is_remembered() {
     assert_eq!(loaded.settings.log.prefix, "b.");
     assert_eq!(loaded.settings.time.window.as_secs(), 4);
     let origin =
-        |wanted: &str| loaded.origins.iter().find(|(key, _)| key.path() == wanted).unwrap().1.clone();
+        |wanted: &str| loaded.origins.iter().find(|(key, ..)| key.path() == wanted).unwrap().2.clone();
     assert_eq!(origin("log.partitions"), Origin::File(path));
     assert_eq!(origin("log.prefix"), Origin::Environment("CHANGTONG_LOG__PREFIX".into()));
     assert_eq!(origin("time.window"), Origin::Flag("--window"));
@@ -126,7 +126,7 @@ fn the_commented_default_names_every_key_with_its_default() {
         })
         .collect();
     let loaded = with_file(&uncommented).unwrap();
-    let missing: Vec<_> = loaded.origins.iter().filter(|(_, origin)| *origin == Origin::Default).collect();
+    let missing: Vec<_> = loaded.origins.iter().filter(|(.., origin)| *origin == Origin::Default).collect();
     assert!(missing.is_empty(), "config/default.toml does not name {missing:?}");
     assert_eq!(loaded.settings, load(&Sources::default()).unwrap());
     assert_eq!(with_file(&text).unwrap().settings, loaded.settings, "config/default.toml sets something");

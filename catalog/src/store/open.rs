@@ -27,13 +27,18 @@ const OLDEST_POSTGRES: u32 = 150_000;
 impl Store {
     /// Opens the database, makes the file if it is a file and absent, and brings its tables up to date.
     pub async fn open(config: &StoreConfig) -> Result<Self, Refusal> {
+        let store = Self::connect(config).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens the database and leaves its tables as they are.
+    pub(super) async fn connect(config: &StoreConfig) -> Result<Self, Refusal> {
         let engine = match config.url.strip_prefix("sqlite:") {
             Some(path) => open_file(path, config.connections).await?,
             None => open_server(config).await?,
         };
-        let store = Self { engine };
-        store.migrate().await?;
-        Ok(store)
+        Ok(Self { engine })
     }
 }
 

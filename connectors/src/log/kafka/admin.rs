@@ -28,6 +28,8 @@ pub struct KafkaCheck {
     pub protocol: Option<String>,
     /// The brokers' default, which our topics override.
     pub message_max_bytes: Option<String>,
+    /// Who decides on access to topics; none: everybody who reaches a broker may do everything.
+    pub authorizer: Option<String>,
     /// Why the cluster can't be used as set.
     pub faults: Vec<Refusal>,
 }
@@ -126,6 +128,7 @@ impl Admin {
             brokers: metadata.brokers().len(),
             protocol: value("inter.broker.protocol.version"),
             message_max_bytes: value("message.max.bytes"),
+            authorizer: value("authorizer.class.name").filter(|class| !class.is_empty()),
             faults,
         })
     }
