@@ -95,6 +95,8 @@ codes! {
     LogRolledBack "log_rolled_back" 409 false;
     /// A topic of the wanted name exists and is not ours.
     TopicExists "topic_exists" 409 false;
+    /// A file changed or shrank where it was already read.
+    FileChanged "file_changed" 409 false;
     /// The connector waits for a confirmation.
     ConfirmRequired "confirm_required" 409 false;
     /// The view changed; begin a new copy at the cursor given.
@@ -131,6 +133,8 @@ codes! {
     DeletesForbidden "deletes_forbidden" 422 false;
     /// The idempotency key was used with another body.
     IdempotencyKeyReused "idempotency_key_reused" 422 false;
+    /// A file cannot be read: missing, not of its encoding, or not of its format.
+    FileUnreadable "file_unreadable" 422 false;
     /// A path leaves the declared root.
     PathOutsideRoot "path_outside_root" 422 false;
     /// An update must name the version it changes (`If-Match`).

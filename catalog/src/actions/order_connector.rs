@@ -4,7 +4,7 @@ use super::act::{Act, Done};
 use super::connector::{Opened, open, save};
 use crate::audit::{ConnectorConfirmed, ConnectorMoved, ConnectorReset, ConnectorState, What};
 use crate::connector::{Connector, Desired};
-use crate::error::Refusal;
+use crate::error::{Code, Refusal};
 use crate::store::Store;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,8 +28,21 @@ pub async fn order_connector(
         Opened::Fresh(tx, connector) => (tx, connector),
         Opened::Before(done) => return Ok(done),
     };
+    may(&connector, order)?;
     let event = carry_out(&mut connector, order);
     save(tx, act, connector, event).await
+}
+
+/// A position is given up only while nothing moves it.
+fn may(connector: &Connector, order: Order) -> Result<(), Refusal> {
+    if order != Order::Reset || connector.desired == Desired::Stopped {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::InvalidState,
+        "连接器须先停止才能重置",
+        "a connector is reset only while it is stopped: stop it first",
+    ))
 }
 
 fn carry_out(connector: &mut Connector, order: Order) -> What {

@@ -70,10 +70,13 @@ async fn orders_are_kept_for_the_runner(store: &Store) {
     };
     assert_eq!(order(31, Order::Pause).await.desired, Desired::Paused);
     assert_eq!(order(32, Order::Run).await.desired, Desired::Running);
-    assert_eq!(order(33, Order::Reset).await.resets, 1);
-    assert_eq!(order(34, Order::Confirm).await.confirmations, 1);
-    let stopped = order(35, Order::Stop).await;
-    assert_eq!((stopped.desired, stopped.version), (Desired::Stopped, 6));
+    assert_eq!(order(33, Order::Confirm).await.confirmations, 1);
+    let act = stage.act(&office.integrator, 33);
+    let running = actions::order_connector(store, &act, "flights-in", None, Order::Reset).await;
+    assert_eq!(running.unwrap_err().code, Code::InvalidState, "reset only while stopped");
+    let stopped = order(34, Order::Stop).await;
+    assert_eq!((stopped.desired, stopped.version), (Desired::Stopped, 5));
+    assert_eq!(order(35, Order::Reset).await.resets, 1);
     let by_head = stage.act(&office.head, 36);
     let by_head = actions::order_connector(store, &by_head, "flights-in", None, Order::Run).await;
     assert_eq!(by_head.unwrap_err().code, Code::Forbidden);
@@ -88,9 +91,9 @@ async fn orders_are_kept_for_the_runner(store: &Store) {
         [
             "connector.state",
             "connector.state",
-            "connector.reset",
             "connector.confirmed",
             "connector.state",
+            "connector.reset",
             "connector.removed"
         ]
     );
