@@ -238,6 +238,30 @@ impl StoreFoundOlder {
     }
 }
 
+/// A connector failed; it tries again.
+pub struct ConnectorFailed<'a> {
+    pub refusal: &'a Refusal,
+}
+
+impl ConnectorFailed<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.connector_failures.with_label_values(&[self.refusal.code.as_str()]).inc();
+        warn!(code = %self.refusal.code, reason = %self.refusal.text.en, "a connector failed, it tries again");
+    }
+}
+
+/// A connector published or applied records.
+pub struct ConnectorMovedRecords {
+    pub outcome: &'static str,
+    pub records: u64,
+}
+
+impl ConnectorMovedRecords {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.connector_records.with_label_values(&[self.outcome]).inc_by(self.records);
+    }
+}
+
 fn limited(refusal: &Refusal, metrics: &Metrics) {
     if refusal.code != Code::RateLimited {
         return;

@@ -2,6 +2,7 @@
 //! Knows the catalog's rules (never its store) and reaches the store through `changtong_catalog::ports` alone.
 
 pub mod avro;
+pub mod bus;
 pub mod commit;
 pub mod events;
 pub mod fault;
@@ -9,4 +10,7 @@ pub mod gate;
 pub mod limit;
 pub mod log;
 pub mod metrics;
+pub mod root;
+pub mod runner;
+pub mod sink;
 pub mod source;

@@ -97,6 +97,10 @@ metrics! {
     holes: IntCounter = "changtong_log_holes_total";
     /// Resources stopped because the log lost acknowledged records.
     log_rolled_back: IntCounter = "changtong_log_rolled_back_total";
+    /// Records that connectors published, or applied to their targets.
+    connector_records: IntCounterVec = "changtong_connector_records_total" ["outcome"];
+    /// Failures of connectors, by code; each tries again.
+    connector_failures: IntCounterVec = "changtong_connector_failures_total" ["code"];
     /// Bytes of bodies and answers in flight.
     bytes_in_flight: IntGauge = "changtong_bytes_in_flight";
 }

@@ -4,6 +4,7 @@
 mod binary;
 mod body;
 mod csv;
+mod delete;
 mod json;
 mod line;
 mod plan;
@@ -12,7 +13,7 @@ mod scalar;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use body::{BadRecord, Body, BodyLimits, Checked, Format, read_body};
 pub use plan::{Field, Plan};

@@ -238,7 +238,7 @@ impl Plan {
         Ok(())
     }
 
-    fn put_items(
+    pub(super) fn put_items(
         &self,
         items: impl Iterator<Item = usize>,
         datum: &[u8],

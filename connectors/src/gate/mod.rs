@@ -148,6 +148,18 @@ impl Gate {
         &self.budget
     }
 
+    /// The metrics of the data path, which connectors move too.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// The stored position of a source; `-` before its first.
+    pub async fn source_position(&self, resource: ResourceNumber, source: &str) -> Result<String, Refusal> {
+        self.admit()?;
+        self.ledger.source_position(resource, source).await
+    }
+
     /// What is left of the rates that concern a caller, and of a grant's.
     #[must_use]
     pub fn left(&self, caller: &Caller, grant: Option<&Grant>) -> Vec<Left> {

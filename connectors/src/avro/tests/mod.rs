@@ -16,23 +16,26 @@ use uuid::Uuid;
 
 use super::*;
 
-pub(super) const LIMITS: BodyLimits = BodyLimits { records: 1000, record_bytes: 64 * 1024 };
+pub(crate) const LIMITS: BodyLimits = BodyLimits { records: 1000, record_bytes: 64 * 1024 };
 
 /// A published table or stream made from the items given as TOML.
 pub(super) fn plan(kind: &str, key: &[&str], items: &str) -> Arc<Plan> {
+    Arc::new(Plan::compile(&standing(file(kind, key, items)), 3).unwrap())
+}
+
+pub(crate) fn file(kind: &str, key: &[&str], items: &str) -> ResourceFile {
     let text = format!(
         "class = \"307022\"\ntitle = \"t\"\nprovider = \"p\"\nkind = \"{kind}\"\nshare_type = \"unconditional\"\n\
          update_cycle = \"daily\"\nkey = {key:?}\n{items}"
     );
-    let file: ResourceFile = toml::from_str(&text).unwrap();
-    Arc::new(Plan::compile(&standing(file), 3).unwrap())
+    toml::from_str(&text).unwrap()
 }
 
 pub(super) fn schema_text(items: &[Item]) -> String {
     schema::value_schema(ResourceNumber(1), items).unwrap()
 }
 
-fn standing(file: ResourceFile) -> ResourceStanding {
+pub(crate) fn standing(file: ResourceFile) -> ResourceStanding {
     let keyed = !file.key.is_empty();
     let text = |id: i32, text: String| SchemaText { id: SchemaId(id), text, fingerprint: String::new() };
     let value = text(7, schema_text(&file.items));

@@ -139,7 +139,7 @@ impl Log for EmbeddedLog {
         let name = permit.topic();
         let state = topic(&self.topics, name)?;
         let readable = state.readable(name, ranges)?;
-        let reading = read::ranges(&self.readers, name, &state, readable, permit.most(), max_bytes);
+        let reading = read::ranges(&self.readers, &state, readable, permit.most(), max_bytes);
         let read = tokio::time::timeout(permit.deadline(), reading).await;
         match read.map_err(|_| refusals::timed_out(name))? {
             Ok(records) => Ok(records),

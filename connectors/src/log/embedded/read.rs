@@ -21,7 +21,6 @@ struct Budget {
 /// Reads the ranges within `most` records and about `max_bytes`; a range with little leaves its share to the others.
 pub(super) async fn ranges(
     pool: &SqlitePool,
-    name: &TopicName,
     topic: &TopicState,
     mut ranges: Vec<Range>,
     most: usize,
@@ -37,8 +36,7 @@ pub(super) async fn ranges(
         if budget.records == 0 || (budget.bytes == 0 && !records.is_empty()) {
             continue;
         }
-        let used = range_of(&mut connection, topic.id, range, budget, &mut records).await;
-        let used = used.map_err(|fault| fault.at(name, range.partition))?;
+        let used = range_of(&mut connection, topic.id, range, budget, &mut records).await?;
         bytes_left = bytes_left.saturating_sub(used);
     }
     Ok(records)
@@ -46,34 +44,13 @@ pub(super) async fn ranges(
 
 type StoredRow = (i64, i64, i64, i64, Vec<u8>);
 
-enum Fault {
-    Sql(sqlx::Error),
-    /// The row that holds this offset is missing or not what was written.
-    Damaged(i64),
-}
-
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl Fault {
-    fn at(self, topic: &TopicName, partition: i32) -> Trouble {
-        match self {
-            Self::Sql(error) => error.into(),
-            Self::Damaged(offset) => Trouble::Damaged { topic: topic.to_string(), partition, offset },
-        }
-    }
-}
-
 async fn range_of(
     connection: &mut SqliteConnection,
     topic: i64,
     range: Range,
     budget: Budget,
     out: &mut Vec<LogRecord>,
-) -> Result<usize, Fault> {
+) -> Result<usize, Trouble> {
     let mut rows = sqlx::query_as::<_, StoredRow>(
         "select first, last, appended_ms, crc, bytes from batch
          where topic = $1 and partition = $2 and last >= $3 and first < $4 order by last limit $5",
@@ -89,11 +66,11 @@ async fn range_of(
     while let Some((first, last, appended_ms, crc, bytes)) = rows.try_next().await? {
         // The offsets of the rows have no gap; a gap would hand out less than was written.
         if i64::from(crc32fast::hash(&bytes)) != crc || first > expected {
-            return Err(Fault::Damaged(expected));
+            return Err(Trouble::Damaged);
         }
         let mut bytes = Bytes::from(bytes);
         for offset in first..=last {
-            let (key, value) = blob::next(&mut bytes).ok_or(Fault::Damaged(expected))?;
+            let (key, value) = blob::next(&mut bytes).ok_or(Trouble::Damaged)?;
             if offset < expected {
                 continue;
             }
@@ -107,7 +84,7 @@ async fn range_of(
         }
     }
     if expected < until {
-        return Err(Fault::Damaged(expected));
+        return Err(Trouble::Damaged);
     }
     Ok(used)
 }

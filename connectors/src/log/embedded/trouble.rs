@@ -16,8 +16,8 @@ pub(super) enum Trouble {
     Refused(Refusal),
     #[error("{0}")]
     Sql(#[from] sqlx::Error),
-    #[error("partition {partition} of {topic} is damaged at offset {offset}: restore the file from a backup")]
-    Damaged { topic: String, partition: i32, offset: i64 },
+    #[error("a stored row is not what was written")]
+    Damaged,
     #[error("layout {0} is newer than this program knows")]
     Newer(i64),
     #[error("a sync failed; restart the server, which reads what the disk holds")]
@@ -37,7 +37,7 @@ impl Trouble {
     }
 
     pub(super) fn is_of_the_file(&self) -> bool {
-        matches!(self, Self::Sql(_) | Self::Damaged { .. })
+        matches!(self, Self::Sql(_) | Self::Damaged)
     }
 
     pub(super) fn is_failed_sync(&self) -> bool {

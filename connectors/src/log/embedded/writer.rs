@@ -138,7 +138,7 @@ impl Writer {
                 };
             }
             let Some(state) = staged.get_mut(&job.topic) else { continue };
-            answers.push(Ok(place(&job.topic, state, std::mem::take(&mut job.rows), now_ms, &mut placed)?));
+            answers.push(Ok(place(state, std::mem::take(&mut job.rows), now_ms, &mut placed)?));
         }
         insert(&mut tx, placed).await?;
         tx.commit().await?;
@@ -202,7 +202,6 @@ struct Placed {
 
 /// Gives the rows of a call their places, behind each other per partition.
 fn place(
-    name: &TopicName,
     state: &mut TopicState,
     rows: Vec<Row>,
     now_ms: i64,
@@ -211,7 +210,7 @@ fn place(
     let mut firsts = Firsts::new();
     for Row { partition, count, bytes } in rows {
         let Some(held) = usize::try_from(partition).ok().and_then(|p| state.partitions.get_mut(p)) else {
-            return Err(refusals::unknown_partition(name, partition).into());
+            return Err(Trouble::Damaged);
         };
         held.last_ms = held.last_ms.max(now_ms);
         firsts.entry(partition).or_insert(held.end);

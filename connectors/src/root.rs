@@ -1,0 +1,197 @@
+//! The one folder whose files connectors may touch: every path is relative to it, is made of plain names, and no part
+//! of it may be a symbolic link.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, OpenOptions};
+use changtong_catalog::error::{Code, Refusal};
+
+/// The declared root (`connectors.root`).
+#[derive(Clone)]
+pub struct Root {
+    dir: Arc<Dir>,
+    path: PathBuf,
+}
+
+impl Root {
+    /// Opens the folder; it is made if it is missing.
+    pub fn open(path: &Path) -> Result<Self, Refusal> {
+        let opened = std::fs::create_dir_all(path)
+            .and_then(|()| path.canonicalize())
+            .and_then(|path| Ok((Dir::open_ambient_dir(&path, ambient_authority())?, path)));
+        let (dir, path) = opened.map_err(|error| unreadable(&path.display().to_string(), &error))?;
+        Ok(Self { dir: Arc::new(dir), path })
+    }
+
+    /// Refuses what is absolute, climbs, or goes through a link.
+    pub fn check(&self, relative: &str) -> Result<PathBuf, Refusal> {
+        let path = plain(relative)?;
+        let mut walked = PathBuf::new();
+        for part in path.components() {
+            walked.push(part);
+            if self.dir.symlink_metadata(&walked).is_ok_and(|found| found.is_symlink()) {
+                return Err(outside(relative));
+            }
+        }
+        Ok(path)
+    }
+
+    pub fn read(&self, relative: &str) -> Result<File, Refusal> {
+        let path = self.check(relative)?;
+        self.dir.open(&path).map_err(|error| unreadable(relative, &error))
+    }
+
+    pub(crate) fn open_with(&self, relative: &str, how: &OpenOptions) -> Result<File, Refusal> {
+        let path = self.check(relative)?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            self.dir.create_dir_all(folder).map_err(|error| unreadable(relative, &error))?;
+        }
+        self.dir.open_with(&path, how).map_err(|error| unreadable(relative, &error))
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Refusal> {
+        let (old, new) = (self.check(from)?, self.check(to)?);
+        self.dir.rename(&old, &self.dir, &new).map_err(|error| unreadable(to, &error))?;
+        // The name itself is on disk only when its folder is.
+        let folder = new.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let synced = self.dir.open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| unreadable(to, &error))
+    }
+
+    /// The place itself, for a library that opens files by path. Checked, but not held: a link made afterwards is
+    /// followed.
+    pub(crate) fn absolute(&self, relative: &str) -> Result<PathBuf, Refusal> {
+        Ok(self.path.join(self.check(relative)?))
+    }
+
+    /// The files that a path, a folder, or a pattern (`*` and `?` in its last part) means, in the order in which they
+    /// are read: by stem, then by name, so that `day.csv` comes before `day-2.csv`.
+    pub fn matching(&self, pattern: &str) -> Result<Vec<String>, Refusal> {
+        let path = self.check(pattern)?;
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        if !name.contains(['*', '?']) {
+            return match self.dir.metadata(&path) {
+                Ok(found) if found.is_dir() => self.listed(&path, "*"),
+                Ok(_) => Ok(vec![pattern.to_owned()]),
+                // A file that is not there yet is waited for.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+                Err(error) => Err(unreadable(pattern, &error)),
+            };
+        }
+        self.listed(&folder, &name)
+    }
+
+    fn listed(&self, folder: &Path, pattern: &str) -> Result<Vec<String>, Refusal> {
+        let shown = folder.display().to_string();
+        let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = match self.dir.read_dir(place) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(&shown, &error)),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| unreadable(&shown, &error))?;
+            let kind = entry.file_type().map_err(|error| unreadable(&shown, &error))?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if kind.is_file() && !name.starts_with('.') && fits(pattern.as_bytes(), name.as_bytes()) {
+                found.push(folder.join(name).to_string_lossy().into_owned());
+            }
+        }
+        found.sort_by_cached_key(|path| {
+            let stem = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            (stem, path.clone())
+        });
+        Ok(found)
+    }
+}
+
+/// `*` stands for any characters, `?` for one.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) => {
+            fits(rest, name) || name.split_first().is_some_and(|(_, tail)| fits(pattern, tail))
+        }
+        (Some((b'?', rest)), Some((_, tail))) => fits(rest, tail),
+        (Some((wanted, rest)), Some((found, tail))) => wanted == found && fits(rest, tail),
+        _ => false,
+    }
+}
+
+/// A relative path of plain names.
+pub(crate) fn plain(relative: &str) -> Result<PathBuf, Refusal> {
+    let path = PathBuf::from(relative);
+    let good = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if !good || path.as_os_str().is_empty() || relative.contains('\0') {
+        return Err(outside(relative));
+    }
+    Ok(path)
+}
+
+fn outside(path: &str) -> Refusal {
+    Refusal::new(
+        Code::PathOutsideRoot,
+        format!("路径 {path} 不在 connectors.root 之内:应为相对路径,不含“..”,也不经过符号链接"),
+        format!(
+            "the path {path} leaves connectors.root: name it relative to that folder, without `..` or links"
+        ),
+    )
+    .with("path", path)
+}
+
+pub(crate) fn unreadable(path: &str, error: &io::Error) -> Refusal {
+    let code = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::StorageFull,
+        _ => Code::FileUnreadable,
+    };
+    Refusal::new(
+        code,
+        format!("文件 {path} 无法读写({})", error.kind()),
+        format!("the file {path} cannot be read or written ({})", error.kind()),
+    )
+    .with("path", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        (folder, root)
+    }
+
+    #[test]
+    fn what_leaves_the_root_is_refused() {
+        let (folder, root) = root();
+        std::fs::write(folder.path().join("a.csv"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("etc")).unwrap();
+        std::os::unix::fs::symlink("a.csv", folder.path().join("b.csv")).unwrap();
+        for path in ["/etc/passwd", "../a.csv", "x/../../a.csv", "", "etc/passwd", "b.csv", "a\0.csv"] {
+            assert_eq!(root.read(path).map(drop).unwrap_err().code, Code::PathOutsideRoot, "{path:?}");
+        }
+        root.read("a.csv").unwrap();
+    }
+
+    #[test]
+    fn a_path_a_folder_and_a_pattern_name_files_in_order_and_no_links() {
+        let (folder, root) = root();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        for name in ["day.csv", "day-2.csv", "day-10.csv", "other.txt", ".hidden.csv"] {
+            std::fs::write(folder.path().join("in").join(name), "x").unwrap();
+        }
+        std::os::unix::fs::symlink("day.csv", folder.path().join("in/day-3.csv")).unwrap();
+        assert_eq!(root.matching("in/day*.csv").unwrap(), ["in/day.csv", "in/day-10.csv", "in/day-2.csv"]);
+        assert_eq!(root.matching("in/day-?.csv").unwrap(), ["in/day-2.csv"]);
+        assert_eq!(root.matching("in").unwrap().len(), 4);
+        assert_eq!(root.matching("in/day.csv").unwrap(), ["in/day.csv"]);
+        assert!(root.matching("later.csv").unwrap().is_empty());
+        assert!(root.matching("later/*.csv").unwrap().is_empty());
+    }
+}

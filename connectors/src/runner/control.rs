@@ -1,0 +1,198 @@
+//! Between a runner and whoever manages it: orders come in, the status goes out.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use changtong_catalog::clock::Clock;
+use changtong_catalog::connector::{Connector, Desired};
+use changtong_catalog::error::{Code, Refusal};
+use tokio::sync::watch;
+
+use super::status::{Counts, Failure, RunState, Status};
+use crate::events::ConnectorFailed;
+use crate::metrics::Metrics;
+
+/// What a person ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orders {
+    pub desired: Desired,
+    /// How often it was reset: each time it begins anew.
+    pub resets: i32,
+    /// How often a person confirmed what it waited with.
+    pub confirmations: i32,
+}
+
+impl From<&Connector> for Orders {
+    fn from(connector: &Connector) -> Self {
+        Self { desired: connector.desired, resets: connector.resets, confirmations: connector.confirmations }
+    }
+}
+
+pub(super) struct Control {
+    orders: watch::Receiver<Orders>,
+    status: watch::Sender<Status>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    resets: i32,
+    /// Confirmations that were there before it asked.
+    noted: i32,
+    /// What a person allowed.
+    confirmed: Option<String>,
+    progressed: bool,
+}
+
+/// Goes on, or ends.
+pub(super) type Flow = ControlFlow<()>;
+
+impl Control {
+    pub fn new(
+        orders: watch::Receiver<Orders>,
+        status: watch::Sender<Status>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let now = *orders.borrow();
+        Self {
+            orders,
+            status,
+            clock,
+            metrics,
+            resets: now.resets,
+            noted: now.confirmations,
+            confirmed: None,
+            progressed: false,
+        }
+    }
+
+    pub fn resets(&self) -> i32 {
+        self.resets
+    }
+
+    pub fn confirmed(&self) -> Option<&str> {
+        self.confirmed.as_deref()
+    }
+
+    /// Whether anything went well since it was last asked.
+    pub fn progressed(&mut self) -> bool {
+        std::mem::take(&mut self.progressed)
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Asked between two batches: waits while it is paused.
+    pub async fn proceed(&mut self) -> Flow {
+        loop {
+            let orders = *self.orders.borrow_and_update();
+            match orders.desired {
+                Desired::Stopped => return Flow::Break(()),
+                Desired::Running => {
+                    // After a failure or a question it runs again when something went well.
+                    if self.status.borrow().state == RunState::Paused {
+                        self.state(RunState::Running);
+                    }
+                    return Flow::Continue(());
+                }
+                Desired::Paused => self.state(RunState::Paused),
+            }
+            if self.orders.changed().await.is_err() {
+                return Flow::Break(());
+            }
+        }
+    }
+
+    /// Waits that long or until something is ordered. Breaks if it is to end.
+    pub async fn wait(&mut self, longest: Duration) -> Flow {
+        let ordered = tokio::time::timeout(longest, self.orders.changed()).await;
+        if matches!(ordered, Ok(Err(_))) || self.orders.borrow().desired == Desired::Stopped {
+            return Flow::Break(());
+        }
+        Flow::Continue(())
+    }
+
+    /// Something was ordered.
+    pub async fn ordered(&mut self) {
+        if self.orders.changed().await.is_err() {
+            // Whoever managed it is gone: nothing is ordered any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Asks a person, and waits for the answer at most that long.
+    pub async fn ask(&mut self, refusal: &Refusal, longest: Duration) -> Flow {
+        self.noted = self.noted.max(self.orders.borrow_and_update().confirmations);
+        self.report_failure(RunState::Confirm, refusal, longest);
+        let flow = self.wait(longest).await;
+        let given = self.orders.borrow().confirmations;
+        if given > self.noted {
+            self.noted = given;
+            self.confirmed = refusal.extra.get("asks").and_then(|asks| asks.as_str()).map(str::to_owned);
+        }
+        flow
+    }
+
+    pub fn failed(&mut self, refusal: &Refusal, pause: Duration) {
+        ConnectorFailed { refusal }.emit(&self.metrics);
+        self.report_failure(RunState::Failed, refusal, pause);
+    }
+
+    fn report_failure(&self, state: RunState, refusal: &Refusal, retry_in: Duration) {
+        let failure = Failure { refusal: refusal.clone(), at: self.clock.now(), retry_in };
+        self.status.send_modify(|status| {
+            status.state = state;
+            status.failure = Some(failure);
+        });
+    }
+
+    pub fn ended(&self) {
+        self.state(RunState::Stopped);
+    }
+
+    fn state(&self, state: RunState) {
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.state, state) != state);
+    }
+
+    /// A part is being read from a position, or a sink from its cursor.
+    pub fn at(&self, part: Option<&str>, position: &str, bytes_left: Option<u64>) {
+        self.status.send_modify(|status| {
+            status.part = part.map(str::to_owned);
+            status.position = Some(position.to_owned());
+            status.bytes_left = bytes_left;
+        });
+    }
+
+    /// Something went well: failures before it are over.
+    pub fn advanced(&mut self, position: &str, bytes_left: Option<u64>, count: impl FnOnce(&mut Counts)) {
+        self.progressed = true;
+        self.status.send_modify(|status| {
+            status.state = RunState::Running;
+            status.position = Some(position.to_owned());
+            status.bytes_left = bytes_left;
+            status.failure = None;
+            count(&mut status.counts);
+        });
+    }
+
+    /// Nothing is left for now.
+    pub fn caught_up(&mut self) {
+        self.progressed = true;
+        let now = self.clock.now();
+        self.status.send_modify(|status| {
+            status.state = RunState::Running;
+            status.caught_up_at = Some(now);
+            status.failure = None;
+        });
+    }
+
+    pub fn refused(&self, records: u64) {
+        self.status.send_modify(|status| status.counts.refused += records);
+    }
+}
+
+/// Whether the bus only asks to slow down; the same step is tried again.
+pub(super) fn slow_down(refusal: &Refusal) -> Option<Duration> {
+    let wait = refusal.retry_after.unwrap_or(Duration::from_secs(1));
+    matches!(refusal.code, Code::RateLimited | Code::Overloaded).then_some(wait)
+}

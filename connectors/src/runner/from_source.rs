@@ -1,0 +1,151 @@
+//! From a source to the bus: one step at a time, each with the position behind it. The stored position is the only
+//! one there is, so whatever was lost on the way is asked of the bus, never guessed.
+
+use std::time::Duration;
+
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ports::{Receipt, SourceStep};
+use serde_json::Value;
+
+use super::control::{Control, Flow, slow_down};
+use super::spec::SourceSpec;
+use crate::bus::{Bus, SourceBatch};
+use crate::events::ConnectorMovedRecords;
+use crate::source::{Part, Source, Step};
+
+/// How often it looks for something new.
+const LOOK: Duration = Duration::from_secs(1);
+/// A file that waits for a confirmation is looked at again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(
+    source: &mut dyn Source,
+    name: &str,
+    spec: &SourceSpec,
+    bus: &dyn Bus,
+    control: &mut Control,
+) -> Result<(), Refusal> {
+    loop {
+        for part in source.discover().await? {
+            let read = read_part(source, &part, name, spec, bus, control).await;
+            match read {
+                Ok(Flow::Continue(())) => {}
+                Ok(Flow::Break(())) => return Ok(()),
+                Err(refusal) if refusal.code == Code::ConfirmRequired => {
+                    if control.ask(&refusal, ASK_AGAIN).await.is_break() {
+                        return Ok(());
+                    }
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        if control.proceed().await.is_break() || control.wait(LOOK).await.is_break() {
+            return Ok(());
+        }
+    }
+}
+
+async fn read_part(
+    source: &mut dyn Source,
+    part: &Part,
+    name: &str,
+    spec: &SourceSpec,
+    bus: &dyn Bus,
+    control: &mut Control,
+) -> Result<Flow, Refusal> {
+    if control.proceed().await.is_break() {
+        return Ok(Flow::Break(()));
+    }
+    let name = source_name(name, control.resets(), &part.name);
+    let mut position = bus.position(&name).await?;
+    control.at(Some(&part.label), &position, Some(part.bytes));
+    let confirmed = control.confirmed().map(str::to_owned);
+    let mut reading = source.read(part, &position, bus, confirmed.as_deref()).await?;
+    while let Some(step) = reading.next().await? {
+        let to = step.to.clone();
+        let left = step.left;
+        let offered = step.records;
+        let deletes = step.deletes;
+        let Some(receipt) = publish(step, part, &name, &position, spec, bus, control).await? else {
+            return Ok(Flow::Break(()));
+        };
+        position = to;
+        let (accepted, aside) = (receipt.accepted.unsigned_abs(), receipt.quarantined.unsigned_abs());
+        ConnectorMovedRecords { outcome: "published", records: accepted }.emit(control.metrics());
+        control.advanced(&position, Some(left), |counts| {
+            counts.offered += offered;
+            counts.accepted += accepted;
+            counts.quarantined += aside;
+            counts.deleted += deletes;
+        });
+    }
+    control.at(Some(&part.label), &position, Some(reading.left()));
+    source.finished(part);
+    control.caught_up();
+    Ok(Flow::Continue(()))
+}
+
+/// `None`: it is to stop, and this step was not published.
+async fn publish(
+    step: Step,
+    part: &Part,
+    name: &str,
+    from: &str,
+    spec: &SourceSpec,
+    bus: &dyn Bus,
+    control: &mut Control,
+) -> Result<Option<Receipt>, Refusal> {
+    let batch = SourceBatch {
+        body: step.body,
+        format: step.format,
+        on_invalid: spec.on_invalid,
+        step: SourceStep { connector: name.to_owned(), from: from.to_owned(), to: step.to },
+    };
+    loop {
+        if control.proceed().await.is_break() {
+            return Ok(None);
+        }
+        match bus.publish(batch.clone()).await {
+            Ok(receipt) => return Ok(Some(receipt)),
+            Err(refusal) => match slow_down(&refusal) {
+                Some(wait) if control.wait(wait).await.is_break() => return Ok(None),
+                Some(_) => {}
+                None => return Err(named(refusal, part, &step.lines, control)),
+            },
+        }
+    }
+}
+
+/// Records that do not fit are named by file and line.
+fn named(refusal: Refusal, part: &Part, lines: &[u64], control: &Control) -> Refusal {
+    if refusal.code != Code::RecordsInvalid {
+        return refusal;
+    }
+    let listed = refusal.extra.get("invalid").and_then(Value::as_array);
+    let first = listed.and_then(|listed| listed.first());
+    let index = first.and_then(|first| first.get("index")).and_then(Value::as_u64);
+    let line = index.and_then(|index| lines.get(usize::try_from(index).ok()?)).copied();
+    let total = refusal.extra.get("invalid_total").and_then(Value::as_u64);
+    control.refused(total.or(listed.map(|listed| listed.len() as u64)).unwrap_or(0));
+    let word = |name: &str| first.and_then(|first| first.get(name)).and_then(Value::as_str).unwrap_or("");
+    let (path, reason, label) = (word("path"), word("reason"), &part.label);
+    let place = line.map_or_else(|| "?".to_owned(), |line| line.to_string());
+    Refusal::new(
+        Code::RecordsInvalid,
+        format!(
+            "文件 {label} 第 {place} 行不符合模式:{path} {reason};请修正,或设 on_invalid = \"quarantine\""
+        ),
+        format!(
+            "line {place} of the file {label} does not fit the schema: {path} {reason}; mend it, or set \
+             on_invalid = \"quarantine\""
+        ),
+    )
+    .with("path", label.as_str())
+    .with("line", line)
+}
+
+/// What stands in `Changtong-Source`: a reset connector is another source, so that nothing of before can interfere.
+fn source_name(name: &str, resets: i32, part: &str) -> String {
+    let reset = if resets == 0 { String::new() } else { format!("~{resets}") };
+    if part.is_empty() { format!("{name}{reset}") } else { format!("{name}{reset}/{part}") }
+}

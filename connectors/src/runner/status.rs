@@ -1,0 +1,102 @@
+//! How a connector goes, as it is reported: state, position, what is left, counts, the last error.
+
+use std::time::Duration;
+
+use changtong_catalog::audit::ConnectorState;
+use changtong_catalog::clock::{Time, rfc3339};
+use changtong_catalog::error::Refusal;
+use serde_json::{Value, json};
+
+/// What it is doing. `Failed` waits for its next attempt.
+pub type RunState = ConnectorState;
+
+/// Since it was started here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records that a source read and offered.
+    pub offered: u64,
+    /// Records that became visible.
+    pub accepted: u64,
+    /// Deletes among them.
+    pub deleted: u64,
+    /// Records set aside.
+    pub quarantined: u64,
+    /// Records that did not fit and stopped their batch.
+    pub refused: u64,
+    /// Lines that a sink was delivered.
+    pub delivered: u64,
+    /// Rows or lines it wrote.
+    pub upserts: u64,
+    pub deletes: u64,
+}
+
+/// A failure as people are told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub refusal: Refusal,
+    pub at: Time,
+    pub retry_in: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub state: RunState,
+    pub since: Time,
+    /// What is read, for people: a file.
+    pub part: Option<String>,
+    pub position: Option<String>,
+    /// Bytes of the part not read yet.
+    pub bytes_left: Option<u64>,
+    /// Everything there was has been read or applied at that moment.
+    pub caught_up_at: Option<Time>,
+    pub counts: Counts,
+    pub failure: Option<Failure>,
+}
+
+impl Status {
+    #[must_use]
+    pub fn new(now: Time) -> Self {
+        Self {
+            state: RunState::Running,
+            since: now,
+            part: None,
+            position: None,
+            bytes_left: None,
+            caught_up_at: None,
+            counts: Counts::default(),
+            failure: None,
+        }
+    }
+
+    /// The object that is stored and shown; never the content of a record.
+    #[must_use]
+    pub fn details(&self) -> Value {
+        let counts = &self.counts;
+        json!({
+            "since": rfc3339(self.since),
+            "part": self.part,
+            "position": self.position,
+            "lag": {
+                "bytes": self.bytes_left,
+                "caught_up_at": self.caught_up_at.map(rfc3339),
+            },
+            "counts": {
+                "offered": counts.offered,
+                "accepted": counts.accepted,
+                "deleted": counts.deleted,
+                "quarantined": counts.quarantined,
+                "refused": counts.refused,
+                "delivered": counts.delivered,
+                "upserts": counts.upserts,
+                "deletes": counts.deletes,
+            },
+            "last_error": self.failure.as_ref().map(|failure| json!({
+                "code": failure.refusal.code.as_str(),
+                "zh": failure.refusal.text.zh,
+                "en": failure.refusal.text.en,
+                "at": rfc3339(failure.at),
+                "retry_in_seconds": failure.retry_in.as_secs(),
+            })),
+        })
+    }
+}

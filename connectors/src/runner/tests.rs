@@ -1,0 +1,220 @@
+//! The runner on a bus in memory: nothing twice, nothing missed, orders obeyed, failures told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use changtong_catalog::clock::{ManualClock, SeededIds};
+use changtong_catalog::connector::Desired;
+use changtong_catalog::error::Code;
+use prometheus::Registry;
+
+use super::*;
+use crate::avro::tests::{file, standing};
+use crate::bus::memory::{Fault, MemoryBus};
+
+/// Nothing to be had from outside.
+pub(crate) struct Alone;
+
+impl Surroundings for Alone {
+    fn secret(&self, _: &str) -> Result<String, Refusal> {
+        Err(Refusal::new(Code::Invalid, "", "no secrets here"))
+    }
+
+    fn may_reach(&self, _: &str, _: u16) -> Result<(), Refusal> {
+        Err(Refusal::new(Code::Invalid, "", "nowhere to go"))
+    }
+}
+
+pub(crate) const ITEMS: &str = r#"
+    items = [
+        { name = "id", title = "编号", type = "I", length = 9 },
+        { name = "name", title = "名称", type = "C", length = 20, nullable = true },
+    ]
+"#;
+
+pub(crate) fn table() -> MemoryBus {
+    MemoryBus::new(standing(file("table", &["id"], ITEMS)))
+}
+
+pub(crate) const RUN: Orders = Orders { desired: Desired::Running, resets: 0, confirmations: 0 };
+
+pub(crate) fn start(folder: &Path, bus: &Arc<MemoryBus>, spec: &str, orders: Orders) -> Runner {
+    let value: serde_json::Value = toml::from_str(spec).unwrap();
+    let parts = Parts {
+        spec: ConnectorSpec::from_value(&value).unwrap(),
+        bus: bus.clone(),
+        root: Root::open(folder).unwrap(),
+        surroundings: Arc::new(Alone),
+        clock: Arc::new(ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap())),
+        ids: Arc::new(SeededIds::new(1)),
+        metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()),
+    };
+    Runner::start(parts, orders)
+}
+
+pub(crate) async fn until(runner: &Runner, what: impl FnMut(&Status) -> bool) -> Status {
+    let mut status = runner.status();
+    let seen = tokio::time::timeout(Duration::from_secs(60), status.wait_for(what)).await;
+    seen.expect("it comes to that").unwrap().clone()
+}
+
+fn source(mode: &str, more: &str) -> String {
+    format!(
+        "name = \"in\"\nresource = \"307022-000001\"\n[source.file]\npath = \"d*.csv\"\nformat = \"csv\"\n\
+         null = [\"\", \"NA\"]\nmode = \"{mode}\"\nbatch_records = 3\n{more}"
+    )
+}
+
+fn names(bus: &MemoryBus) -> Vec<String> {
+    bus.table().into_values().map(|row| row.replace('"', "")).collect()
+}
+
+#[tokio::test]
+async fn appended_lines_come_once_though_answers_get_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.csv");
+    std::fs::write(&path, "编号,name\n1,a\n2,NA\n3,\"c, d\"\n4,e\n5,half").unwrap();
+    let bus = Arc::new(table());
+    bus.inner.lock().faults.extend([Some(Fault::AnswerLost), Some(Fault::Refused), None]);
+    let runner = start(folder.path(), &bus, &source("append", ""), RUN);
+    let status = until(&runner, |status| status.caught_up_at.is_some()).await;
+    assert_eq!(bus.records().len(), 4, "{:?}", bus.records());
+    assert!(bus.records()[1].contains("null"), "{:?}", bus.records());
+    assert_eq!(status.bytes_left, Some(6), "the last line has no end yet");
+
+    std::fs::write(folder.path().join("d-2.csv"), "name,id\nz,9\n").unwrap();
+    let whole = std::fs::read_to_string(&path).unwrap() + "\n6,f\n";
+    std::fs::write(&path, whole).unwrap();
+    until(&runner, |status| status.counts.accepted >= 4).await;
+    while bus.records().len() < 7 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    runner.stop().await;
+    assert_eq!(bus.records().len(), 7, "{:?}", bus.records());
+    let positions = bus.inner.lock().positions.clone();
+    assert_eq!(positions.len(), 2, "each file has its own");
+
+    // Another start finds nothing new; a file that was changed or cut is named.
+    let runner = start(folder.path(), &bus, &source("append", ""), RUN);
+    until(&runner, |status| status.caught_up_at.is_some()).await;
+    runner.stop().await;
+    assert_eq!(bus.records().len(), 7);
+    std::fs::write(&path, "编号,name\n1,b\n2,NA\n3,\"c, d\"\n4,e\n5,half\n6,f\n7,g\n").unwrap();
+    let runner = start(folder.path(), &bus, &source("append", ""), RUN);
+    let status = until(&runner, |status| status.state == RunState::Failed).await;
+    let failure = status.failure.unwrap().refusal;
+    assert_eq!(failure.code, Code::FileChanged);
+    assert!(failure.text.en.contains("d.csv") && failure.text.zh.contains("d.csv"));
+    runner.stop().await;
+    assert_eq!(bus.records().len(), 7);
+    // A reset source is another source and begins anew.
+    let runner = start(folder.path(), &bus, &source("append", ""), Orders { resets: 1, ..RUN });
+    until(&runner, |status| status.counts.accepted == 8).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_record_is_named_by_file_and_line_or_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.csv"), "id,name\n1,a\n2,\"b\nc\"\nx,d\n4,e\n").unwrap();
+    let bus = Arc::new(table());
+    let runner = start(folder.path(), &bus, &source("append", ""), RUN);
+    let status = until(&runner, |status| status.state == RunState::Failed).await;
+    let failure = status.failure.unwrap().refusal;
+    assert_eq!(failure.code, Code::RecordsInvalid);
+    assert_eq!(failure.extra["line"], 5);
+    assert!(failure.text.en.starts_with("line 5 of the file d.csv"), "{}", failure.text.en);
+    runner.stop().await;
+    assert!(bus.records().is_empty());
+    let spec = format!("on_invalid = \"quarantine\"\n{}", source("append", ""));
+    let runner = start(folder.path(), &bus, &spec, RUN);
+    let status = until(&runner, |status| status.caught_up_at.is_some()).await;
+    assert_eq!((status.counts.accepted, status.counts.quarantined, status.counts.offered), (3, 1, 4));
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_replaced_file_publishes_the_difference_and_waits_where_too_much_would_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |text: &str| {
+        std::fs::write(folder.path().join("new"), text).unwrap();
+        std::fs::rename(folder.path().join("new"), folder.path().join("d.csv")).unwrap();
+    };
+    put("id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n1,z\n");
+    let bus = Arc::new(table());
+    let runner = start(folder.path(), &bus, &source("replace", "max_deletes = \"20%\""), RUN);
+    until(&runner, |status| status.caught_up_at.is_some()).await;
+    assert_eq!(
+        names(&bus),
+        ["{id:1,name:z}", "{id:2,name:b}", "{id:3,name:c}", "{id:4,name:d}", "{id:5,name:e}"]
+    );
+    assert_eq!(bus.records().len(), 5, "of one key only the last line is published");
+
+    put("id,name\n1,z\n2,B\n3,c\n4,d\n6,f\n");
+    until(&runner, |status| status.counts.deleted == 1).await;
+    assert_eq!(
+        names(&bus),
+        ["{id:1,name:z}", "{id:2,name:B}", "{id:3,name:c}", "{id:4,name:d}", "{id:6,name:f}"]
+    );
+    assert_eq!(bus.records().len(), 8, "two upserts, one delete");
+
+    put("id,name\n1,z\n2,B\n");
+    let status = until(&runner, |status| status.state == RunState::Confirm).await;
+    assert_eq!(status.failure.unwrap().refusal.code, Code::ConfirmRequired);
+    assert_eq!(names(&bus).len(), 5);
+    runner.order(Orders { confirmations: 1, ..RUN });
+    until(&runner, |status| status.counts.deleted == 4).await;
+    assert_eq!(names(&bus), ["{id:1,name:z}", "{id:2,name:B}"]);
+    runner.stop().await;
+
+    // A file whose last line has no end is not whole.
+    put("id,name\n1,q\n2,B");
+    let runner = start(folder.path(), &bus, &source("replace", ""), RUN);
+    let status = until(&runner, |status| status.state == RunState::Failed).await;
+    assert_eq!(status.failure.unwrap().refusal.code, Code::FileUnreadable);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn pause_holds_and_stop_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.csv"), "id,name\n1,a\n").unwrap();
+    let bus = Arc::new(table());
+    let paused = Orders { desired: Desired::Paused, ..RUN };
+    let runner = start(folder.path(), &bus, &source("append", ""), paused);
+    until(&runner, |status| status.state == RunState::Paused).await;
+    assert_eq!(bus.inner.lock().publishes, 0);
+    runner.order(RUN);
+    until(&runner, |status| status.caught_up_at.is_some() && status.state == RunState::Running).await;
+    let told = runner.status();
+    runner.stop().await;
+    assert_eq!(told.borrow().state, RunState::Stopped);
+    assert_eq!(bus.records().len(), 1);
+}
+
+#[test]
+fn a_connectors_file_is_a_source_or_a_sink_and_nothing_else() {
+    let read = |text: &str| {
+        let value: serde_json::Value = toml::from_str(text).unwrap();
+        ConnectorSpec::from_value(&value).map_err(|refusal| refusal.code)
+    };
+    let grant = "grant = \"01890a5d-ac96-774b-bcce-b302099a8057\"\n";
+    read(&source("append", "")).unwrap();
+    read(&format!("name = \"out\"\n{grant}[sink.sql]\nurl = \"sqlite:a.db\"\ntable = \"t\"\n")).unwrap();
+    for text in [
+        "name = \"x\"\nresource = \"307022-000001\"\n".to_owned(),
+        format!("name = \"x\"\n{grant}[source.file]\npath = \"a\"\nformat = \"csv\"\n"),
+        format!("{grant}{}", source("append", "")),
+        source("append", "surprise = 1"),
+        source("append", "").replace("d*.csv", "d.csv\"\ndelimiter = \";;"),
+        format!("name = \"x\"\n{grant}[sink.sql]\nurl = \"postgres://u:p@h/d\"\ntable = \"t\"\n"),
+        format!("name = \"x\"\n{grant}[sink.sql]\nurl = \"sqlite:a.db\"\ntable = \"t;\"\n"),
+        format!("name = \"x\"\n{grant}[sink.sql]\nurl = \"mysql://h/d\"\ntable = \"t\"\n"),
+    ] {
+        assert_eq!(read(&text), Err(Code::Invalid), "{text}");
+    }
+    for path in ["/etc/passwd", "../a.csv"] {
+        assert_eq!(read(&source("append", "").replace("d*.csv", path)), Err(Code::PathOutsideRoot));
+    }
+}
