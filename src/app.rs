@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{StoreClock, SystemIds};
+use crate::connectors::Manager;
 use crate::http::body::BodyLimits;
 use crate::keys::{KeyRing, KeysError, Purpose};
 use crate::node::{Node, NodeError};
@@ -59,6 +60,7 @@ pub struct App {
     pub refusals: Refusals,
     pub uses: Uses,
     pub lease: Mutex<Lease>,
+    pub connectors: Manager,
     /// Cancelled when the process must end: a signal, or the lease is lost.
     pub stop: CancellationToken,
     /// Cancelled when nothing is in flight any more.
@@ -113,6 +115,7 @@ impl App {
             refusals: Refusals::default(),
             uses: Uses::default(),
             lease: Mutex::new(lease),
+            connectors: Manager::default(),
             stop: CancellationToken::new(),
             done: CancellationToken::new(),
             _node: node,

@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod connectors;
 pub mod first_start;
 pub mod http;
 pub mod jobs;

@@ -7,6 +7,7 @@ mod audit;
 pub mod body;
 mod caller;
 mod command;
+mod connectors;
 mod ended;
 mod etag;
 pub mod frame;

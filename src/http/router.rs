@@ -11,8 +11,8 @@ use changtong_catalog::error::{Code, Refusal};
 use super::frame::frame;
 use super::problem::Problem;
 use super::{
-    Web, accounts, agencies, audit, grants, keys, openapi, quarantine, records, requests, resources,
-    subscriptions, whoami,
+    Web, accounts, agencies, audit, connectors, grants, keys, openapi, quarantine, records, requests,
+    resources, subscriptions, whoami,
 };
 
 /// One line of the table.
@@ -93,6 +93,17 @@ routes! {
     get "/api/v1/subscriptions/{id}/records" => records::deliver, "Read under the grant";
     post "/api/v1/subscriptions/{id}/acks" => subscriptions::acknowledge, "The consumer has what lies before the cursor";
     post "/api/v1/subscriptions/{id}/seek" => subscriptions::seek, "Set the position";
+
+    get "/api/v1/connectors" => connectors::list, "Connectors of the caller's agency; of an operator, the states of all";
+    post "/api/v1/connectors" => connectors::apply, "A connector's file: makes it, or gives it a new file";
+    get "/api/v1/connectors/{name}" => connectors::show, "One connector: its file, orders, and how it goes";
+    delete "/api/v1/connectors/{name}" => connectors::remove, "It runs no more; what it published or wrote stays";
+    post "/api/v1/connectors/{name}/pause" => connectors::pause, "It keeps its place and waits";
+    post "/api/v1/connectors/{name}/resume" => connectors::resume, "It goes on after a pause";
+    post "/api/v1/connectors/{name}/stop" => connectors::stop, "It ends behind the batch at work";
+    post "/api/v1/connectors/{name}/start" => connectors::start, "It runs again";
+    post "/api/v1/connectors/{name}/reset" => connectors::reset, "Its position is given up; only while it is stopped";
+    post "/api/v1/connectors/{name}/confirm" => connectors::confirm, "What it asked about (max_deletes) is right";
 
     get "/api/v1/quarantine" => quarantine::list, "Records of a resource that were set aside";
     get "/api/v1/quarantine/{id}" => quarantine::show, "One record set aside, as it came";

@@ -15,6 +15,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::connectors;
 
 /// One kind of work and how often it is done.
 struct Job {
@@ -38,6 +39,7 @@ const JOBS: &[Job] = &[
 pub fn start(app: &Arc<App>) -> TaskTracker {
     let tasks = TaskTracker::new();
     tasks.spawn(lease::hold(app.clone()));
+    tasks.spawn(connectors::run(app.clone()));
     for job in JOBS {
         tasks.spawn(repeat(app.clone(), job));
     }

@@ -1,4 +1,4 @@
-//! `[data]` and `[keys]`: the folders of this server.
+//! `[data]`, `[keys]` and `[connectors]`: the folders of this server.
 
 use std::path::PathBuf;
 
@@ -17,5 +17,17 @@ section! {
     Keys in "keys" {
         /// Folder of the key material; not set: `keys` in the data folder. Back it up apart from the database.
         dir: Option<PathBuf> = "";
+    }
+}
+
+section! {
+    /// Managed connectors.
+    Connectors in "connectors" {
+        /// Files of connectors, a folder for each agency's credit code; not set: `files` in the data folder.
+        root: Option<PathBuf> = "";
+        /// Passwords that connectors name, in the same folders; not set: `secrets` in the data folder.
+        secrets: Option<PathBuf> = "";
+        /// `HOST:PORT` of the databases that sinks may write to; any other is refused.
+        databases: Vec<String> = "";
     }
 }

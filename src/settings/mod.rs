@@ -20,7 +20,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use sections::{
-    Data, Database, Http, Kafka, Keys, Limits, Log, Operations, Rules, Settings, Telemetry, Time,
+    Connectors, Data, Database, Http, Kafka, Keys, Limits, Log, Operations, Rules, Settings, Telemetry, Time,
 };
 pub use source::{Flag, Loaded, Origin, Sources};
 pub use value::{LineFormat, Mechanism, Secret, Setting, Size, Zone};

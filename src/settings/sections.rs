@@ -1,7 +1,7 @@
 //! All sections together, and the rules between them.
 
 pub use super::database::Database;
-pub use super::folders::{Data, Keys};
+pub use super::folders::{Connectors, Data, Keys};
 pub use super::http::Http;
 pub use super::limits::Limits;
 pub use super::log::{Kafka, Log};
@@ -19,6 +19,7 @@ pub struct Settings {
     pub operations: Operations,
     pub data: Data,
     pub keys: Keys,
+    pub connectors: Connectors,
     pub database: Database,
     pub log: Log,
     pub kafka: Kafka,
@@ -38,6 +39,7 @@ impl Settings {
             Operations::KEYS,
             Data::KEYS,
             Keys::KEYS,
+            Connectors::KEYS,
             Database::KEYS,
             Log::KEYS,
             Kafka::KEYS,
@@ -57,6 +59,7 @@ impl Settings {
             operations: Operations::read(values)?,
             data: Data::read(values)?,
             keys: Keys::read(values)?,
+            connectors: Connectors::read(values)?,
             database: Database::read(values)?,
             log: Log::read(values)?,
             kafka: Kafka::read(values)?,

@@ -1,0 +1,165 @@
+//! Keeps what runs equal to what is ordered: starts, orders and ends runners as the store says, and reports for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use changtong_catalog::clock::Clock as _;
+use changtong_catalog::connector::{Connector, Desired};
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::{AccountId, ConnectorId};
+use changtong_connectors::runner::{ConnectorSpec, Failure, Orders, Parts, RunState, Runner, Status};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::account::ActsAs;
+use super::bus::GateBus;
+use super::report::{Reported, still};
+use super::surroundings::{Around, files};
+use crate::app::App;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Wakes the manager when somebody ordered something.
+#[derive(Debug, Default)]
+pub struct Manager {
+    ordered: Notify,
+}
+
+impl Manager {
+    pub fn wake(&self) {
+        self.ordered.notify_one();
+    }
+}
+
+/// One connector of the store.
+struct Managed {
+    /// What it was started from; another file, account or reset is another start.
+    basis: (Value, AccountId, i32),
+    work: Work,
+    reported: Reported,
+}
+
+enum Work {
+    Runs(Runner),
+    /// It cannot be built from its file: why.
+    Broken(Box<Status>),
+    Still,
+}
+
+/// Runs until the app stops, then ends every runner behind the batch at work.
+pub async fn run(app: Arc<App>) {
+    let mut managed: HashMap<ConnectorId, Managed> = HashMap::new();
+    loop {
+        if let Err(refusal) = compare(&app, &mut managed).await {
+            tracing::warn!(code = %refusal.code, "connectors could not be compared with the store: {}", refusal.text.en);
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => break,
+            () = app.connectors.ordered.notified() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+    let ends = managed.into_values().filter_map(|managed| match managed.work {
+        Work::Runs(runner) => Some(runner.stop()),
+        _ => None,
+    });
+    futures::future::join_all(ends).await;
+}
+
+async fn compare(app: &Arc<App>, managed: &mut HashMap<ConnectorId, Managed>) -> Result<(), Refusal> {
+    let stored = all(app).await?;
+    let gone: Vec<ConnectorId> =
+        managed.keys().filter(|id| !stored.iter().any(|connector| connector.id == **id)).copied().collect();
+    for id in gone {
+        if let Some(Managed { work: Work::Runs(runner), .. }) = managed.remove(&id) {
+            // It ends by itself behind its batch; nobody waits for that.
+            tokio::spawn(runner.stop());
+        }
+    }
+    for connector in stored {
+        let basis = (connector.spec.clone(), connector.account, connector.resets);
+        let entry = managed.entry(connector.id).or_insert_with(|| Managed {
+            basis: basis.clone(),
+            work: Work::Still,
+            reported: Reported::default(),
+        });
+        follow(app, entry, &connector, basis).await;
+        report(app, entry, connector.id).await?;
+    }
+    Ok(())
+}
+
+async fn all(app: &App) -> Result<Vec<Connector>, Refusal> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = app.store.connectors(None, after.as_deref(), 200).await?;
+        found.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+async fn follow(app: &Arc<App>, entry: &mut Managed, connector: &Connector, basis: (Value, AccountId, i32)) {
+    let orders = Orders::from(connector);
+    let ended = matches!(&entry.work, Work::Runs(runner) if runner.has_ended());
+    if entry.basis != basis || ended {
+        // The old one must have ended before the new one begins: two writers would only stand in each other's way.
+        if let Work::Runs(runner) = std::mem::replace(&mut entry.work, Work::Still) {
+            runner.stop().await;
+        }
+        entry.basis = basis;
+    }
+    match (&entry.work, connector.desired) {
+        (Work::Runs(runner), _) => runner.order(orders),
+        (Work::Broken(_), Desired::Stopped) => entry.work = Work::Still,
+        (Work::Broken(_), _) | (Work::Still, Desired::Stopped) => {}
+        (Work::Still, _) => {
+            entry.work = match start(app, connector, orders).await {
+                Ok(runner) => Work::Runs(runner),
+                Err(refusal) => Work::Broken(Box::new(broken(app, refusal))),
+            };
+        }
+    }
+}
+
+async fn start(app: &Arc<App>, connector: &Connector, orders: Orders) -> Result<Runner, Refusal> {
+    let spec = ConnectorSpec::from_value(&connector.spec)?;
+    let agency = app.store.read().await?.agency(connector.agency).await?;
+    let agency = agency.ok_or_else(|| Refusal::not_found("机构", "agency"))?;
+    let bus = GateBus::new(app.clone(), ActsAs::new(connector.account), &spec);
+    let parts = Parts {
+        bus: Arc::new(bus),
+        root: files(&app.settings, &agency)?,
+        surroundings: Arc::new(Around::of(&app.settings, &agency)),
+        clock: app.clock.clone(),
+        ids: app.ids.clone(),
+        metrics: app.gate.metrics(),
+        spec,
+    };
+    Ok(Runner::start(parts, orders))
+}
+
+fn broken(app: &App, refusal: Refusal) -> Status {
+    tracing::warn!(code = %refusal.code, "a connector cannot start: {}", refusal.text.en);
+    let now = app.clock.now();
+    let failure = Failure { refusal, at: now, retry_in: Duration::ZERO };
+    Status { failure: Some(failure), ..still(now, RunState::Failed) }
+}
+
+async fn report(app: &App, entry: &mut Managed, id: ConnectorId) -> Result<(), Refusal> {
+    let status = match &entry.work {
+        Work::Runs(runner) => runner.status().borrow().clone(),
+        Work::Broken(status) => (**status).clone(),
+        Work::Still => still(app.clock.now(), RunState::Stopped),
+    };
+    if matches!(entry.work, Work::Still) && !entry.reported.is_due_still() {
+        return Ok(());
+    }
+    if entry.reported.is_due(&status, app.clock.monotonic()) {
+        entry.reported.write(app, id, status).await?;
+    }
+    Ok(())
+}
