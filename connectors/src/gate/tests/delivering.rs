@@ -8,7 +8,7 @@ use changtong_catalog::ports::CloseReason;
 use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
 
-use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, whole};
+use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, until, whole};
 use crate::gate::From;
 
 #[tokio::test]
@@ -73,9 +73,7 @@ async fn a_window_ends_by_its_time_and_says_what_left() {
     world.rows(0..30).await.unwrap();
     world.subscribe(SUBSCRIPTION);
     let answer = world.read(None).await.unwrap();
-    while world.gate.windows.count() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || world.gate.windows.count() == 0).await;
     let state = world.store.state.lock();
     let closing = state.windows[&answer.window.unwrap().parse().unwrap()].1.clone().unwrap();
     assert_eq!((closing.reason, closing.sent, closing.passed_over), (CloseReason::Time, 30, 0));
@@ -108,9 +106,7 @@ async fn a_reader_that_goes_closes_its_window() {
     let mut delivery = world.gate.deliver(world.poll(None)).await.unwrap();
     let first = delivery.next_piece().await.unwrap().unwrap();
     drop(delivery);
-    while world.gate.windows.count() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || world.gate.windows.count() == 0).await;
     let state = world.store.state.lock();
     let closing = state.windows.values().next().unwrap().1.clone().unwrap();
     let left = String::from_utf8(first.to_vec()).unwrap().lines().count();
@@ -153,9 +149,7 @@ async fn a_poll_waits_for_the_first_publish_and_for_the_next() {
         poll.wait = Duration::from_secs(60);
         let gate = world.gate.clone();
         let waiting = tokio::spawn(async move { whole(gate.deliver(poll).await?).await });
-        while world.gate.metrics.waiting_polls.get() == 0 {
-            tokio::task::yield_now().await;
-        }
+        until(async || world.gate.metrics.waiting_polls.get() > 0).await;
         let expected = rows.clone().count();
         world.rows(rows).await.unwrap();
         let answer = waiting.await.unwrap().unwrap();
@@ -253,9 +247,7 @@ async fn a_quota_that_others_hold_is_waited_for_and_then_used_up() {
     assert_eq!(first.records.len(), 20, "its window holds all 25");
     let second = world.read(None).await.unwrap();
     assert_eq!(second.records.len(), 5, "it waited for the close, then took what was left");
-    while world.gate.windows.count() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || world.gate.windows.count() == 0).await;
     let refusal = world.read(None).await.unwrap_err();
     assert_eq!(refusal.code, Code::QuotaExceeded);
     assert_eq!(refusal.extra["limit"], "records_per_day");

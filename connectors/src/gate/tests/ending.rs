@@ -8,7 +8,7 @@ use changtong_catalog::ports::{CloseReason, Ended};
 use uuid::Uuid;
 
 use super::store::StoreFault;
-use super::world::{SUBSCRIPTION, World, code, whole};
+use super::world::{SUBSCRIPTION, World, code, until, whole};
 
 const GRANT: Ended = Ended::Grant(GrantId(Uuid::from_u128(4)));
 
@@ -74,9 +74,7 @@ async fn waiting_polls_are_told() {
     poll.wait = Duration::from_secs(60);
     let gate = world.gate.clone();
     let waiting = tokio::spawn(async move { gate.deliver(poll).await.map(|_| ()) });
-    while world.gate.metrics.waiting_polls.get() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(async || world.gate.metrics.waiting_polls.get() > 0).await;
     world.revoke_in_store();
     let last_left = world.gate.end(&GRANT).await.unwrap();
     assert_eq!(last_left[&SUBSCRIPTION], answer.next);
@@ -117,9 +115,7 @@ async fn a_shutdown_lets_answers_end_and_closes_the_windows() {
     let delivery = world.gate.deliver(world.poll(None)).await.unwrap();
     let gate = world.gate.clone();
     let draining = tokio::spawn(async move { gate.drain(Duration::from_secs(10)).await });
-    while world.alive.admit().is_ok() {
-        tokio::task::yield_now().await;
-    }
+    until(async || world.alive.admit().is_err()).await;
     assert_eq!(code(world.rows(0..1).await), Code::ShuttingDown);
     assert_eq!(whole(delivery).await.unwrap().records.len(), 3000);
     draining.await.unwrap();
@@ -157,9 +153,7 @@ async fn a_reader_that_goes_while_its_window_opens_holds_no_quota() {
     reading.abort();
     let _ = reading.await;
     world.store.hold.send_replace(false);
-    while world.gate.windows.count() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || world.gate.windows.count() == 0).await;
     {
         let state = world.store.state.lock();
         let closing = state.windows.values().next().unwrap().1.clone().unwrap();

@@ -5,7 +5,7 @@ use changtong_catalog::visibility::Verdict;
 
 use super::log::LogFault;
 use super::store::StoreFault;
-use super::world::{SUBSCRIPTION, World, code, lines};
+use super::world::{SUBSCRIPTION, World, code, lines, until};
 
 async fn keyed(
     world: &World,
@@ -32,10 +32,7 @@ async fn a_commit_not_sent_is_dead_and_the_retry_counts() {
     let receipt = keyed(&world, 0..9).await.unwrap();
     assert!(!receipt.replayed);
     assert!(receipt.runs.iter().any(|run| run.first > 0), "behind the dead ones");
-    while all(&world).await < 9 {
-        // The dead runs ride in a group of their own.
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until(async || all(&world).await >= 9).await;
     let state = world.store.state.lock();
     let dead = state.views.values().flatten().flat_map(|view| &view.runs);
     let dead: i64 = dead.filter(|run| run.verdict == Verdict::Dead).map(|run| run.last - run.first + 1).sum();
@@ -82,9 +79,7 @@ async fn an_append_that_breaks_is_dead_where_it_landed() {
     world.log.faults.lock().push_back(LogFault::Breaks(4));
     assert_eq!(code(world.rows(3..9).await), Code::BrokerUnavailable);
     world.rows(10..13).await.unwrap();
-    while all(&world).await < 6 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until(async || all(&world).await >= 6).await;
     assert_eq!(world.log.ends(&world.topic()).iter().sum::<i64>(), 10);
 }
 
@@ -133,9 +128,7 @@ async fn attempts_that_are_ready_share_a_commit() {
         let (gate, ask) = (world.gate.clone(), world.ask(&lines(n..n + 2)));
         running.push(tokio::spawn(async move { gate.publish(ask).await }));
     }
-    while *world.log.appends.lock() < 41 {
-        tokio::task::yield_now().await;
-    }
+    until(async || *world.log.appends.lock() >= 41).await;
     world.store.hold.send_replace(false);
     for publish in running {
         publish.await.unwrap().unwrap();

@@ -5,7 +5,7 @@ use changtong_catalog::ids::{QuarantineId, ResourceNumber};
 use changtong_catalog::ports::SourceStep;
 use changtong_catalog::resource::ResourceState;
 
-use super::world::{World, code, consumer, lines, provider};
+use super::world::{World, code, consumer, lines, provider, until};
 use crate::gate::{Format, OnInvalid, OwnRead, SetAside};
 
 #[tokio::test]
@@ -62,9 +62,7 @@ async fn while_the_first_runs_its_key_is_taken_and_no_longer() {
     ask.idempotency_key = Some("k".to_owned());
     let gate = world.gate.clone();
     let first = tokio::spawn(async move { gate.publish(ask).await });
-    while *world.log.appends.lock() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until(async || *world.log.appends.lock() >= 2).await;
     let second = || {
         let mut ask = world.ask(&lines(0..5));
         ask.idempotency_key = Some("k".to_owned());
@@ -148,17 +146,13 @@ async fn one_that_leaves_does_not_stop_its_batch() {
         let (gate, ask) = (world.gate.clone(), world.ask(&lines(1..4)));
         async move { gate.publish(ask).await }
     });
-    while *world.log.appends.lock() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until(async || *world.log.appends.lock() >= 2).await;
     publishing.abort();
     let _ = publishing.await;
     world.log.hold.send_replace(false);
     world.rows(4..5).await.unwrap();
     world.subscribe(super::world::SUBSCRIPTION);
-    while world.read(None).await.unwrap().records.len() < 5 {
-        tokio::task::yield_now().await;
-    }
+    until(async || world.read(None).await.unwrap().records.len() >= 5).await;
 }
 
 #[tokio::test]

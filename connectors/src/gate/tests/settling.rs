@@ -6,7 +6,7 @@ use changtong_catalog::error::Code;
 
 use super::log::LogFault;
 use super::store::StoreFault;
-use super::world::{SUBSCRIPTION, World, code, lines};
+use super::world::{SUBSCRIPTION, World, code, lines, until};
 
 async fn seconds(world: &World, n: u64) {
     for _ in 0..n {
@@ -40,9 +40,7 @@ async fn an_attempt_that_was_held_past_its_time_is_dead() {
     world.log.hold.send_replace(true);
     let (gate, ask) = (world.gate.clone(), world.ask(&lines(9..18)));
     let held = tokio::spawn(async move { gate.publish(ask).await });
-    while *world.log.appends.lock() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until(async || *world.log.appends.lock() >= 2).await;
     seconds(&world, 22).await;
     world.log.hold.send_replace(false);
     assert_eq!(code(held.await.unwrap()), Code::AttemptTooLate);

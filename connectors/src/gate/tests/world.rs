@@ -315,6 +315,16 @@ pub fn lines(ids: std::ops::Range<i64>) -> String {
     ids.map(|id| format!("{{\"id\":{id},\"v\":\"v{id}\",\"secret\":\"s{id}\"}}\n")).collect()
 }
 
+/// Waits until it holds; a test that waits for what never comes fails.
+pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    let all = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.expect("it never came to hold");
+}
+
 /// Reads an answer to its end.
 pub async fn whole(mut delivery: Delivery) -> Result<Answer, Refusal> {
     let mut bytes = Vec::new();
