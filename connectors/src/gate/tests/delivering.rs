@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::ports::CloseReason;
 use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
 
+use super::store::view;
 use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, until, whole};
 use crate::gate::From;
 
@@ -208,6 +210,12 @@ async fn nothing_before_the_floor_is_read() {
     world.subscribe(SUBSCRIPTION);
     let answer = world.read(None).await.unwrap();
     assert_eq!(answer.records.len(), 60 - 3 * 2);
+    let (view, next) = (view(&world.store.state.lock()), vec![1; 3]);
+    let early = Cursor { subscription: SUBSCRIPTION, view, seek_count: 0, next };
+    let early = world.gate.encode(&early).unwrap();
+    assert_eq!(code(world.read(Some(&early)).await), Code::BeforeHistory);
+    let from = From::Cursor(early);
+    assert_eq!(code(world.gate.seek(&consumer(), SUBSCRIPTION, &from).await), Code::BeforeHistory);
     let before = From::Time("1970-01-01T00:00:02Z".parse().unwrap());
     assert_eq!(code(world.gate.seek(&consumer(), SUBSCRIPTION, &before).await), Code::BeforeHistory);
     world

@@ -1,5 +1,7 @@
 //! Publish: what becomes visible, what is answered twice, what is set aside.
 
+use std::time::Duration;
+
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::{QuarantineId, ResourceNumber};
 use changtong_catalog::ports::SourceStep;
@@ -68,7 +70,8 @@ async fn while_the_first_runs_its_key_is_taken_and_no_longer() {
         ask.idempotency_key = Some("k".to_owned());
         world.gate.publish(ask)
     };
-    assert_eq!(code(second().await), Code::IdempotencyInProgress);
+    let told = tokio::time::timeout(Duration::from_secs(30), second()).await.expect("told at once");
+    assert_eq!(code(told), Code::IdempotencyInProgress);
     world.log.hold.send_replace(false);
     let first = first.await.unwrap().unwrap();
     assert_eq!(second().await.unwrap().batch, first.batch);
