@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use changtong_catalog::account::Caller;
 use changtong_catalog::api_key::{KeyText, unauthenticated};
 use changtong_catalog::clock::Clock as _;
@@ -31,6 +31,12 @@ impl FromRequestParts<Arc<App>> for Known {
         if let Some(Recognised(slot)) = parts.extensions.get::<Recognised>() {
             // Only the first extractor of a request sets it; a second one would recognise the same caller.
             let _ = slot.set(caller.clone());
+        }
+        // What moves records is weighed by the gate, with its records and bytes.
+        let moves_records =
+            parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with("/records"));
+        if !moves_records {
+            app.gate.call(&caller)?;
         }
         Ok(Self(caller))
     }

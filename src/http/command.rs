@@ -39,7 +39,6 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Command<T> {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let Known(caller) = Known::from_request_parts(&mut parts, app).await?;
-        app.alive.admit()?;
         let key = idempotency::key(&parts.headers)?;
         let expected = etag::if_match(&parts.headers)?;
         let document = Document::from_request(Request::from_parts(parts, body), app).await?;

@@ -26,7 +26,7 @@ impl Drop for Running {
 }
 
 impl HttpMetrics {
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub fn register(registry: &mut Described<'_>) -> prometheus::Result<Self> {
         let requests = Opts::new(
             "changtong_http_requests_total",
             "Requests answered, by route, method, status and problem code.",
@@ -87,7 +87,7 @@ pub struct ServerMetrics {
 }
 
 impl ServerMetrics {
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub fn register(registry: &mut Described<'_>) -> prometheus::Result<Self> {
         let build = prometheus::IntGaugeVec::new(
             Opts::new("changtong_build_info", "Always 1; the version is its label."),
             &["version"],
@@ -122,7 +122,17 @@ impl ServerMetrics {
     }
 }
 
-fn keep<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
+/// A registry that remembers name and help of what it was given: a labelled metric shows nothing before it is first
+/// moved, but docs/metrics.md lists it.
+#[derive(Debug)]
+pub struct Described<'r> {
+    pub registry: &'r Registry,
+    pub metrics: Vec<(String, String)>,
+}
+
+fn keep<C: Collector + Clone + 'static>(registry: &mut Described<'_>, collector: C) -> prometheus::Result<C> {
+    let described = collector.desc().into_iter().map(|desc| (desc.fq_name.clone(), desc.help.clone()));
+    registry.metrics.extend(described);
+    registry.registry.register(Box::new(collector.clone()))?;
     Ok(collector)
 }

@@ -4,6 +4,7 @@ mod logging;
 mod metrics;
 
 pub use logging::start as start_logging;
+use metrics::Described;
 pub use metrics::{HttpMetrics, Running, ServerMetrics};
 use prometheus::Registry;
 
@@ -13,14 +14,18 @@ pub struct Metrics {
     pub registry: Registry,
     pub http: HttpMetrics,
     pub server: ServerMetrics,
+    /// Name and help of each of the service's own, for docs/metrics.md.
+    pub described: Vec<(String, String)>,
 }
 
 impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let http = HttpMetrics::register(&registry)?;
-        let server = ServerMetrics::register(&registry)?;
-        Ok(Self { registry, http, server })
+        let mut described = Described { registry: &registry, metrics: Vec::new() };
+        let http = HttpMetrics::register(&mut described)?;
+        let server = ServerMetrics::register(&mut described)?;
+        let described = described.metrics;
+        Ok(Self { registry, http, server, described })
     }
 
     /// The text that Prometheus reads.

@@ -48,6 +48,7 @@ get  /api/v1/requests/{id}                        UU AAA AAA NNN ANN
 put  /api/v1/requests/{id}                        UU FFF AFF NNN FNN
 post /api/v1/requests/{id}/submit                 UU FFF FAF NNN FNN
 post /api/v1/requests/{id}/agree                  UU FAF FFF NNN FNN
+post /api/v1/requests/{id}/disclosure             UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/refuse                 UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/need-material          UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/withdraw               UU FFF AAF NNN FNN
@@ -213,9 +214,7 @@ impl Things {
             "agencies" => json!({ "code": "no code", "name": "x" }),
             "agencies/{code}/accounts" => json!({ "name": "", "roles": ["editor"] }),
             "accounts/{id}/keys" => json!({ "roles": ["integrator"], "expires_at": "2000-01-01T00:00:00Z" }),
-            "resources" => json!({ "class": "1", "title": "", "provider": "meteorology", "kind": "table",
-                "share_type": "conditional", "update_cycle": "daily" }),
-            "resources/{code}" | "resources/{code}/revise" => resource_file("conditional"),
+            "resources" | "resources/{code}" | "resources/{code}/revise" => resource_file("conditional"),
             "resources/{code}/suspend" | "resources/{code}/retire" => json!({ "cause": "security" }),
             "requests" | "requests/{id}" => request_file(),
             "requests/{id}/refuse" => json!({ "reason": "other" }),

@@ -4,11 +4,17 @@
 #[cfg(test)]
 mod access_matrix;
 #[cfg(test)]
+mod border;
+#[cfg(test)]
+mod errors_doc;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod house_rules;
 #[cfg(test)]
 mod main_path;
+#[cfg(test)]
+mod metrics_doc;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -43,7 +43,7 @@ use changtong_catalog::ports::{Directory, Ledger};
 use sha2::{Digest, Sha256};
 
 use crate::commit::{CommitSettings, Committer};
-use crate::limit::{Left, Limiter, Rates, Subject};
+use crate::limit::{Cost, Left, Limiter, Rates, Subject};
 use crate::log::Log;
 use crate::metrics::Metrics;
 pub use alive::Alive;
@@ -158,6 +158,12 @@ impl Gate {
     pub async fn source_position(&self, resource: ResourceNumber, source: &str) -> Result<String, Refusal> {
         self.admit()?;
         self.ledger.source_position(resource, source).await
+    }
+
+    /// A call that moves no records: it weighs one request on bus, agency and account.
+    pub fn call(&self, caller: &Caller) -> Result<(), Refusal> {
+        self.alive.admit()?;
+        self.limiter.take(&self.caller_levels(caller), Cost { requests: 1, ..Cost::default() })
     }
 
     /// What is left of the rates that concern a caller, and of a grant's.

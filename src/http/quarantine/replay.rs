@@ -17,7 +17,6 @@ pub async fn replay(
     Known(caller): Known,
     At(id): At<QuarantineId>,
 ) -> Answer<Json<Published>> {
-    app.alive.admit()?;
     let (entry, _) = owned(&app, &caller, id).await?;
     let receipt = app.gate.replay(&caller, &place(&entry)).await?;
     let marked = app.store.mark_replayed(&caller, &entry, receipt.batch, app.clock.now(), &*app.ids).await;
