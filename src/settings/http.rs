@@ -10,7 +10,8 @@ use super::{SettingsError, Size};
 section! {
     /// The API's listener.
     Http in "http" {
-        /// Address of the API. Beyond loopback only behind a proxy that ends TLS (`behind_proxy`).
+        /// Address of the API. Beyond loopback only behind a proxy that ends TLS (`behind_proxy`): listeners with TLS of
+        /// their own come later.
         listen: SocketAddr = "127.0.0.1:7070";
         /// A proxy in front ends TLS; `trusted_proxies` must name it.
         behind_proxy: bool = "false";

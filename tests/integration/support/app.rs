@@ -128,6 +128,7 @@ async fn first_key(server: &Server, folder: &Path) -> String {
     profiles.get("authority").expect("the profile `authority`").key.clone()
 }
 
+#[expect(clippy::disallowed_methods, reason = "which engines a test run has is told by the environment")]
 fn kafka() -> Option<String> {
     let without = std::env::var("CHANGTONG_TEST_WITHOUT").unwrap_or_default();
     if without.split(',').any(|engine| engine.trim() == "kafka") {
