@@ -12,6 +12,8 @@ mod examples;
 #[cfg(test)]
 mod house_rules;
 #[cfg(test)]
+mod lifetime;
+#[cfg(test)]
 mod main_path;
 #[cfg(test)]
 mod metrics_doc;

@@ -98,6 +98,11 @@ impl TestApp {
         Client::new(format!("http://{}", self.operations), None)
     }
 
+    /// The application inside.
+    pub fn app(&self) -> &App {
+        &self.server.as_ref().expect("it runs").app
+    }
+
     /// Stops it as a signal would, then checks that no window is open and that events and visible records agree.
     pub async fn stop(mut self) {
         let server = self.server.take().expect("it runs");

@@ -1,0 +1,67 @@
+//! From start to stop: one process for a folder, one server for a database, and a stop that waits for nobody.
+
+use changtong::app::{App, StartError};
+use changtong_catalog::audit::Build;
+use changtong_catalog::clock::{Clock as _, Ids as _};
+use changtong_catalog::error::Code;
+use serde_json::json;
+
+use crate::support::{Pair, TestApp, World, on_both_pairs, resource_file};
+
+on_both_pairs!(a_server_whose_database_is_taken_lets_nothing_more_out);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_does_not_get_the_folder() {
+    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
+    let second = App::open(app.app().settings.clone()).await.map(drop);
+    assert!(matches!(second, Err(StartError::Node(_))), "{second:?}");
+    app.client(&app.authority).get("/api/v1/whoami").await.expect(200);
+    app.stop().await;
+}
+
+async fn a_server_whose_database_is_taken_lets_nothing_more_out(app: &TestApp) {
+    let served = app.app();
+    let later = served.clock.now() + chrono::TimeDelta::seconds(60);
+    let other = served.ids.uuid(later);
+    served
+        .store
+        .take_server(other, Build("test"), later, &*served.ids)
+        .await
+        .expect("its lease is over by then");
+    served.stop.cancelled().await;
+    assert_eq!(served.alive.check().unwrap_err().code, Code::AnotherServerActive);
+    let refused = app.client(&app.authority).get("/api/v1/whoami").await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "another_server_active"));
+    assert!(refused.headers.contains_key("retry-after"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_a_reader_that_waits() {
+    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
+    let world = World::of(&app).await;
+    let code = world.entry(resource_file("unconditional")).await;
+    world.provider.integrator.publish(&code, &[json!({ "station": "JFK", "hour": 1 })]).await.expect(200);
+    let (_, request) = world
+        .request(json!({
+            "resource": code,
+            "consumer": "emergency",
+            "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+            "basis": "突发事件应对职责",
+            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
+            "history": "all",
+            "items": ["station", "hour"],
+        }))
+        .await;
+    let subscription = world.subscribe(request["grant"].as_str().expect("a grant"), "copy").await;
+    let reader = world.consumer.integrator.clone();
+    let records = format!("/api/v1/subscriptions/{subscription}/records");
+    let lines = reader.get(&records).await.lines();
+    let next = lines.last().expect("a last line")["next"].as_str().expect("a cursor").to_owned();
+    let waiting = tokio::spawn(async move { reader.get(&format!("{records}?cursor={next}&wait=60s")).await });
+    while app.app().gate.metrics().waiting_polls.get() == 0 {
+        tokio::task::yield_now().await;
+    }
+    app.stop().await;
+    let answer = waiting.await.expect("the reader's task");
+    assert!(matches!(answer.status, 200 | 503), "{}: {}", answer.status, answer.text);
+}
