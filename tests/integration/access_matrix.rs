@@ -64,6 +64,16 @@ get  /api/v1/subscriptions/{id}                   UU AAA AAA NNN ANN
 get  /api/v1/subscriptions/{id}/records           UU FFF FFA NNN FNN
 post /api/v1/subscriptions/{id}/acks              UU FFF FFA NNN FNN
 post /api/v1/subscriptions/{id}/seek              UU FFF FFA NNN FNN
+get  /api/v1/connectors                           UU FFA FFA FFA FAF
+post /api/v1/connectors                           UU FFA FFF FFF FFF
+get  /api/v1/connectors/{name}                    UU FFA FFN FFN FFF
+post /api/v1/connectors/{name}/pause              UU FFA FFN FFN FFF
+post /api/v1/connectors/{name}/resume             UU FFA FFN FFN FFF
+post /api/v1/connectors/{name}/stop               UU FFA FFN FFN FFF
+post /api/v1/connectors/{name}/start              UU FFA FFN FFN FFF
+post /api/v1/connectors/{name}/reset              UU FFA FFN FFN FFF
+post /api/v1/connectors/{name}/confirm            UU FFA FFN FFN FFF
+delete /api/v1/connectors/{name}                  UU FFA FFN FFN FFF
 get  /api/v1/quarantine                           UU FFA NNN NNN NNN
 get  /api/v1/quarantine/{id}                      UU FFA NNN NNN NNN
 post /api/v1/quarantine/{id}/replay               UU FFA NNN NNN NNN
@@ -202,9 +212,10 @@ impl Things {
             ("requests", _) => &self.request,
             ("grants", _) => &self.grant,
             ("subscriptions", _) => &self.subscription,
+            ("connectors", _) => "observations-in",
             _ => &self.set_aside,
         };
-        let path = row.path.replace("{code}", named).replace("{id}", named);
+        let path = row.path.replace("{code}", named).replace("{id}", named).replace("{name}", named);
         if row.path == "/api/v1/quarantine" { format!("{path}?resource={RESOURCE}") } else { path }
     }
 
@@ -216,6 +227,8 @@ impl Things {
             "accounts/{id}/keys" => json!({ "roles": ["integrator"], "expires_at": "2000-01-01T00:00:00Z" }),
             "resources" | "resources/{code}" | "resources/{code}/revise" => resource_file("conditional"),
             "resources/{code}/suspend" | "resources/{code}/retire" => json!({ "cause": "security" }),
+            "connectors" => json!({ "name": "observations-in", "resource": RESOURCE,
+                "source": { "file": { "path": "observations.csv", "format": "csv", "mode": "append" } } }),
             "requests" | "requests/{id}" => request_file(),
             "requests/{id}/refuse" => json!({ "reason": "other" }),
             "requests/{id}/need-material" => json!({ "text": "?" }),
