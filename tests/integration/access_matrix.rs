@@ -65,7 +65,7 @@ get  /api/v1/subscriptions/{id}/records           UU FFF FFA NNN FNN
 post /api/v1/subscriptions/{id}/acks              UU FFF FFA NNN FNN
 post /api/v1/subscriptions/{id}/seek              UU FFF FFA NNN FNN
 get  /api/v1/connectors                           UU FFA FFA FFA FAF
-post /api/v1/connectors                           UU FFA FFF FFF FFF
+post /api/v1/connectors                           UU FFA FFN FFN FFF
 get  /api/v1/connectors/{name}                    UU FFA FFN FFN FFF
 post /api/v1/connectors/{name}/pause              UU FFA FFN FFN FFF
 post /api/v1/connectors/{name}/resume             UU FFA FFN FFN FFF
