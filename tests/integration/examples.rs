@@ -11,6 +11,7 @@ use changtong_catalog::request::check::{self as request_check, Answer};
 use changtong_catalog::resource::{self, Resource, ResourceFile, ResourceState};
 use changtong_catalog::schema;
 use changtong_connectors::avro::{BodyLimits, Format, Plan, read_body};
+use changtong_connectors::runner::{ConnectorSpec, End};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -129,6 +130,22 @@ fn the_bundled_data_keeps_the_defects_of_the_full_data() {
     let rows = table("weather").1;
     let keys: BTreeSet<_> = rows.iter().map(|row| row[..5].to_vec()).collect();
     assert_eq!(rows.len() - keys.len(), 3, "the hour that is there twice at each of three airports");
+}
+
+#[test]
+fn every_connectors_file_is_one_that_a_server_takes() {
+    let folder = examples().join("connectors");
+    for name in stems(&folder) {
+        let text = fs::read_to_string(folder.join(format!("{name}.toml"))).expect("a connector's file");
+        // The grant is the only thing a person has to fill in.
+        let text = text.replace("\"GRANT\"", "\"01890a5d-ac96-774b-bcce-b302099a8057\"");
+        let value: serde_json::Value =
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let spec = ConnectorSpec::from_value(&value).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        assert_eq!(spec.name, name);
+        let (source, of_source) = (matches!(spec.end, End::Source(_)), name.ends_with("-in"));
+        assert_eq!(source, of_source, "{name}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod access_matrix;
 #[cfg(test)]
 mod border;
 #[cfg(test)]
+mod connectors;
+#[cfg(test)]
 mod errors_doc;
 #[cfg(test)]
 mod examples;

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
+use changtong_catalog::account::Role;
 use changtong_catalog::actions::{ConnectorEnd, ConnectorFile, apply_connector};
 use changtong_connectors::runner::{ConnectorSpec, End};
 use http::StatusCode;
@@ -16,6 +17,7 @@ use crate::http::etag::etag;
 use crate::http::problem::Answer;
 
 pub async fn apply(State(app): State<Web>, command: Command<Value>) -> Answer {
+    command.caller.require(Role::Integrator)?;
     let spec = ConnectorSpec::from_value(&command.document)?;
     let end = match spec.end {
         End::Source(source) => ConnectorEnd::Source(source.resource),
