@@ -2,7 +2,7 @@
 
 use changtong::app::{App, StartError};
 use changtong_catalog::audit::Build;
-use changtong_catalog::clock::{Clock as _, Ids as _};
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Code;
 use serde_json::json;
 
