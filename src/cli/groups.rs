@@ -23,7 +23,7 @@ pub fn command() -> Command {
     let command = Cli::command();
     let grouped = grouped(&command);
     command
-        .help_template("{about}\n\n{usage-heading} {usage}\n\n{after-help}\n\nOptions:\n{options}\n")
+        .help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}\n")
         .after_help(grouped)
         .disable_help_subcommand(false)
 }
@@ -62,6 +62,58 @@ mod tests {
         for name in GROUPS.iter().flat_map(|(_, names)| *names) {
             assert!(command.find_subcommand(name).is_some(), "{name} is no command");
         }
+    }
+
+    /// Every command's help, as one text.
+    fn all_help() -> String {
+        fn walk(command: &mut Command, name: &str, out: &mut String) {
+            let _ = writeln!(out, "$ {name} --help\n{}", command.render_long_help());
+            let inner: Vec<String> =
+                command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+            for inner in inner.iter().filter(|inner| *inner != "help") {
+                if let Some(command) = command.find_subcommand_mut(inner) {
+                    walk(command, &format!("{name} {inner}"), out);
+                }
+            }
+        }
+        let mut out = String::new();
+        let mut command = command().term_width(100);
+        command.build();
+        walk(&mut command, "changtong", &mut out);
+        out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    #[test]
+    fn the_help_is_the_one_that_was_read_and_found_good() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help.txt");
+        let (found, kept) = (all_help(), std::fs::read_to_string(path).unwrap_or_default());
+        if kept.is_empty() {
+            std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).unwrap();
+            std::fs::write(path, &found).unwrap();
+        }
+        let line = found.lines().zip(kept.lines()).position(|(found, kept)| found != kept);
+        let line = line.unwrap_or_else(|| found.lines().count().min(kept.lines().count())) + 1;
+        assert!(
+            found == kept,
+            "the help has changed at line {line} of {path}: remove it, run again, read the new one"
+        );
+    }
+
+    /// An argument of a command would take the place of a global one of the same id.
+    #[test]
+    fn no_argument_hides_one_of_the_connection() {
+        fn walk(command: &Command, above: &[String]) {
+            let ids = |global: bool| {
+                let all = command.get_arguments().filter(move |argument| argument.is_global_set() == global);
+                all.map(|argument| argument.get_id().to_string()).collect::<Vec<_>>()
+            };
+            for id in ids(false) {
+                assert!(!above.contains(&id), "{} {id}", command.get_name());
+            }
+            let above = [above, &ids(true)].concat();
+            command.get_subcommands().for_each(|inner| walk(inner, &above));
+        }
+        walk(&Cli::command(), &[]);
     }
 
     #[test]

@@ -31,8 +31,8 @@ enum Verb {
         #[arg(long, value_name = "TIME")]
         expires_at: Option<Time>,
         /// Write it as this profile instead of printing it
-        #[arg(long, value_name = "NAME")]
-        profile: Option<String>,
+        #[arg(long = "profile", value_name = "NAME")]
+        into: Option<String>,
     },
     /// Keys of an account, without their secrets
     List {
@@ -42,7 +42,7 @@ enum Verb {
     /// The key stops standing
     Revoke {
         /// Id of the key, the part between the first two underscores of its text
-        key: String,
+        id: String,
         /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
         #[arg(long)]
         cause: Option<String>,
@@ -54,11 +54,11 @@ pub fn run(key: &Key) -> Done {
     block_on(async {
         let client = key.server.client_of(AUTHORITY)?;
         match &key.verb {
-            Verb::Issue { account, roles, expires_at, profile } => {
+            Verb::Issue { account, roles, expires_at, into } => {
                 let body = json!({ "roles": roles, "expires_at": expires_at });
                 let issued = client.post(&format!("/accounts/{account}/keys"), &body).await?.body;
                 let text = issued.get("text").and_then(Value::as_str).unwrap_or_default();
-                let Some(name) = profile else {
+                let Some(name) = into else {
                     return output.done(&issued, || {
                         format!("key {}, shown this once:\n{text}", super::text(&issued, "/id"))
                     });
@@ -80,10 +80,10 @@ pub fn run(key: &Key) -> Done {
                 ];
                 output.list(&keys, &columns)
             }
-            Verb::Revoke { key, cause } => {
+            Verb::Revoke { id, cause } => {
                 let body = cause.as_ref().map_or_else(|| json!({}), |cause| json!({ "cause": cause }));
-                let ended = client.post(&format!("/keys/{key}/revoke"), &body).await?.body;
-                output.done(&ended, || format!("key {key} no longer stands; {}", super::ended(&ended)))
+                let ended = client.post(&format!("/keys/{id}/revoke"), &body).await?.body;
+                output.done(&ended, || format!("key {id} no longer stands; {}", super::ended(&ended)))
             }
         }
     })

@@ -86,7 +86,7 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Configured {
     /// The settings file (config/default.toml names every key)
-    #[arg(long, value_name = "FILE", env = "CHANGTONG_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "CHANGTONG_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// The data folder, instead of data.dir
     #[arg(long, value_name = "DIR")]

@@ -47,6 +47,7 @@ post /api/v1/requests                             UU FFF AFF FFF FFF
 get  /api/v1/requests/{id}                        UU AAA AAA NNN ANN
 put  /api/v1/requests/{id}                        UU FFF AFF NNN FNN
 post /api/v1/requests/{id}/submit                 UU FFF FAF NNN FNN
+post /api/v1/requests/{id}/disclosure             UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/agree                  UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/disclosure             UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/refuse                 UU FAF FFF NNN FNN

@@ -6,6 +6,8 @@ mod access_matrix;
 #[cfg(test)]
 mod border;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod connectors;
 #[cfg(test)]
 mod errors_doc;
@@ -19,6 +21,8 @@ mod lifetime;
 mod main_path;
 #[cfg(test)]
 mod metrics_doc;
+#[cfg(test)]
+mod shell;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Row {
             delay: i64::from(id % 240) - 30,
             fare: format!("{}.{:02}", id % 10_000, id % 100),
             at: format!("2013-01-{:02}T{:02}:{:02}:00Z", 1 + id % 28, id % 24, id % 60),
-            note: format!("row {id} of the bench, with some text that makes it as long as rows usually are"),
+            note: format!("row {id} of the bench with some text that makes it as long as rows usually are"),
         }
     }
 }

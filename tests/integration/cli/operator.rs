@@ -1,0 +1,43 @@
+//! What operators run: doctor, reconcile, bench.
+
+use crate::shell::{Shell, stop};
+
+#[tokio::test]
+async fn the_doctor_says_where_settings_come_from_and_what_to_mend() {
+    let shell = Shell::new();
+    let said = shell.line("doctor --data data").await;
+    assert!(said.contains("flag --data") && said.contains("CHANGTONG_HTTP__LISTEN"), "{said}");
+    assert!(!said.contains("wrong"), "{said}");
+    assert!(shell.line("doctor --all").await.contains("limits.batch"));
+    assert!(!shell.path("changtong-data").exists(), "it changes nothing");
+
+    shell.write("wrong.toml", "[data]\ndir = \"wrong.toml\"\n");
+    let refused = shell.refused("doctor --config wrong.toml", 1).await;
+    assert!(refused.contains("to mend"), "{refused}");
+    shell.write("unknown.toml", "[http]\nlisten_on = \"x\"\n");
+    let refused = shell.refused("doctor --config unknown.toml", 1).await;
+    assert!(refused.contains("http.listen"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_bench_counts_what_is_visible_and_reconcile_finds_store_and_events_agree() {
+    let shell = Shell::new();
+    let server = shell.serve(&["serve", "--data", "data"]).await;
+    let pid = server.id().expect("it runs");
+    let line = format!("bench publish --seconds 1 --concurrency 2 --records 100 --pid {pid}");
+    let bench = shell.json(&line).await;
+    assert!(bench["records"].as_u64() > Some(0), "{bench}");
+    assert_eq!(bench["records"], bench["answered"], "what was answered is visible, and nothing else");
+    assert!(bench["resident_mib"].is_u64() && bench["p99_ms"].is_f64(), "{bench}");
+    let read = shell.json("bench deliver --thousands 2 --concurrency 2 --format csv").await;
+    assert_eq!((&read["records"], &read["answered"]), (&4000.into(), &4000.into()));
+
+    let refused = shell.refused("reconcile --data data", 1).await;
+    assert!(refused.contains("another process"), "{refused}");
+    assert!(shell.line("doctor --data data").await.contains("sqlite answers"));
+    stop(server).await;
+    let said = shell.line("reconcile --data data").await;
+    assert!(said.contains("they agree"), "{said}");
+    let found = shell.json("reconcile --data data").await;
+    assert!(found["visible"].as_u64() > Some(2000) && found["windows"].as_u64() > Some(0), "{found}");
+}

@@ -1,0 +1,131 @@
+//! Records by command: publish in every form, set aside, read, and the events of it.
+
+use serde_json::Value;
+
+use super::{agencies, published};
+use crate::shell::{Shell, member};
+use crate::support::{Pair, TestApp};
+
+const RESOURCE: &str = r#"
+class = "300000"
+title = "people"
+provider = "stats"
+kind = "table"
+share_type = "unconditional"
+update_cycle = "irregular"
+key = ["id"]
+[[items]]
+name = "id"
+title = "编号"
+type = "I"
+[[items]]
+name = "name"
+title = "姓名"
+type = "C"
+length = 8
+nullable = true
+[[items]]
+name = "fee"
+title = "费用"
+type = "N"
+precision = 12
+scale = 2
+nullable = true
+"#;
+
+async fn world(app: &TestApp) -> Shell {
+    let shell = Shell::of(app);
+    agencies(&shell).await;
+    shell.write("people.toml", RESOURCE);
+    assert_eq!(published(&shell, "people.toml").await, "300000-000001");
+    shell
+}
+
+/// Asks for everything with both accounts, then reads as the first.
+async fn subscribe(shell: &Shell, more: &str) -> Vec<Value> {
+    let line = format!("subscribe 300000-000001 --as emergency {more}");
+    let ran = shell.run(&line.split_whitespace().collect::<Vec<_>>()).await;
+    let ran = match ran.code {
+        0 => ran,
+        _ => {
+            assert!(ran.err.contains("four_eyes"), "{}", ran.err);
+            let id = member(&shell.json("request list --as emergency").await, "/0/id");
+            shell.line(&format!("request submit {id} --as emergency-head")).await;
+            shell.run(&line.split_whitespace().collect::<Vec<_>>()).await
+        }
+    };
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran.out.lines().map(|line| serde_json::from_str(line).expect("a line")).collect()
+}
+
+#[tokio::test]
+async fn every_form_is_published_and_read_back() {
+    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
+    let shell = world(&app).await;
+    shell.write("a.csv", "编号,name,费用\n1,甲,1.10\n2,-,NA\n");
+    shell.write(
+        "b.ndjson",
+        "{\"id\":3,\"姓名\":\"丙\",\"fee\":3.30}\n\n{\"id\":4,\"name\":null,\"fee\":null}\n",
+    );
+    shell.write("c.json", "[{\"id\":5,\n\"name\":\"戊\"},{\"$op\":\"delete\",\"id\":1}]");
+    for (file, more) in [("a.csv", "--null -"), ("b.ndjson", "--batch 1"), ("c.json", "")] {
+        let said = shell.line(&format!("publish 300000-000001 {file} {more} --as stats")).await;
+        assert!(said.contains("2 records published"), "{file}: {said}");
+    }
+    let again = shell.json("publish 300000-000001 a.csv --null - --as stats").await;
+    assert_eq!((&again["accepted"], &again["replayed"]), (&2.into(), &2.into()));
+    let anew = shell.json("publish 300000-000001 a.csv --null - --again --as stats").await;
+    assert_eq!((&anew["accepted"], &anew["replayed"]), (&2.into(), &0.into()));
+
+    let lines = subscribe(&shell, "").await;
+    assert_eq!(lines.len(), 8);
+    let of =
+        |id: i64| lines.iter().find(|line| line["record"]["id"] == id).expect("a line")["record"].clone();
+    assert_eq!(of(2), serde_json::json!({ "id": 2, "name": null, "fee": null }));
+    assert_eq!(of(3), serde_json::json!({ "id": 3, "name": "丙", "fee": "3.30" }));
+    assert_eq!(lines.iter().filter(|line| line["op"] == "delete").count(), 1);
+
+    assert_eq!(subscribe(&shell, "").await.len(), 0, "all of it was acknowledged");
+    assert_eq!(subscribe(&shell, "--from start").await.len(), 8);
+    assert_eq!(subscribe(&shell, "--name other --from end").await.len(), 0);
+    subscribe(&shell, "--name third --no-deletes --out lines.ndjson").await;
+    assert_eq!(shell.read("lines.ndjson").lines().count(), 7);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside() {
+    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
+    let shell = world(&app).await;
+    shell.write("bad.csv", "id,name\n1,a\n2,b\n3,too long a name\n4,d\n");
+    let refused = shell.refused("publish 300000-000001 bad.csv --batch 2 --as stats", 1).await;
+    assert!(refused.contains("records_invalid") && refused.contains("[2] name"), "{refused}");
+    assert!(refused.contains("2 records before"), "{refused}");
+    let quarantine = "publish 300000-000001 bad.csv --batch 2 --on-invalid quarantine --as stats";
+    let said = shell.line(quarantine).await;
+    assert!(said.contains("3 records published") && said.contains("1 set aside"), "{said}");
+    let header = shell.refused("publish 300000-000001 people.toml --format csv --as stats", 1).await;
+    assert!(header.contains("is no item of the resource"), "{header}");
+
+    let listed = shell.json("quarantine list 300000-000001 --as stats").await;
+    let id = member(&listed, "/0/id");
+    let shown = shell.line(&format!("quarantine show {id} --as stats")).await;
+    assert!(shown.contains("too long a name"), "{shown}");
+    shell.refused(&format!("quarantine replay {id} --as stats"), 1).await;
+    shell.line(&format!("quarantine discard {id} --as stats")).await;
+    let waiting = shell.json("quarantine list 300000-000001 --state waiting --as stats").await;
+    assert_eq!(waiting, serde_json::json!([]));
+
+    let auditor = shell.json("account add authority auditor --roles auditor").await;
+    let issue = format!("key issue {} --roles auditor --profile auditor", member(&auditor, "/id"));
+    shell.line(&issue).await;
+    shell.refused("audit list --as stats", 1).await;
+    let events = shell.json("audit list --code publish --as auditor").await;
+    assert_eq!(events.as_array().expect("a list").len(), 3, "three requests were published");
+    assert_eq!(shell.json("audit list --limit 2 --as auditor").await.as_array().expect("a list").len(), 2);
+    shell.line("audit export --out events.ndjson --resource 300000-000001 --as auditor").await;
+    let exported = shell.read("events.ndjson");
+    assert!(exported.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    assert!(exported.contains("\"resource.published\"") && exported.contains("\"quarantine.discarded\""));
+    app.stop().await;
+}
