@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Provider", &["resource", "publish"]),
     ("Provider and consumer", &["request", "grant"]),
     ("Consumer", &["subscribe"]),
-    ("Integrator", &["quarantine"]),
+    ("Integrator", &["connector", "quarantine"]),
     ("Auditor", &["audit"]),
 ];
 
@@ -67,7 +67,7 @@ mod tests {
     /// Every command's help, as one text.
     fn all_help() -> String {
         fn walk(command: &mut Command, name: &str, out: &mut String) {
-            let _ = writeln!(out, "$ {name} --help\n{}", command.render_long_help());
+            let _ = writeln!(out, "$ {name} --help\n{}", command.render_help());
             let inner: Vec<String> =
                 command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
             for inner in inner.iter().filter(|inner| *inner != "help") {

@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod completions;
 mod connection;
+mod connector;
 mod doctor;
 mod encoding;
 mod failure;
@@ -76,6 +77,8 @@ enum Command {
     Grant(grant::Grant),
     /// Read a resource: asks if needed, waits for the grant, reads, acknowledges
     Subscribe(subscribe::Subscribe),
+    /// Sources and sinks that the server runs
+    Connector(connector::Connector),
     /// Records that were set aside because they do not fit
     Quarantine(quarantine::Quarantine),
     /// The events, for auditors
@@ -138,6 +141,7 @@ fn run(command: &Command) -> Done {
         Command::Request(command) => request::run(command),
         Command::Grant(command) => grant::run(command),
         Command::Subscribe(command) => subscribe::run(command),
+        Command::Connector(command) => connector::run(command),
         Command::Quarantine(command) => quarantine::run(command),
         Command::Audit(command) => audit::run(command),
     }

@@ -53,7 +53,7 @@ pub fn bodies(format: Format, records: u32) -> Vec<Bytes> {
     (0..BODIES).map(|body| self::body(format, body * records, records)).collect()
 }
 
-fn body(format: Format, first: u32, records: u32) -> Bytes {
+pub fn body(format: Format, first: u32, records: u32) -> Bytes {
     let mut out = String::new();
     if format == Format::Csv {
         out.push_str("id,carrier,origin,delay,fare,at,note\n");

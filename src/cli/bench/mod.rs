@@ -1,6 +1,7 @@
 //! `changtong bench`: drives a running server over HTTP and says what came of it. It makes agencies and a resource of
 //! its own with the authority's key, so nothing else is touched; they stay, and each run makes new ones.
 
+mod connector;
 mod deliver;
 mod load;
 mod measure;
@@ -8,6 +9,7 @@ mod process;
 mod publish;
 mod setup;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -32,6 +34,8 @@ enum What {
     Publish(Publishing),
     /// Publish records, then read them with several subscriptions at once
     Deliver(Delivering),
+    /// Publish a CSV file by a managed connector; the server must run on this machine
+    Connector(Connecting),
 }
 
 /// How records are made and who is measured.
@@ -75,6 +79,19 @@ struct Delivering {
     limit: u64,
 }
 
+#[derive(Debug, Args)]
+struct Connecting {
+    /// The server's folder of connectors' files (connectors.root)
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// Records of the file, in thousands
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    thousands: u32,
+    /// Process id of the server: its processor time and memory are measured
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
 pub fn run(bench: &Bench) -> Done {
     block_on(async {
         let authority = bench.server.client_of(AUTHORITY)?;
@@ -82,6 +99,7 @@ pub fn run(bench: &Bench) -> Done {
             What::Publish(publishing) => {
                 publish::run(&authority, publishing, Duration::from_secs(publishing.seconds)).await?
             }
+            What::Connector(connecting) => connector::run(&authority, connecting).await?,
             What::Deliver(delivering) => deliver::run(&authority, delivering).await?,
         };
         measured.print(bench.server.output)

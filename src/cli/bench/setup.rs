@@ -15,6 +15,8 @@ use crate::clock::SystemIds;
 /// An agency's two accounts.
 pub struct Agency {
     pub alias: String,
+    /// Its credit code.
+    pub code: String,
     /// Writes, publishes, reads.
     pub first: Client,
     /// Approves, consents.
@@ -37,7 +39,7 @@ pub async fn agency(authority: &Client) -> Done<Agency> {
     let keys = format!("/accounts/{}/keys", text(&account, "/id"));
     let key = authority.post(&keys, &json!({ "roles": roles })).await?.body;
     let second = client(authority.url(), &text(&key, "/text"))?;
-    Ok(Agency { alias, first, second })
+    Ok(Agency { alias, code, first, second })
 }
 
 /// A published resource of the agency; its code as it stands in paths.

@@ -1,6 +1,7 @@
 //! The commands against the real application.
 
 mod catalog;
+mod connectors;
 mod exit;
 mod operator;
 mod records;
