@@ -26,13 +26,18 @@ async fn a_file_becomes_a_table_and_a_file_embedded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_becomes_a_table_and_a_file_production() {
-    let server = std::env::var("CHANGTONG_TEST_POSTGRES").unwrap_or_default();
+    let server = postgres_server();
     let address = server.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let databases = [("CHANGTONG_CONNECTORS__DATABASES", address)];
     let Some(app) = TestApp::start(Pair::Production, &databases).await else { return };
     let url = app.app().settings.database.url.clone().expect("a PostgreSQL");
     a_file_becomes_a_table_and_a_file(&app, Some(url)).await;
     app.stop().await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "which engines a test run has is told by the environment")]
+fn postgres_server() -> String {
+    std::env::var("CHANGTONG_TEST_POSTGRES").unwrap_or_default()
 }
 
 async fn a_file_becomes_a_table_and_a_file(app: &TestApp, postgres: Option<String>) {
