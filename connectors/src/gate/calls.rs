@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Time;
-use changtong_catalog::ids::{QuarantineId, ResourceCode, ResourceNumber, SubscriptionId, WindowId};
+use changtong_catalog::ids::{
+    AccountId, QuarantineId, ResourceCode, ResourceNumber, SubscriptionId, WindowId,
+};
 use changtong_catalog::ports::SourceStep;
 
 use super::budget::Held;
@@ -98,6 +100,10 @@ pub struct OwnRead {
 pub struct SetAside {
     pub id: QuarantineId,
     pub resource: ResourceNumber,
+    /// Who published it: whoever of its agency replays it does so under one claim.
+    pub account: AccountId,
+    /// Neither replayed nor discarded yet.
+    pub waiting: bool,
     pub partition: i32,
     pub offset: i64,
 }

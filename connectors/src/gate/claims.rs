@@ -9,7 +9,7 @@ use changtong_catalog::ports::{Claim, SourceStep};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use super::calls::{Format, OnInvalid, Publish};
+use super::calls::{Format, OnInvalid, Publish, SetAside};
 use super::refusals;
 
 /// A claim without its hash: one key of one account on one object.
@@ -59,6 +59,17 @@ pub(super) fn of_publish(publish: &Publish, resource: ResourceNumber) -> Result<
         key: key.clone(),
         hash: hash(publish),
     }))
+}
+
+/// The one claim of every replay of a record set aside, whoever asks for it.
+pub(super) fn of_replay(publish: &Publish, aside: &SetAside) -> Claim {
+    Claim {
+        account: aside.account,
+        action: "replay_quarantined".to_owned(),
+        object: aside.resource.to_string(),
+        key: aside.id.to_string(),
+        hash: hash(publish),
+    }
 }
 
 /// Whether both positions of a source's step and its name are well formed.

@@ -24,12 +24,21 @@ const LONG_BODY: usize = 32 << 10;
 impl Gate {
     /// Publishes a body. Goes on if the caller leaves, so that an appended batch gets its verdict.
     pub async fn publish(self: &Arc<Self>, publish: Publish) -> Result<Receipt, Refusal> {
+        self.publish_under(publish, None).await
+    }
+
+    /// `replay`: the claim of a replay, in the place of the caller's own.
+    pub(super) async fn publish_under(
+        self: &Arc<Self>,
+        publish: Publish,
+        replay: Option<Claim>,
+    ) -> Result<Receipt, Refusal> {
         let gate = self.clone();
         let publishing = tokio::spawn(async move {
             let began = gate.clock.monotonic();
             let bytes = publish.body.bytes.len() as u64;
             let mut refused = 0;
-            let outcome = gate.decide_publish(publish, &mut refused).await;
+            let outcome = gate.decide_publish(publish, replay, &mut refused).await;
             match &outcome {
                 Ok((standing, receipt)) => Published {
                     resource: standing.resource.number,
@@ -52,6 +61,7 @@ impl Gate {
     async fn decide_publish(
         &self,
         publish: Publish,
+        replay: Option<Claim>,
         refused: &mut u64,
     ) -> Result<(ResourceStanding, Receipt), Refusal> {
         self.admit()?;
@@ -60,7 +70,10 @@ impl Gate {
         let number = standing.resource.number;
         let bytes = publish.body.bytes.len() as u64;
         self.take_publish(&publish, &standing, Cost { requests: 1, records: 0, bytes })?;
-        let claim = claims::of_publish(&publish, number)?;
+        let claim = match replay {
+            None => claims::of_publish(&publish, number)?,
+            claim => claim,
+        };
         let _running: Option<Running> = claim.as_ref().map(|claim| self.claims.begin(claim)).transpose()?;
         if let Some(claim) = &claim
             && let Some(stored) = self.ledger.stored_receipt(claim, standing.resource.generation).await?

@@ -11,7 +11,7 @@ use changtong_catalog::ports::{Receipt, ResourceStanding};
 
 use super::calls::{Body, Format, OnInvalid, Original, Publish, SetAside};
 use super::permit::{Permit, PermitKind};
-use super::{Gate, refusals};
+use super::{Gate, claims, refusals};
 use crate::avro::BadRecord;
 use crate::log::Range;
 
@@ -65,21 +65,28 @@ impl Gate {
         found.and_then(|record| unwrap(record.value.as_ref()?)).ok_or_else(refusals::gone)
     }
 
-    /// Publishes a record set aside again: once, however often it is asked. The caller marks the index row.
+    /// Publishes a record set aside again: once, however often and by whomever of its agency it is asked. The caller
+    /// marks the index row.
     pub async fn replay(self: &Arc<Self>, caller: &Caller, aside: &SetAside) -> Result<Receipt, Refusal> {
         let standing = self.aside_standing(caller, aside).await?;
         let original = self.original(caller, aside).await?;
         let held = self.budget.take(original.bytes.len() as u64)?;
-        self.publish(Publish {
+        let publish = Publish {
             caller: caller.clone(),
             resource: standing.resource.code,
             format: original.format,
             on_invalid: OnInvalid::Reject,
             body: Body { bytes: original.bytes, held },
-            idempotency_key: Some(format!("quarantine-{}", aside.id)),
+            idempotency_key: None,
             source: None,
-        })
-        .await
+        };
+        let claim = claims::of_replay(&publish, aside);
+        if aside.waiting {
+            return self.publish_under(publish, Some(claim)).await;
+        }
+        let stored = self.ledger.stored_receipt(&claim, standing.resource.generation).await?;
+        let before = stored.ok_or_else(refusals::not_waiting)?;
+        Ok(Receipt { replayed: true, ..before })
     }
 
     async fn aside_standing(&self, caller: &Caller, aside: &SetAside) -> Result<ResourceStanding, Refusal> {

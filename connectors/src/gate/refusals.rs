@@ -132,6 +132,14 @@ pub(super) fn topic_not_ours() -> Refusal {
     )
 }
 
+pub(super) fn not_waiting() -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        "这条隔离记录已经重放或丢弃",
+        "this quarantined record was replayed or discarded already",
+    )
+}
+
 pub(super) fn gone() -> Refusal {
     Refusal::not_found("隔离记录", "record set aside")
 }

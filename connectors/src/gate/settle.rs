@@ -70,8 +70,9 @@ impl Gate {
         let extents = self.extents(&topics).await?;
         let mut settler = self.settler.lock().await;
         for (topic, (_, views)) in topics.iter().zip(&views) {
-            let Some(extents) = extents.get(&topic.name) else { continue };
+            // One whose log does not answer now may have holes too: it is watched from the first second on.
             settler.watched.insert(key_of(topic), Watched::new(topic.clone()));
+            let Some(extents) = extents.get(&topic.name) else { continue };
             if !ends_below(extents, views) {
                 let ends = extents.iter().map(|extent| extent.end).collect();
                 self.settle_topic(topic, views, extents, ends).await?;

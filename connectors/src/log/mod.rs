@@ -93,7 +93,7 @@ pub trait Log: Send + Sync + 'static {
     /// Entries of one call are never interleaved with another call's entries of the same topic and process.
     async fn append(&self, permit: Permit, entries: Vec<Entry>) -> Result<Vec<i64>, AppendError>;
 
-    /// Reads up to `permit.most()` records and about `max_bytes` (at least one record if a range holds any), each
+    /// Reads ranges, at most one of each partition: up to `permit.most()` records and about `max_bytes` (at least one record if a range holds any), each
     /// partition's in order and without a gap; what is left for the next read lies behind the last record of each
     /// partition. Ranges beyond the end hold nothing. An offset before the first kept record is `PositionExpired`
     /// (`expired_firsts` tells where the kept records begin).

@@ -6,7 +6,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::TopicName;
 use serde_json::Value;
 
-use super::{AppendError, Entry, RECORD_MAX};
+use super::{AppendError, Entry, RECORD_MAX, Range};
 use crate::gate::{Permit, PermitKind};
 
 const RETRY: Duration = Duration::from_secs(2);
@@ -101,11 +101,25 @@ pub(super) fn check_append(permit: &Permit, entries: &[Entry]) -> Result<(), Ref
     Ok(())
 }
 
-pub(super) fn check_read(permit: &Permit) -> Result<(), Refusal> {
-    match permit.kind() {
-        PermitKind::Deliver { .. } | PermitKind::Steward => Ok(()),
-        PermitKind::Publish => Err(outside_permit(permit, 0)),
+/// Holds a read to its permit, and to one range of each partition: of two, one would be read out of its turn.
+pub(super) fn check_read(permit: &Permit, ranges: &[Range]) -> Result<(), Refusal> {
+    if permit.kind() == PermitKind::Publish {
+        return Err(outside_permit(permit, 0));
     }
+    let mut partitions: Vec<i32> = ranges.iter().map(|range| range.partition).collect();
+    partitions.sort_unstable();
+    match partitions.array_windows().find(|[a, b]| a == b) {
+        Some([twice, _]) => Err(asked_twice(permit.topic(), *twice)),
+        None => Ok(()),
+    }
+}
+
+fn asked_twice(topic: &TopicName, partition: i32) -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        format!("一次读取对主题 {topic} 分区 {partition} 提了两个范围"),
+        format!("one read asks for two ranges of topic {topic}, partition {partition}"),
+    )
 }
 
 fn outside_permit(permit: &Permit, records: usize) -> Refusal {

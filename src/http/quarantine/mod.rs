@@ -9,7 +9,7 @@ mod shown;
 use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{QuarantineId, ResourceCode};
-use changtong_catalog::store::QuarantineEntry;
+use changtong_catalog::store::{QuarantineEntry, QuarantineState};
 use changtong_connectors::gate::SetAside;
 
 pub use discard::discard;
@@ -40,5 +40,12 @@ async fn owned(
 }
 
 fn place(entry: &QuarantineEntry) -> SetAside {
-    SetAside { id: entry.id, resource: entry.resource, partition: entry.partition, offset: entry.offset }
+    SetAside {
+        id: entry.id,
+        resource: entry.resource,
+        account: entry.account,
+        waiting: entry.state == QuarantineState::Waiting,
+        partition: entry.partition,
+        offset: entry.offset,
+    }
 }

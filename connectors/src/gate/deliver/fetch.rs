@@ -20,8 +20,6 @@ pub(in crate::gate) const READ: usize = 512 << 10;
 /// Records asked of the log at once.
 pub(in crate::gate) const RECORDS: usize = 8192;
 const FEWEST: usize = 64;
-/// Ranges of one partition asked for at once; between them lies what is dead.
-const RANGES: usize = 32;
 
 /// One write and what it counts for.
 #[derive(Debug, Clone)]
@@ -114,25 +112,25 @@ impl Fetcher {
         Ok(cutter.finish())
     }
 
-    /// The partition's index if the record is one that was asked for and comes next in its partition.
+    /// The partition's index if the record is the very next one that was asked for in its partition. Behind a gap
+    /// nothing is taken: what was left out would never be read again.
     fn expected(&self, record: &LogRecord, ranges: &[Range]) -> Option<usize> {
         let at = usize::try_from(record.partition).ok()?;
-        let asked = |range: &Range| {
-            range.partition == record.partition && (range.from..range.to).contains(&record.offset)
-        };
-        (record.offset >= *self.next.get(at)? && ranges.iter().any(asked)).then_some(at)
+        let range = ranges.iter().find(|range| range.partition == record.partition)?;
+        let next = range.from.max(*self.next.get(at)?);
+        (record.offset == next && next < range.to).then_some(at)
     }
 }
 
-/// What may be read from `next` on, the partitions in turn.
+/// What may be read from `next` on, the partitions in turn: of each the first stretch without a dead record. What lies
+/// behind the dead ones is for a later read, as the log reads a partition from one place.
 pub(in crate::gate) fn visible_ranges(views: &[PartitionView], next: &[i64], turn: usize) -> Vec<Range> {
     let partitions = views.len().min(next.len());
     let order = (0..partitions).map(|step| (turn + step) % partitions);
     order
-        .flat_map(|at| {
-            let partition = i32::try_from(at).unwrap_or(i32::MAX);
-            let visible = views[at].visible(next[at], i64::MAX).take(RANGES);
-            visible.map(move |range| Range { partition, from: range.start, to: range.end })
+        .filter_map(|at| {
+            let visible = views[at].visible(next[at], i64::MAX).next()?;
+            Some(Range { partition: i32::try_from(at).ok()?, from: visible.start, to: visible.end })
         })
         .collect()
 }

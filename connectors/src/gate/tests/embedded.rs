@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use changtong_catalog::ids::ResourceNumber;
 
+use super::store::StoreFault;
 use super::world::{SUBSCRIPTION, World, lines, provider, whole};
 use crate::gate::{OnInvalid, OwnRead, SetAside};
 use crate::log::Log;
@@ -38,11 +39,43 @@ async fn what_was_published_is_there_after_a_restart() {
     let rest = whole(gate.deliver(next.poll(Some(&first.next))).await.unwrap()).await.unwrap();
     assert_eq!(rest.records.len(), 99);
     let row = next.store.state.lock().set_aside[0].clone();
-    let aside =
-        SetAside { id: row.id, resource: ResourceNumber(1), partition: row.partition, offset: row.offset };
+    let aside = SetAside {
+        id: row.id,
+        resource: ResourceNumber(1),
+        account: provider().account,
+        waiting: true,
+        partition: row.partition,
+        offset: row.offset,
+    };
     assert_eq!(&gate.original(&provider(), &aside).await.unwrap().bytes[..], b"{\"id\":\"bad\"}");
     let resource = "3070220601/000001".parse().unwrap();
     let read = OwnRead { caller: provider(), resource, cursor: None, limit: None, max_bytes: None };
     let own = gate.read_own(read).await.unwrap();
     assert_eq!(String::from_utf8(own.to_vec()).unwrap().lines().count(), 1601);
+}
+
+#[tokio::test]
+async fn what_lies_on_both_sides_of_a_dead_attempt_is_all_delivered_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    let log = Arc::new(EmbeddedLog::open(&dir.path().join("log.db"), world.clock.clone()).await.unwrap());
+    let gate = world.on(log.clone(), 1);
+    gate.publish(world.ask(&lines(0..60))).await.unwrap();
+    world.store.faults.lock().push_back(StoreFault::NotSent);
+    gate.publish(world.ask(&lines(60..90))).await.unwrap_err();
+    // Fewer than before the dead ones.
+    gate.publish(world.ask(&lines(90..99))).await.unwrap();
+    let mut read = whole(gate.deliver(world.poll(None)).await.unwrap()).await.unwrap();
+    let mut ids = Vec::new();
+    while !read.records.is_empty() {
+        ids.extend(read.records.iter().map(|record| record["record"]["id"].as_i64().unwrap()));
+        read = whole(gate.deliver(world.poll(Some(&read.next))).await.unwrap()).await.unwrap();
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, (0..60).chain(90..99).collect::<Vec<_>>());
+    let resource = "3070220601/000001".parse().unwrap();
+    let own = OwnRead { caller: provider(), resource, cursor: None, limit: None, max_bytes: None };
+    let own = gate.read_own(own).await.unwrap();
+    assert_eq!(String::from_utf8(own.to_vec()).unwrap().lines().count(), 70);
 }

@@ -98,6 +98,21 @@ async fn the_start_of_the_only_server_settles_holes_at_once() {
 }
 
 #[tokio::test]
+async fn holes_of_a_topic_whose_log_was_silent_at_the_start_are_settled_too() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    world.log.faults.lock().push_back(LogFault::Misreports);
+    world.rows(9..18).await.unwrap_err();
+    let next = world.restart(2, None);
+    *next.log.mute.lock() = true;
+    next.gate.recover().await.unwrap();
+    *next.log.mute.lock() = false;
+    seconds(&next, 22).await;
+    let settled: i64 = next.store.state.lock().views.values().flatten().map(|view| view.settled).sum();
+    assert_eq!(settled, 18);
+}
+
+#[tokio::test]
 async fn a_store_behind_its_marks_moves_nothing_and_settles_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let marks = dir.path().join("marks");

@@ -198,6 +198,8 @@ pub(crate) async fn a_permit_binds<E: Engine>(engine: E) {
     assert_eq!(refused.code, Code::Internal);
     let deliver = Permit::for_test(PermitKind::Deliver { grant_version: 1 }, topic.clone(), 2, DEADLINE);
     assert_eq!(log.read(deliver, &[range(0, 0, 2)], MIB).await.unwrap().len(), 2);
+    let twice = log.read(steward(&topic, 2), &[range(0, 0, 1), range(0, 1, 2)], MIB).await.unwrap_err();
+    assert_eq!(twice.code, Code::Internal);
     engine.stop().await;
 }
 

@@ -132,7 +132,7 @@ impl Log for EmbeddedLog {
         ranges: &[Range],
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal> {
-        refusals::check_read(&permit)?;
+        refusals::check_read(&permit, ranges)?;
         if self.jobs.lock().is_none() {
             return Err(refusals::shutting_down());
         }

@@ -142,7 +142,7 @@ impl Log for KafkaLog {
         ranges: &[Range],
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal> {
-        refusals::check_read(&permit)?;
+        refusals::check_read(&permit, ranges)?;
         if self.appender.is_closed() {
             return Err(refusals::shutting_down());
         }

@@ -133,7 +133,8 @@ impl Asker {
         let part = i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000));
         let at_ms = (time.timestamp_millis() + part).max(0);
         let asked = |at| self.ask(&[(topic, count)], at).map_err(|error| broker_refused(&error));
-        let (found, ends) = (asked(Offset::Offset(at_ms))?, asked(Offset::End)?);
+        // The ends first: a record that lands between the two questions is then found by its time, never jumped over.
+        let (ends, found) = (asked(Offset::End)?, asked(Offset::Offset(at_ms))?);
         let offset = |partition| {
             let key = (topic.as_str().to_owned(), partition);
             found.get(&key)?.or(*ends.get(&key)?)
