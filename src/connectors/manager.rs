@@ -19,6 +19,8 @@ use super::surroundings::{Around, files};
 use crate::app::App;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// What could not start is tried again after this.
+const TRY_AGAIN: Duration = Duration::from_secs(15);
 
 /// Wakes the manager when somebody ordered something.
 #[derive(Debug, Default)]
@@ -42,8 +44,8 @@ struct Managed {
 
 enum Work {
     Runs(Runner),
-    /// It cannot be built from its file: why.
-    Broken(Box<Status>),
+    /// It could not start: why, and until when it is left alone.
+    Broken(Box<Status>, Duration),
     Still,
 }
 
@@ -114,12 +116,15 @@ async fn follow(app: &Arc<App>, entry: &mut Managed, connector: &Connector, basi
     }
     match (&entry.work, connector.desired) {
         (Work::Runs(runner), _) => runner.order(orders),
-        (Work::Broken(_), Desired::Stopped) => entry.work = Work::Still,
-        (Work::Broken(_), _) | (Work::Still, Desired::Stopped) => {}
-        (Work::Still, _) => {
+        (_, Desired::Stopped) => entry.work = Work::Still,
+        (Work::Broken(_, until), _) if app.clock.monotonic() < *until => {}
+        _ => {
             entry.work = match start(app, connector, orders).await {
                 Ok(runner) => Work::Runs(runner),
-                Err(refusal) => Work::Broken(Box::new(broken(app, refusal))),
+                Err(refusal) => {
+                    let until = app.clock.monotonic() + TRY_AGAIN;
+                    Work::Broken(Box::new(broken(app, refusal)), until)
+                }
             };
         }
     }
@@ -145,14 +150,14 @@ async fn start(app: &Arc<App>, connector: &Connector, orders: Orders) -> Result<
 fn broken(app: &App, refusal: Refusal) -> Status {
     tracing::warn!(code = %refusal.code, "a connector cannot start: {}", refusal.text.en);
     let now = app.clock.now();
-    let failure = Failure { refusal, at: now, retry_in: Duration::ZERO };
+    let failure = Failure { refusal, at: now, retry_in: TRY_AGAIN };
     Status { failure: Some(failure), ..still(now, RunState::Failed) }
 }
 
 async fn report(app: &App, entry: &mut Managed, id: ConnectorId) -> Result<(), Refusal> {
     let status = match &entry.work {
         Work::Runs(runner) => runner.status().borrow().clone(),
-        Work::Broken(status) => (**status).clone(),
+        Work::Broken(status, _) => (**status).clone(),
         Work::Still => still(app.clock.now(), RunState::Stopped),
     };
     if matches!(entry.work, Work::Still) && !entry.reported.is_due_still() {

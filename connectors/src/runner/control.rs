@@ -21,11 +21,18 @@ pub struct Orders {
     pub resets: i32,
     /// How often a person confirmed what it waited with.
     pub confirmations: i32,
+    /// Raised by every order: one that was given already still ends a pause between two attempts.
+    pub version: i32,
 }
 
 impl From<&Connector> for Orders {
     fn from(connector: &Connector) -> Self {
-        Self { desired: connector.desired, resets: connector.resets, confirmations: connector.confirmations }
+        Self {
+            desired: connector.desired,
+            resets: connector.resets,
+            confirmations: connector.confirmations,
+            version: connector.version,
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn table() -> MemoryBus {
     MemoryBus::new(standing(file("table", &["id"], ITEMS)))
 }
 
-pub(crate) const RUN: Orders = Orders { desired: Desired::Running, resets: 0, confirmations: 0 };
+pub(crate) const RUN: Orders = Orders { desired: Desired::Running, resets: 0, confirmations: 0, version: 1 };
 
 pub(crate) fn start(folder: &Path, bus: &Arc<MemoryBus>, spec: &str, orders: Orders) -> Runner {
     let value: serde_json::Value = toml::from_str(spec).unwrap();
@@ -174,6 +174,20 @@ async fn a_replaced_file_publishes_the_difference_and_waits_where_too_much_would
     let status = until(&runner, |status| status.state == RunState::Failed).await;
     assert_eq!(status.failure.unwrap().refusal.code, Code::FileUnreadable);
     runner.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_given_again_ends_the_pause_between_two_attempts() {
+    let (tell, told) = watch::channel(RUN);
+    let clock = Arc::new(ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap()));
+    let (report, _status) = watch::channel(Status::new(clock.now()));
+    let metrics = Arc::new(Metrics::register(&Registry::new()).unwrap());
+    let mut control = Control::new(told, report, clock, metrics);
+    assert!(control.proceed().await.is_continue());
+    tell.send(Orders { version: 2, ..RUN }).unwrap();
+    let hour = Duration::from_secs(3600);
+    let waited = tokio::time::timeout(Duration::from_secs(30), control.wait(hour)).await;
+    assert!(waited.expect("it does not wait an hour").is_continue());
 }
 
 #[tokio::test]
