@@ -8,3 +8,6 @@ mod problem;
 pub use call::{Client, Written};
 pub use deliver::{Answered, Reading};
 pub use problem::{CallError, Problem};
+
+#[cfg(test)]
+mod tests;
