@@ -18,10 +18,15 @@ use crate::log::Extent;
 /// Two answers this far apart below what is known mean that the log rolled back.
 const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
 
+/// How long after a start a COMMIT of the server before may still take effect: its session's deadlines and some.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
+
 /// What the job remembers between two seconds.
 #[derive(Default)]
 pub(super) struct Settler {
     watched: HashMap<TopicKey, Watched>,
+    /// When it is looked for windows that the server before opened by its last COMMIT.
+    look_again_at: Option<Duration>,
 }
 
 struct Watched {
@@ -69,6 +74,7 @@ impl Gate {
         self.close_left_open().await?;
         let extents = self.extents(&topics).await?;
         let mut settler = self.settler.lock().await;
+        settler.look_again_at = Some(self.clock.monotonic() + LAST_COMMIT);
         for (topic, (_, views)) in topics.iter().zip(&views) {
             // One whose log does not answer now may have holes too: it is watched from the first second on.
             settler.watched.insert(key_of(topic), Watched::new(topic.clone()));
@@ -95,6 +101,10 @@ impl Gate {
         }
         let mut settler = self.settler.lock().await;
         let now = self.clock.monotonic();
+        if settler.look_again_at.is_some_and(|at| at <= now) {
+            self.close_left_open().await?;
+            settler.look_again_at = None;
+        }
         let lately = now.saturating_sub(2 * self.settings.settle_after + ROLLED_BACK_AFTER);
         for topic in self.topics.touched_since(lately) {
             settler.watched.entry(key_of(&topic)).or_insert_with(|| Watched::new(topic));

@@ -35,7 +35,8 @@ impl Gate {
 
     /// Closes the windows that an earlier server left open: each may have let out up to the stable end.
     pub(in crate::gate) async fn close_left_open(&self) -> Result<(), Refusal> {
-        for window in self.ledger.left_open().await? {
+        let left = self.ledger.left_open().await?;
+        for window in left.into_iter().filter(|left| !self.windows.knows(left.window)) {
             let let_out = self.stable_end_of(&window).await?;
             WindowClosed { window: window.window, reason: CloseReason::Unknown, lines: 0 }
                 .emit(&self.metrics);

@@ -41,6 +41,7 @@ impl Gate {
             if let Some(window) = self.windows.resume(&reader, from, self.clock.monotonic()) {
                 return Ok(window);
             }
+            self.windows.close_out_of_calls(&reader);
             let mut closings = self.windows.closings();
             let refusal = match self.open(asked, &reader, from).await {
                 Err(refusal) if waits_for_windows(&refusal) => refusal,

@@ -151,6 +151,13 @@ impl Window {
         true
     }
 
+    /// Whether it has been used by as many calls as were left when it opened, and waits for the next.
+    pub fn is_out_of_calls(&self, reader: &Reader) -> bool {
+        let state = self.state.lock();
+        let out = state.calls_left.is_some_and(|left| state.further_calls >= left);
+        state.phase == Phase::Open && !state.busy && out && self.reader == *reader
+    }
+
     /// Records that it may still let out.
     pub fn left(&self) -> u64 {
         let state = self.state.lock();

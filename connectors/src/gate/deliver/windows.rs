@@ -89,6 +89,18 @@ impl Windows {
         found.cloned()
     }
 
+    /// Closes the reader's windows that took all calls there were: their calls are then counted before another opens.
+    pub(super) fn close_out_of_calls(self: &Arc<Self>, reader: &Reader) {
+        for window in self.matching(|window| window.is_out_of_calls(reader)) {
+            self.close(&window, CloseReason::Reader);
+        }
+    }
+
+    /// Whether this server asked for it.
+    pub(super) fn knows(&self, id: WindowId) -> bool {
+        self.all.lock().contains_key(&id)
+    }
+
     /// Flips it; the closing rides in one of the next groups.
     pub(super) fn close(self: &Arc<Self>, window: &Arc<Window>, reason: CloseReason) {
         let Some(closing) = window.close(reason) else { return };

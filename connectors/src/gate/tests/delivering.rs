@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::store::view;
 use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, until, whole};
-use crate::gate::From;
+use crate::gate::{From, Poll};
 
 #[tokio::test]
 async fn granted_items_leave_and_the_digest_covers_the_lines() {
@@ -286,4 +286,17 @@ async fn one_purpose_is_meant_and_another_is_refused() {
     let mut poll = world.poll(None);
     poll.caller = caller(3, 31, "stranger");
     assert_eq!(code(world.gate.deliver(poll).await.map(|_| ())), Code::NotFound);
+}
+
+#[tokio::test]
+async fn calls_that_go_on_with_a_window_count_like_those_that_open_one() {
+    let world = World::with(|_, grant| grant.limits.calls_per_day = Some(3));
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..9).await.unwrap();
+    let mut next = None;
+    for _ in 0..3 {
+        let poll = Poll { limit: Some(1), ..world.poll(next.as_deref()) };
+        next = Some(whole(world.gate.deliver(poll).await.unwrap()).await.unwrap().next);
+    }
+    assert_eq!(code(world.read(next.as_deref()).await), Code::QuotaExceeded);
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use changtong_catalog::error::Code;
+use changtong_catalog::ids::WindowId;
+use changtong_catalog::ports::{CloseReason, Opening};
 
 use super::log::LogFault;
 use super::store::StoreFault;
@@ -110,6 +112,22 @@ async fn holes_of_a_topic_whose_log_was_silent_at_the_start_are_settled_too() {
     seconds(&next, 22).await;
     let settled: i64 = next.store.state.lock().views.values().flatten().map(|view| view.settled).sum();
     assert_eq!(settled, 18);
+}
+
+#[tokio::test]
+async fn a_window_that_the_last_commit_of_the_server_before_opened_is_closed_too() {
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..9).await.unwrap();
+    world.read(None).await.unwrap();
+    let late = world.store.state.lock().windows.values().next().unwrap().0.clone();
+    let next = world.restart(2, None);
+    next.gate.recover().await.unwrap();
+    let late = Opening { window: WindowId(uuid::Uuid::from_u128(77)), ..late };
+    next.store.state.lock().windows.insert(late.window, (late.clone(), None));
+    seconds(&next, 11).await;
+    let closed = next.store.state.lock().windows[&late.window].1.clone();
+    assert_eq!(closed.map(|closing| closing.reason), Some(CloseReason::Unknown));
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ pub struct State {
     pub revoked_keys: BTreeSet<KeyId>,
     floors: BTreeMap<GrantId, Vec<i64>>,
     pub acks: Vec<Ack>,
+    calls_used: i64,
     records_used: i64,
     records_reserved: i64,
 }
@@ -146,6 +147,12 @@ impl State {
         if self.revoked_keys.contains(&opening.caller.key) {
             return Err(Refusal::new(Code::Unauthenticated, "密钥无效", "no key"));
         }
+        if let Some(value) = opening.calls_per_day {
+            let day = DayUse { value, used: self.calls_used, reserved: 0 };
+            Quota::Calls.take(1, &day, opening.resets_at)?;
+        }
+        self.calls_used += 1;
+        let calls_left = opening.calls_per_day.map(|value| value - self.calls_used);
         let mut most = opening.most;
         if let Some(value) = opening.records_per_day {
             let day = DayUse { value, used: self.records_used, reserved: self.records_reserved };
@@ -154,7 +161,7 @@ impl State {
         self.records_reserved += most;
         let asked = Opening { most, ..opening.clone() };
         assert!(self.windows.insert(opening.window, (asked, None)).is_none());
-        Ok(Opened { window: opening.window, until: opening.until, most, calls_left: None })
+        Ok(Opened { window: opening.window, until: opening.until, most, calls_left })
     }
 
     fn close(&mut self, closing: &Closing) {
@@ -163,6 +170,7 @@ impl State {
         *stored = Some(closing.clone());
         self.records_reserved -= opening.most;
         self.records_used += closing.sent;
+        self.calls_used += closing.further_calls;
     }
 
     fn ack(&mut self, ack: &Ack) -> Result<(), Refusal> {
