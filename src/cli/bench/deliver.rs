@@ -12,8 +12,10 @@ use super::super::text;
 use super::measure::{self, Measured};
 use super::publish::{Until, Worker, gather, visible};
 use super::{Delivering, load, setup};
-use crate::client::{Client, Reading};
+use crate::client::{CallError, Client, Reading};
 
+/// After a refusal that will pass and does not say when.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Callers that publish what is to be read.
 const PUBLISHERS: usize = 4;
 
@@ -73,7 +75,15 @@ async fn read(client: Client, subscription: String, limit: u64) -> Done<(u64, Ve
     let (mut lines, mut calls) = (0, Vec::new());
     loop {
         let began = Instant::now();
-        let answered = client.deliver(&reading).await?;
+        let answered = match client.deliver(&reading).await {
+            Ok(answered) => answered,
+            // A limit or a full server holds readers up; that is part of what is measured.
+            Err(CallError::Refused(problem)) if problem.is_passing() => {
+                tokio::time::sleep(problem.retry_after.unwrap_or(PAUSE)).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         if answered.is_empty() {
             return Ok((lines, calls));
         }

@@ -1,4 +1,4 @@
-//! What is checked on this machine alone: folders, room on the disk, keys, addresses.
+//! What is checked on this machine alone: folders, room on the disk, keys.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -81,9 +81,4 @@ pub fn keys(settings: &Settings, findings: &mut Vec<Finding>) {
     } else {
         findings.push(Finding::good("key folder", shown.to_string()));
     }
-}
-
-pub fn addresses(settings: &Settings, findings: &mut Vec<Finding>) {
-    let found = format!("API {}, metrics and health {}", settings.http.listen, settings.operations.listen);
-    findings.push(Finding::good("addresses", found));
 }

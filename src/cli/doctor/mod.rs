@@ -45,7 +45,6 @@ async fn look(loaded: &Loaded) -> Vec<Finding> {
     let mut findings = Vec::new();
     checks::data(settings, &mut findings);
     checks::keys(settings, &mut findings);
-    checks::addresses(settings, &mut findings);
     engines::store(settings, &mut findings).await;
     engines::log(settings, &mut findings).await;
     server::running(settings, &mut findings).await;
