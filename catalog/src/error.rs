@@ -222,8 +222,8 @@ impl Refusal {
     pub fn not_found(what_zh: &str, what_en: &str) -> Self {
         Self::new(
             Code::NotFound,
-            format!("没有这个{what_zh},或者您无权查看"),
-            format!("no such {what_en}, or none you may see"),
+            format!("没有这个{what_zh},或者您无权查看:请核对编号,以及所用的账号"),
+            format!("no such {what_en}, or none you may see: check its code or id, and as whom you ask"),
         )
     }
 }

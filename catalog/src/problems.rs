@@ -61,7 +61,8 @@ impl Problems {
 
 impl Problem {
     fn to_value(&self) -> serde_json::Value {
-        json!({"path": self.path, "code": self.code.as_str(), "zh": self.text.zh, "en": self.text.en})
+        let Text { zh, en } = &self.text;
+        json!({"path": self.path, "code": self.code.as_str(), "reason": {"zh": zh, "en": en}})
     }
 }
 

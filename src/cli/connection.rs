@@ -1,5 +1,6 @@
 //! Which server a command calls, and as whom: flags, then `CHANGTONG_URL` and `CHANGTONG_KEY`, then a profile.
 
+use changtong_catalog::error::Text;
 use clap::Args;
 
 use super::failure::{Done, Failure};
@@ -95,10 +96,15 @@ fn known(profiles: &Profiles) -> String {
     format!("profiles: {}", names.join(", "))
 }
 
-/// Messages of the server come in the language of the terminal.
-fn language() -> &'static str {
+/// Messages come in the language of the terminal.
+pub(super) fn language() -> &'static str {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .find_map(|name| environment_variable(name).filter(|value| !value.is_empty()));
     if locale.is_some_and(|locale| locale.starts_with("zh")) { "zh" } else { "en" }
+}
+
+/// A text in both, in the language of the terminal.
+pub(super) fn spoken(text: Text) -> String {
+    if language() == "zh" { text.zh } else { text.en }
 }

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use changtong_catalog::error::Refusal;
 
+use super::connection::spoken;
+use crate::app::StartError;
 use crate::client::CallError;
+use crate::settings::SettingsError;
 
 /// What a command comes to.
 pub type Done<T = ()> = Result<T, Failure>;
@@ -67,6 +70,21 @@ impl From<CallError> for Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::Failed(format!("{}: {}\n{}", refusal.code, refusal.text.zh, refusal.text.en))
+        Self::Failed(format!("{}: {}", refusal.code, spoken(refusal.text)))
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Failed(spoken(error.text()))
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Refused(refusal) => refusal.into(),
+            of_this_machine => Self::Failed(of_this_machine.to_string()),
+        }
     }
 }

@@ -35,7 +35,7 @@ const PAGE: usize = 500;
 
 pub fn run(reconcile: &Reconcile) -> Done {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
-    let settings = reconcile.configured.load(false).map_err(|error| failed(&error))?.settings;
+    let settings = reconcile.configured.load(false)?.settings;
     let own_files = settings.database.url.is_none() || settings.kafka.brokers.is_empty();
     if own_files && !settings.data.dir.exists() {
         return Err(Failure::Failed(format!(

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::failure::{Done, Failure};
 use super::{Configured, block_on};
 use crate::app::App;
 use crate::first_start::found_authority;
@@ -18,19 +19,17 @@ pub struct Serve {
     dev: bool,
 }
 
-pub fn run(serve: &Serve) -> Result<(), String> {
-    let settings = serve.configured.load(serve.dev).map_err(|error| error.to_string())?.settings;
+pub fn run(serve: &Serve) -> Done {
+    let settings = serve.configured.load(serve.dev)?.settings;
     start_logging(&settings.telemetry)?;
     block_on(async {
-        let app = App::open(settings).await.map_err(|error| error.to_string())?;
-        let server = Server::start(app).await.map_err(|error| error.to_string())?;
-        found_authority(&server.app, server.api, Profiles::usual_path())
-            .await
-            .map_err(|refusal| refusal.to_string())?;
+        let app = App::open(settings).await?;
+        let server = Server::start(app).await?;
+        found_authority(&server.app, server.api, Profiles::usual_path()).await?;
         if server.run().await {
             Ok(())
         } else {
-            Err("the server lost its lease on the database and ended".to_owned())
+            Err(Failure::Failed("the server lost its lease on the database and ended".to_owned()))
         }
     })
 }

@@ -60,8 +60,10 @@ impl fmt::Display for CallError {
         match self {
             Self::Refused(problem) => {
                 write!(f, "{}: {}", problem.code, problem.detail)?;
+                let list = |name| problem.body.get(name).and_then(Value::as_array);
+                // The detail is the first of `problems` in words.
                 let listed =
-                    ["invalid", "problems"].iter().find_map(|name| problem.body.get(name)?.as_array());
+                    list("invalid").or_else(|| list("problems").filter(|problems| problems.len() > 1));
                 for entry in listed.into_iter().flatten().take(10) {
                     write!(f, "\n  {}", one_line(entry))?;
                 }
@@ -81,6 +83,27 @@ fn one_line(entry: &Value) -> String {
         Some(index) => format!("[{index}] {}", text("path")),
         None => text("path").to_owned(),
     };
-    let reason = ["reason", "detail", "en", "zh"].into_iter().map(text).find(|reason| !reason.is_empty());
-    format!("{}: {}", place.trim(), reason.unwrap_or_default())
+    format!("{}: {}", place.trim(), text("reason"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(body: &Value) -> String {
+        CallError::Refused(Box::new(Problem::of(422, None, &body.to_string()))).to_string()
+    }
+
+    #[test]
+    fn bad_records_and_several_problems_are_listed_below_the_detail() {
+        let one = json!({ "code": "invalid", "detail": "code: wrong", "problems": [{ "path": "code", "reason": "wrong" }] });
+        assert_eq!(said(&one), "invalid: code: wrong");
+        let problem = |path: &str| json!({ "path": path, "code": "invalid", "reason": "为空" });
+        let two = json!({ "code": "invalid", "detail": "a:为空(另有 1 处)", "problems": [problem("a"), problem("b")] });
+        assert_eq!(said(&two), "invalid: a:为空(另有 1 处)\n  a: 为空\n  b: 为空");
+        let record = json!({ "code": "records_invalid", "detail": "1", "invalid": [{ "index": 7, "path": "id", "reason": "missing" }] });
+        assert_eq!(said(&record), "records_invalid: 1\n  [7] id: missing");
+    }
 }

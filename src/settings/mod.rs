@@ -19,6 +19,8 @@ mod value;
 use std::fmt;
 use std::path::PathBuf;
 
+use changtong_catalog::error::Text;
+
 pub use sections::{
     Connectors, Data, Database, Http, Kafka, Keys, Limits, Log, Operations, Rules, Settings, Telemetry, Time,
 };
@@ -59,6 +61,25 @@ pub enum SettingsError {
     Unknown { origin: Origin, found: String, nearest: Option<String> },
     #[error("{origin}: {key}: {reason}")]
     Wrong { origin: Origin, key: String, reason: String },
+}
+
+impl SettingsError {
+    /// In both languages; what is wrong with a value is said in English.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let zh = match self {
+            Self::Unreadable { path, reason } => format!("无法读取 {}:{reason}", path.display()),
+            Self::NotToml { path, reason } => format!("{} 不是 TOML:{reason}", path.display()),
+            Self::Unknown { origin, found, nearest } => {
+                let nearest = nearest.as_ref().map(|nearest| format!(";是否应为 {nearest}?"));
+                format!("{}:没有 {found} 这项设置{}", origin.zh(), nearest.unwrap_or_default())
+            }
+            Self::Wrong { origin, key, reason } => {
+                format!("{}:{key} 的值不能用:{reason}", origin.zh())
+            }
+        };
+        Text::new(zh, self.to_string())
+    }
 }
 
 struct Nearest<'a>(&'a Option<String>);

@@ -26,6 +26,17 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    pub(super) fn zh(&self) -> String {
+        match self {
+            Self::Default => "内置默认值".to_owned(),
+            Self::File(path) => path.display().to_string(),
+            Self::Environment(name) => format!("环境变量 {name}"),
+            Self::Flag(flag) => format!("参数 {flag}"),
+        }
+    }
+}
+
 /// A setting given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {

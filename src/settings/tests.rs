@@ -56,6 +56,9 @@ fn unknown_keys_are_refused_with_the_nearest() {
         message.contains("http.listen_adress") && message.contains("did you mean http.listen?"),
         "{message}"
     );
+    let wrong = with_variable("CHANGTONG_HTTP__LISTN", "127.0.0.1:1").unwrap_err().text();
+    assert_eq!(wrong.zh, "环境变量 CHANGTONG_HTTP__LISTN:没有 http.listn 这项设置;是否应为 http.listen?");
+    assert!(wrong.en.contains("did you mean http.listen?"), "{}", wrong.en);
     let message = with_file("[databse]\nurl = ''\n").unwrap_err().to_string();
     assert!(message.contains("did you mean database?"), "{message}");
     let message = with_variable("CHANGTONG_LOG__PARTITION", "3").unwrap_err().to_string();

@@ -207,8 +207,8 @@ fn stands(grant: &Grant, now: Time) -> Result<(), Refusal> {
         }
         GrantState::Revoked => Refusal::new(
             Code::GrantRevoked,
-            "授权已撤销,不再供数;事由见 cause",
-            "the grant was revoked, nothing is delivered any more; see cause",
+            "授权已撤销,不再供数;事由见 cause,如仍需要,请重新申请",
+            "the grant was revoked, nothing is delivered any more; see `cause`, and ask again if you still need the data",
         ),
     };
     Err(match grant.cause {
@@ -223,15 +223,18 @@ fn choose_purpose(grant: &Grant, named: Option<&str>) -> Result<PurposeCode, Ref
         (None, [only]) => only.code.parse(),
         (None, _) => Err(Refusal::new(
             Code::PurposeRequired,
-            "授权有多个用途,请用 Changtong-Purpose 写明本次用途",
-            "the grant has several purposes: name the one of this call in Changtong-Purpose",
+            format!("授权有多个用途,请用 Changtong-Purpose 写明本次用途:{}", codes().join("、")),
+            format!(
+                "the grant has several purposes: name the one of this call in Changtong-Purpose: {}",
+                codes().join(", ")
+            ),
         )
         .with("purposes", codes())),
         (Some(code), purposes) if purposes.iter().any(|purpose| purpose.code == code) => code.parse(),
         (Some(_), _) => Err(Refusal::new(
             Code::PurposeNotGranted,
-            "写明的用途不在授权的用途之中",
-            "the purpose named is not one of the grant's",
+            format!("写明的用途不在授权的用途之中;授权的用途:{}", codes().join("、")),
+            format!("the purpose named is not one of the grant's: {}", codes().join(", ")),
         )
         .with("purposes", codes())),
     }

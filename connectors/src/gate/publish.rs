@@ -243,8 +243,9 @@ fn invalid(bad: &[BadRecord]) -> Refusal {
         Code::RecordsInvalid,
         format!("{total} 条记录不符合模式,整批未发布;见 invalid,或用 on_invalid=quarantine 隔离它们"),
         format!(
-            "{total} records do not fit the schema and nothing was published; see `invalid`, or set them aside with \
-             on_invalid=quarantine"
+            "{total} {} the schema and nothing was published; see `invalid`, or set such records aside with \
+             on_invalid=quarantine",
+            if total == 1 { "record does not fit" } else { "records do not fit" }
         ),
     )
     .with("invalid", listed)

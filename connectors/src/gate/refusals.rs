@@ -28,8 +28,8 @@ pub(super) fn no_records() -> Refusal {
 pub(super) fn log_rolled_back() -> Refusal {
     Refusal::new(
         Code::LogRolledBack,
-        "日志丢失了已确认的记录,该资源已停止收发;请管理员处理",
-        "the log lost acknowledged records; the resource stands still until an operator makes a new generation",
+        "日志丢失了已确认的记录,该信息资源停用,须由运维人员处理",
+        "the log lost acknowledged records; the resource stands still until an operator decides",
     )
 }
 
@@ -71,7 +71,21 @@ pub(super) fn fault() -> Refusal {
 }
 
 pub(super) fn cursor_foreign() -> Refusal {
-    Refusal::new(Code::CursorInvalid, "游标不属于此订阅", "the cursor does not belong to this subscription")
+    Refusal::new(
+        Code::CursorInvalid,
+        "游标不属于此订阅:请使用该订阅自己的 next,或不带游标读取",
+        "the cursor does not belong to this subscription: use a `next` of its own, or no cursor",
+    )
+}
+
+/// What a caller named as `from` is none of the words, no time and no cursor.
+pub(super) fn no_place() -> Refusal {
+    Refusal::new(
+        Code::CursorInvalid,
+        "from 应为 start、end、RFC 3339 时间,或本服务应答中的 next",
+        "`from` is start, end, a time in RFC 3339, or the `next` of an answer of this service",
+    )
+    .with("path", "from")
 }
 
 pub(super) fn superseded() -> Refusal {
@@ -94,8 +108,8 @@ pub(super) fn view_changed(next: String) -> Refusal {
 pub(super) fn before_history() -> Refusal {
     Refusal::new(
         Code::BeforeHistory,
-        "位置早于授权可读的历史",
-        "the position lies before the history that the grant allows",
+        "位置早于授权可读的历史:请从 start 读起",
+        "the position lies before the history that the grant allows: begin at `start`",
     )
 }
 

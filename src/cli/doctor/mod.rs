@@ -31,7 +31,7 @@ pub struct Doctor {
 }
 
 pub fn run(doctor: &Doctor) -> Done {
-    let loaded = doctor.configured.load(doctor.dev).map_err(|error| Failure::Failed(error.to_string()))?;
+    let loaded = doctor.configured.load(doctor.dev)?;
     let findings = block_on::<_, Failure>(async { Ok(look(&loaded).await) })?;
     print(doctor, &loaded, &findings)?;
     match findings.iter().filter(|finding| finding.state == State::Wrong).count() {

@@ -158,7 +158,7 @@ impl Sender<'_> {
     async fn send(&self, chunks: Chunks<'_>, mut progress: Progress) -> Done<Sum> {
         let mut sum = Sum::default();
         for chunk in chunks {
-            let chunk = chunk.map_err(|failure| failure.and(sum.before()))?;
+            let chunk = chunk.map_err(|failure| sum.stopped(failure, true))?;
             let key = chunk.key(self.code, self.on_invalid.word(), self.salt.as_deref());
             let sent = self.client.publish(
                 self.code,
@@ -167,8 +167,10 @@ impl Sender<'_> {
                 &key,
                 chunk.body.clone(),
             );
-            let receipt =
-                sent.await.map_err(|error| Failure::from(in_file(error, chunk.first)).and(sum.before()))?;
+            let receipt = sent.await.map_err(|error| {
+                let of_the_file = error.code() == Some("records_invalid");
+                sum.stopped(in_file(error, chunk.first).into(), of_the_file)
+            })?;
             sum.take(&receipt);
             progress.at(chunk.read, sum.accepted);
         }
@@ -200,11 +202,17 @@ impl Sum {
         }
     }
 
-    fn before(&self) -> String {
-        format!(
-            "{} records before this request are published; the command repeated with the mended file goes on from there",
-            self.accepted
-        )
+    /// A failure on the way, with what is published already and how to go on.
+    fn stopped(&self, failure: Failure, of_the_file: bool) -> Failure {
+        let before = format!("{} records before this request are published", self.accepted);
+        match (of_the_file, self.accepted) {
+            (true, _) => failure.and(format!(
+                "{before}; the command repeated with the mended file goes on from there (--on-invalid quarantine sets \
+                 records that do not fit aside)"
+            )),
+            (false, 0) => failure,
+            (false, _) => failure.and(format!("{before}; the same command repeated goes on from there")),
+        }
     }
 
     fn as_json(&self) -> Value {

@@ -199,7 +199,7 @@ fn everything_wrong_is_said_at_once() {
     file.title.clear();
     let refusal = check(&file).unwrap_err();
     assert_eq!(refusal.extra["path"], "title");
-    assert!(!refusal.extra["problems"][0]["zh"].as_str().unwrap().is_empty());
+    assert!(!refusal.extra["problems"][0]["reason"]["zh"].as_str().unwrap().is_empty());
 }
 
 #[test]

@@ -139,7 +139,10 @@ impl Gate {
         view: i64,
         text: &str,
     ) -> Result<Vec<i64>, Refusal> {
-        let cursor = self.decode(text)?;
+        let cursor = self.decode(text).map_err(|refusal| match refusal.code {
+            Code::CursorInvalid => refusals::no_place(),
+            _ => refusal,
+        })?;
         let other = self.directory.subscription(cursor.subscription).await?;
         let Some(other) = other.filter(|other| other.grant.id == grant.id) else {
             return Err(refusals::cursor_foreign());

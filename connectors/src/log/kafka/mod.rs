@@ -183,8 +183,10 @@ impl Log for KafkaLog {
 
 fn broker_refused(error: &KafkaError) -> Refusal {
     refusals::unavailable(
-        format!("Kafka 未接受请求:{error}"),
-        format!("Kafka did not take the request: {error}"),
+        format!("Kafka 没有应答或拒绝了请求({error}):请检查 kafka.brokers、网络,以及代理节点是否在运行"),
+        format!(
+            "Kafka does not answer or refuses ({error}): check kafka.brokers, the network, and whether the brokers run"
+        ),
     )
 }
 
