@@ -18,10 +18,11 @@ pub struct Account {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// A further account of an agency
+    /// Add a further account to an agency; `key issue` gives it a key
     Add {
         /// Alias or unified social credit code
         agency: String,
+        /// Name of the account, such as the system or the desk it is for
         name: String,
         /// editor, reviewer, integrator, authority, operator or auditor; several by commas
         #[arg(long, value_delimiter = ',', required = true)]
@@ -32,11 +33,11 @@ enum Verb {
         /// Alias or unified social credit code
         agency: String,
     },
-    /// The account's keys stop standing
+    /// Suspend an account: its keys are refused, what is being read with them ends at once
     Disable {
         /// Id of the account
         account: String,
-        /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+        /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
         #[arg(long)]
         cause: Option<String>,
     },

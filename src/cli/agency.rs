@@ -20,19 +20,19 @@ pub struct Agency {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// An agency joins: with its first account, that account's key and a profile of the alias's name
+    /// Add an agency, its first account, that account's key and a profile of the alias's name
     Add(Add),
-    /// Agencies that take part
+    /// List the agencies that take part
     List,
-    /// Nothing of the agency goes on
+    /// Refuse all of the agency's calls; what it is reading ends at once
     Suspend {
         /// Alias or unified social credit code
         agency: String,
-        /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+        /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
         #[arg(long)]
         cause: Option<String>,
     },
-    /// The agency goes on
+    /// End the suspension of the agency
     Resume {
         /// Alias or unified social credit code
         agency: String,

@@ -8,6 +8,7 @@ use super::groups;
 
 #[derive(Debug, Args)]
 pub struct Completions {
+    /// The shell that reads the script
     shell: Shell,
 }
 

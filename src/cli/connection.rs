@@ -21,7 +21,7 @@ pub struct Connection {
     /// API key; also CHANGTONG_KEY
     #[arg(long, value_name = "KEY", global = true, help_heading = "Server")]
     pub key: Option<String>,
-    /// Take address and key from this profile
+    /// Name of the profile that holds address and key
     #[arg(long = "as", value_name = "PROFILE", global = true, help_heading = "Server")]
     pub profile: Option<String>,
     /// How the answer is printed

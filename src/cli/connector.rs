@@ -35,19 +35,19 @@ enum Verb {
     List,
     /// Where it stands: state, position, what is left to do, last error
     Status(One),
-    /// It stops after what it has in hand, and keeps its place
+    /// Let it pause: it ends what it has in hand and keeps its place
     Pause(One),
-    /// It goes on after a pause
+    /// Let it go on after a pause
     Resume(One),
-    /// It ends until it is started
+    /// Stop it until it is started
     Stop(One),
-    /// It runs
+    /// Start it again
     Start(One),
-    /// It begins anew from its first position
+    /// Give up its place: it begins anew (only while it is stopped)
     Reset(One),
-    /// It goes on with what it asked about
+    /// Confirm what it waits for, such as more deletes than max_deletes allows
     Confirm(One),
-    /// It is taken away
+    /// Remove it; what it published or wrote stays
     Remove(One),
 }
 

@@ -22,26 +22,31 @@ enum Verb {
     /// Grants that the caller's agency holds or gave
     List {
         /// Only those on this resource
-        #[arg(long)]
+        #[arg(long, value_name = "CODE")]
         resource: Option<String>,
     },
     /// One grant, and what is left of its limits
     Show {
+        /// Id of the grant
         id: String,
         /// The derived schema that its records have, instead
         #[arg(long)]
         schema: bool,
     },
-    /// Delivery pauses
+    /// Let delivery pause; what is being read ends at once
     Suspend {
+        /// Id of the grant
         id: String,
-        /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+        /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
         #[arg(long)]
         cause: String,
     },
-    /// Delivery goes on
-    Resume { id: String },
-    /// Delivery ends for good
+    /// End the suspension: delivery goes on
+    Resume {
+        /// Id of the grant
+        id: String,
+    },
+    /// End the grant for good: when the command returns, no further record leaves
     Revoke(Ending),
 }
 
@@ -49,7 +54,7 @@ enum Verb {
 struct Ending {
     /// Id of the grant
     id: String,
-    /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+    /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
     #[arg(long)]
     cause: String,
     /// Reference of the filing, where the service ends

@@ -18,6 +18,12 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Auditor", &["audit"]),
 ];
 
+/// What a newcomer asks next.
+const BELOW: &str = "
+To begin: `changtong serve --dev` in one terminal, then the tour in docs/tour.md in another.
+A command that calls a server finds it by --url and --key, CHANGTONG_URL and CHANGTONG_KEY, or a profile (--as).
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable.";
+
 /// The command line with its help grouped.
 pub fn command() -> Command {
     let command = Cli::command();
@@ -40,6 +46,7 @@ fn grouped(command: &Command) -> String {
             let _ = writeln!(text, "  {name:wide$}  {}", about.unwrap_or_default());
         }
     }
+    text.push_str(BELOW);
     text
 }
 
@@ -120,6 +127,9 @@ mod tests {
     fn every_command_and_argument_says_what_it_does() {
         fn walk(command: &Command) {
             assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
             command.get_subcommands().for_each(walk);
         }
         Cli::command().get_subcommands().for_each(walk);

@@ -20,11 +20,11 @@ pub struct Key {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// A further key of an account; its text is printed this once
+    /// Issue a further key of an account; its text is printed this once
     Issue {
         /// Id of the account
         account: String,
-        /// Roles the key is cut to; several by commas
+        /// Roles of the account that the key may use; several by commas
         #[arg(long, value_delimiter = ',', required = true)]
         roles: Vec<String>,
         /// When it ends, RFC 3339; a year from now if not said
@@ -39,11 +39,11 @@ enum Verb {
         /// Id of the account
         account: String,
     },
-    /// The key stops standing
+    /// End a key for good; what is being read with it ends at once
     Revoke {
         /// Id of the key, the part between the first two underscores of its text
         id: String,
-        /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+        /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
         #[arg(long)]
         cause: Option<String>,
     },

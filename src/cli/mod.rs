@@ -49,7 +49,7 @@ struct Cli {
 enum Command {
     /// Look at settings, folders, engines and clock, and say what to mend
     Doctor(doctor::Doctor),
-    /// Try a key and keep it as a profile
+    /// Try a key and keep it as a profile (`default`, or what --as says)
     Login(login::Login),
     /// Write a script that completes commands and flags
     Completions(completions::Completions),
@@ -59,7 +59,7 @@ enum Command {
     Migrate(Configured),
     /// Compare what the store keeps with the events that should say so
     Reconcile(reconcile::Reconcile),
-    /// Drive a running server and say how fast it is
+    /// Load a running server and say how fast it is
     Bench(bench::Bench),
     /// Agencies that take part
     Agency(agency::Agency),
@@ -71,9 +71,9 @@ enum Command {
     Resource(resource::Resource),
     /// Publish a file of records
     Publish(publish::Publish),
-    /// Ask for data, and answer
+    /// Ask for data, and answer who asks
     Request(request::Request),
-    /// What came of requests
+    /// Grants that came of requests: look at them, suspend and end them
     Grant(grant::Grant),
     /// Read a resource: asks if needed, waits for the grant, reads, acknowledges
     Subscribe(subscribe::Subscribe),

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::block_on;
-use super::connection::Connection;
+use super::connection::{Connection, language};
 use super::failure::Done;
 use super::files::in_path;
 use super::output::Column;
@@ -29,9 +29,9 @@ enum Verb {
     },
     /// One record as it came
     Show(One),
-    /// Publish it again, once however often it is asked
+    /// Publish it after all, once however often the command is run
     Replay(One),
-    /// It is not wanted
+    /// Give it up
     Discard(One),
 }
 
@@ -41,14 +41,8 @@ struct One {
     id: String,
 }
 
-const COLUMNS: [Column; 6] = [
-    ("ID", "/id"),
-    ("AT", "/at"),
-    ("STATE", "/state"),
-    ("CODE", "/code"),
-    ("PATH", "/path"),
-    ("REASON", "/reason/en"),
-];
+const COLUMNS: [Column; 5] =
+    [("ID", "/id"), ("AT", "/at"), ("STATE", "/state"), ("CODE", "/code"), ("PATH", "/path")];
 
 const FIELDS: [Column; 9] = [
     ("id", "/id"),
@@ -70,7 +64,9 @@ pub fn run(quarantine: &Quarantine) -> Done {
             Verb::List { resource, state } => {
                 let parts = [("resource", Some(in_path(resource))), ("state", state.clone())];
                 let given = parts.into_iter().filter_map(|(name, value)| Some((name, value?)));
-                output.list(&client.list(&format!("/quarantine?{}", super::query(given))).await?, &COLUMNS)
+                let set_aside = client.list(&format!("/quarantine?{}", super::query(given))).await?;
+                let reason = if language() == "zh" { "/reason/zh" } else { "/reason/en" };
+                output.list(&set_aside, &[&COLUMNS[..], &[("REASON", reason)]].concat())
             }
             Verb::Show(One { id }) => {
                 output.object(&client.get(&format!("/quarantine/{id}")).await?, &FIELDS)

@@ -30,28 +30,30 @@ enum Verb {
     List,
     /// One request
     Show(One),
-    /// The consent of the consumer's data-office head
+    /// Hand it to the provider: the consent of the consumer's data-office head (role reviewer)
     Submit(One),
-    /// The provider agrees; first shows what the consumer will see
+    /// Agree as the provider (role reviewer); first shows what the consumer will see
     Agree(agree::Agree),
-    /// The provider refuses
+    /// Refuse as the provider (role reviewer)
     Refuse {
+        /// Id of the request
         id: String,
-        /// law_forbids, not_held, not_shareable or other
+        /// Why: law_forbids, not_held, not_shareable or other
         #[arg(long)]
         reason: String,
         /// For the other side to read
         #[arg(long)]
         text: Option<String>,
     },
-    /// The provider asks for more
+    /// Ask the consumer for more, as the provider (role reviewer)
     NeedMaterial {
+        /// Id of the request
         id: String,
         /// What is missing
         #[arg(long)]
         text: String,
     },
-    /// The consumer takes it back
+    /// Take a request back, as the consumer
     Withdraw(One),
 }
 

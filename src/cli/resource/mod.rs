@@ -31,30 +31,33 @@ enum Verb {
     List(List),
     /// One entry
     Show(One),
-    /// The editor hands it to the reviewer
+    /// Hand a draft to review (role editor)
     Submit(One),
-    /// The reviewer finds it right
+    /// Find a submitted entry right (role reviewer)
     Approve(One),
-    /// Back to its editor
+    /// Send a submitted or approved entry back to its editor (role reviewer)
     Reject {
+        /// Code of the resource, such as 3070220601-000001
         code: String,
+        /// What to change, for the editor to read
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Into the catalog: schemas are made, standing consent is given
+    /// Put an approved entry into the catalog (role reviewer): schemas are made, standing consent is given
     Publish(One),
-    /// Publishing and delivery pause
+    /// Let publishing and delivery pause
     Suspend {
+        /// Code of the resource, such as 3070220601-000001
         code: String,
-        /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+        /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
         #[arg(long)]
         cause: String,
     },
-    /// Publishing and delivery go on
+    /// End the suspension: publishing and delivery go on
     Resume(One),
-    /// Other metadata of a published entry
+    /// Change metadata of a published entry, never its items, key or kind
     Revise(apply::Revise),
-    /// For good; its grants end
+    /// Take the entry out of the catalog for good; its grants end
     Retire(Ending),
 }
 
@@ -68,7 +71,7 @@ struct One {
 struct Ending {
     /// Code of the resource, such as 3070220601-000001
     code: String,
-    /// misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
+    /// Why: misuse, overdue, purpose_done, law_changed, data_fault, security or consumer_request
     #[arg(long)]
     cause: String,
     /// Reference of the filing, where the service ends
