@@ -77,6 +77,6 @@ echo "machine: $(nproc) cores, $(awk -F': ' '/^model name/ { print $2; exit }' /
   "$(awk '/^MemTotal/ { print int($2 / 1048576) }' /proc/meminfo) GiB; the load and the engines run on it too"
 measure 'embedded engines'
 # shellcheck disable=SC2016 # expanded where the engines are
-CHANGTONG_BENCH_PRODUCTION=yes tests/scripts/engines.sh run bash -c '
+CHANGTONG_BENCH_PRODUCTION=yes CHANGTONG_TEST_FSYNC=on tests/scripts/engines.sh run bash -c '
   [ -z "$CHANGTONG_TEST_WITHOUT" ] || { echo "not measured: $CHANGTONG_TEST_WITHOUT_WHY" >&2; exit 1; }
   exec "$0" --seconds "$1" --concurrency "$2" --thousands "$3"' tests/scripts/bench.sh "$seconds" "$concurrency" "$thousands"

@@ -95,9 +95,9 @@ start_postgres() {
   for _ in 1 2 3; do
     postgres_port=$(free_port)
     # Each test has a database of its own. Only a loss of power could tell that nothing is synced; with it, removing a
-    # database takes a second and more.
+    # database takes a second and more. Measurements set CHANGTONG_TEST_FSYNC=on.
     (cd / && become INT "$pg_bin/postgres" -D "$data" -h 127.0.0.1 -p "$postgres_port" -k "$data" \
-      -c max_connections=200 -c shared_buffers=64MB -c fsync=off) >>"$dir/postgres.log" 2>&1 </dev/null &
+      -c max_connections=200 -c shared_buffers=64MB -c "fsync=${CHANGTONG_TEST_FSYNC-off}") >>"$dir/postgres.log" 2>&1 </dev/null &
     postgres_pid=$!
     if wait_for 60 "$postgres_pid" postgres_answers; then return; fi
     stop_process "$postgres_pid" INT
