@@ -4,7 +4,12 @@ use serde_json::Value;
 
 use super::{agencies, published};
 use crate::shell::{Shell, member};
-use crate::support::{Pair, TestApp};
+use crate::support::{TestApp, on_both_pairs};
+
+on_both_pairs!(
+    every_form_is_published_and_read_back,
+    bad_records_are_named_by_their_place_in_the_file_or_set_aside,
+);
 
 const RESOURCE: &str = r#"
 class = "300000"
@@ -58,10 +63,8 @@ async fn subscribe(shell: &Shell, more: &str) -> Vec<Value> {
     ran.out.lines().map(|line| serde_json::from_str(line).expect("a line")).collect()
 }
 
-#[tokio::test]
-async fn every_form_is_published_and_read_back() {
-    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
-    let shell = world(&app).await;
+async fn every_form_is_published_and_read_back(app: &TestApp) {
+    let shell = world(app).await;
     shell.write("a.csv", "编号,name,费用\n1,甲,1.10\n2,-,NA\n");
     shell.write(
         "b.ndjson",
@@ -90,13 +93,10 @@ async fn every_form_is_published_and_read_back() {
     assert_eq!(subscribe(&shell, "--name other --from end").await.len(), 0);
     subscribe(&shell, "--name third --no-deletes --out lines.ndjson").await;
     assert_eq!(shell.read("lines.ndjson").lines().count(), 7);
-    app.stop().await;
 }
 
-#[tokio::test]
-async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside() {
-    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
-    let shell = world(&app).await;
+async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &TestApp) {
+    let shell = world(app).await;
     shell.write("bad.csv", "id,name\n1,a\n2,b\n3,too long a name\n4,d\n");
     let refused = shell.refused("publish 300000-000001 bad.csv --batch 2 --as stats", 1).await;
     assert!(refused.contains("records_invalid") && refused.contains("[2] name"), "{refused}");
@@ -127,5 +127,4 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside() {
     let exported = shell.read("events.ndjson");
     assert!(exported.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(exported.contains("\"resource.published\"") && exported.contains("\"quarantine.discarded\""));
-    app.stop().await;
 }
