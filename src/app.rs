@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use changtong_catalog::account::Caller;
 use changtong_catalog::actions::Rules;
 use changtong_catalog::audit::Build;
-use changtong_catalog::clock::{Clock as _, Ids};
+use changtong_catalog::clock::{Clock as _, Ids, Time};
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::{Grant, GrantState};
 use changtong_catalog::ports::Directory as _;
-use changtong_catalog::store::{LEASE, Lease, Store, StoreConfig};
+use changtong_catalog::store::{LEASE, Lease, RENEW, Store, StoreConfig};
 use changtong_connectors::gate::{Alive, Gate};
 use changtong_connectors::log::Log;
 use parking_lot::Mutex;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{StoreClock, SystemIds};
 use crate::connectors::Manager;
 use crate::http::body::BodyLimits;
+use crate::jobs;
 use crate::keys::{KeyRing, KeysError, Purpose};
 use crate::node::{Node, NodeError};
 use crate::refusals::Refusals;
@@ -77,25 +79,31 @@ impl App {
         let asked = Instant::now();
         let clock = Arc::new(StoreClock::start(store.now().await?, asked));
         let keys = KeyRing::open(&keys_dir(&settings), clock.now(), &*ids)?;
-        for pepper in store.read().await?.peppers().await? {
-            keys.require(Purpose::Pepper, &pepper)?;
-        }
+        require_keys(&store, &keys, clock.now()).await?;
         let alive = Alive::new(clock.clone());
-        let lease = take_database(&store, &node, &clock, &*ids, &alive).await?;
+        let lease = Mutex::new(take_database(&store, &node, &clock, &*ids, &alive).await?);
         let metrics = Metrics::new()?;
-        let log = wiring::open_log(&settings, clock.clone(), &metrics.registry).await?;
-        let gate = wiring::start_gate(wiring::Wires {
-            settings: &settings,
-            store: &store,
-            log: log.clone(),
-            clock: clock.clone(),
-            ids: ids.clone(),
-            keys: &keys,
-            alive: alive.clone(),
-            lease,
-            registry: &metrics.registry,
-        })?;
-        gate.recover().await?;
+        let starting = async {
+            let log = wiring::open_log(&settings, clock.clone(), &metrics.registry).await?;
+            let gate = wiring::start_gate(wiring::Wires {
+                settings: &settings,
+                store: &store,
+                log: log.clone(),
+                clock: clock.clone(),
+                ids: ids.clone(),
+                keys: &keys,
+                alive: alive.clone(),
+                lease: *lease.lock(),
+                registry: &metrics.registry,
+            })?;
+            gate.recover().await?;
+            Ok::<_, StartError>((log, gate))
+        };
+        // Many topics or a slow broker may take longer than a lease lasts.
+        let (log, gate) = tokio::select! {
+            started = starting => started?,
+            never = jobs::keep_lease(&store, &clock, &alive, &lease, RENEW) => match never {},
+        };
         let rules = Rules {
             four_eyes: settings.four_eyes(),
             zone: settings.time.zone.0,
@@ -114,7 +122,7 @@ impl App {
             metrics,
             refusals: Refusals::default(),
             uses: Uses::default(),
-            lease: Mutex::new(lease),
+            lease,
             connectors: Manager::default(),
             stop: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -182,6 +190,27 @@ pub fn store_config(settings: &Settings) -> Result<StoreConfig, StartError> {
 
 fn keys_dir(settings: &Settings) -> PathBuf {
     settings.keys.dir.clone().unwrap_or_else(|| settings.data.dir.join("keys"))
+}
+
+/// Key material that the store names must be there (protocol.md 10): of keys that stand and of grants that may deliver.
+async fn require_keys(store: &Store, keys: &KeyRing, now: Time) -> Result<(), StartError> {
+    const PAGE: usize = 500;
+    for pepper in store.read().await?.peppers().await? {
+        keys.require(Purpose::Pepper, &pepper)?;
+    }
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.grants(None, None, after.as_deref(), PAGE).await?;
+        let lives =
+            |grant: &&Grant| matches!(grant.state_at(now), GrantState::Active | GrantState::Suspended);
+        for grant in page.items.iter().filter(lives) {
+            keys.require(Purpose::Handle, &grant.handle_key)?;
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Takes the row of the one server. A predecessor on another node that died without releasing it is waited for.

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::connectors;
+pub use lease::keep as keep_lease;
 
 /// One kind of work and how often it is done.
 struct Job {

@@ -142,7 +142,7 @@ impl Drop for Admin {
     }
 }
 
-fn topic_config(settings: &KafkaSettings, spec: &TopicSpec) -> [(&'static str, String); 6] {
+fn topic_config(settings: &KafkaSettings, spec: &TopicSpec) -> [(&'static str, String); 7] {
     let retention = spec.retention.map_or(-1, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
     [
         ("cleanup.policy", "delete".to_owned()),
@@ -150,6 +150,8 @@ fn topic_config(settings: &KafkaSettings, spec: &TopicSpec) -> [(&'static str, S
         ("unclean.leader.election.enable", "false".to_owned()),
         ("min.insync.replicas", settings.min_insync_replicas.to_string()),
         ("retention.ms", retention.to_string()),
+        // By age alone, whatever the brokers' default says of sizes.
+        ("retention.bytes", "-1".to_owned()),
         ("max.message.bytes", TOPIC_MESSAGE_MAX.to_string()),
     ]
 }
