@@ -272,6 +272,10 @@ pub trait Ledger: Send + Sync + 'static {
     /// After an unknown commit: takes the topics exclusively (which waits for that COMMIT) and answers what stands.
     async fn outcome(&self, attempts: &[Attempt]) -> Result<Vec<Result<Receipt, Refusal>>, Refusal>;
 
+    /// After an unknown commit of openings: waits until that COMMIT has or has not taken effect (takes the topics of
+    /// their resources alone). Before, nobody can say that a window never opened.
+    async fn decided(&self, resources: &[ResourceNumber]) -> Result<(), Refusal>;
+
     /// The receipt stored under a claim: `None` if the key is free; refused if it was used with another hash.
     async fn stored_receipt(&self, claim: &Claim, generation: Generation)
     -> Result<Option<Receipt>, Refusal>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use changtong_catalog::clock::Clock;
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::ResourceNumber;
 use changtong_catalog::ports::{
     Answers, Attempt, Closing, CommitError, DeadRuns, Ledger, Receipt, Settling, Topic,
 };
@@ -37,6 +38,8 @@ pub(super) struct Task {
     carry: Carry,
     /// Topics whose views may lack what the store has.
     stale: BTreeSet<TopicKey>,
+    /// Resources of windows whose opening nobody heard of: their closings wait until that COMMIT is decided.
+    undecided: BTreeSet<ResourceNumber>,
     /// When leftovers that failed are tried again.
     retry_at: Instant,
     /// The last commit took longer than a group waits: then waiting for company is only delay.
@@ -69,6 +72,7 @@ impl Task {
             expected,
             carry: Carry::default(),
             stale: BTreeSet::new(),
+            undecided: BTreeSet::new(),
             retry_at: Instant::now(),
             store_is_slow: false,
         }
@@ -89,15 +93,18 @@ impl Task {
                 self.carry.put(leftover);
             }
             self.reload().await;
-            if !self.carry.failed() {
+            if !self.must_wait() {
                 self.carry.fill(&mut pending);
             }
             if !pending.is_empty() {
                 self.commit(pending).await;
             }
-            if self.carry.failed() && Instant::now() >= self.retry_at {
+            if self.must_wait() && Instant::now() >= self.retry_at {
                 self.retry().await;
             }
+        }
+        while let Ok(leftover) = left.try_recv() {
+            self.carry.put(leftover);
         }
         while !self.carry.is_empty() && self.retry().await {}
     }
@@ -111,8 +118,21 @@ impl Task {
         }
     }
 
+    /// Whether leftovers ride by themselves only, and not before their time.
+    fn must_wait(&self) -> bool {
+        self.carry.failed() || !self.undecided.is_empty()
+    }
+
     /// Tries leftovers that failed before; whether they got through.
     async fn retry(&mut self) -> bool {
+        if !self.undecided.is_empty() {
+            let resources: Vec<ResourceNumber> = self.undecided.iter().copied().collect();
+            if self.ledger.decided(&resources).await.is_err() {
+                self.retry_at = Instant::now() + PAUSE;
+                return false;
+            }
+            self.undecided.clear();
+        }
         let mut pending = Pending::default();
         self.carry.fill(&mut pending);
         pending.is_empty() || self.commit(pending).await
@@ -254,6 +274,7 @@ impl Task {
     /// After a COMMIT without an answer: the store says what stands, or nobody knows.
     async fn find_out(&mut self, pending: Pending, refusal: &Refusal) {
         self.stale.extend(pending.topics());
+        self.undecided.extend(pending.group.openings.iter().map(|opening| opening.resource));
         let outcomes = if pending.attempts() == 0 {
             Vec::new()
         } else {

@@ -86,6 +86,10 @@ impl Ledger for StoreLedger {
         outcome::outcome(self, attempts).await
     }
 
+    async fn decided(&self, resources: &[ResourceNumber]) -> Result<(), Refusal> {
+        outcome::decided(self, resources).await
+    }
+
     async fn stored_receipt(
         &self,
         claim: &Claim,

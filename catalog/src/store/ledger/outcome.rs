@@ -10,7 +10,7 @@ use super::StoreLedger;
 use super::receipts::{count, day_of, rebuild};
 use crate::audit::EventCode;
 use crate::error::{Code, Refusal};
-use crate::ids::EventId;
+use crate::ids::{EventId, ResourceNumber};
 use crate::ports::{Attempt, Claim, Receipt};
 
 /// Events read at a time when a batch without a key is looked for.
@@ -40,6 +40,13 @@ pub(super) async fn outcome(
         });
     }
     Ok(answers)
+}
+
+/// Nothing is read: what waited for these locks, or held them, is over once they are had.
+pub(super) async fn decided(ledger: &StoreLedger, resources: &[ResourceNumber]) -> Result<(), Refusal> {
+    let mut tx = ledger.store.begin().await?;
+    let locks = resources.iter().map(|resource| Lock::on(LockClass::Topic, resource));
+    tx.lock_all_exclusive(locks.collect()).await
 }
 
 /// What counts under the attempt's key: itself, or another attempt of the same body.

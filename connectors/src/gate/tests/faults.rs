@@ -137,3 +137,17 @@ async fn attempts_that_are_ready_share_a_commit() {
     assert_eq!(groups.iter().sum::<usize>(), 40);
     assert!(groups.len() <= 4, "{groups:?}");
 }
+
+#[tokio::test]
+async fn a_window_whose_opening_took_effect_late_is_closed_then() {
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..9).await.unwrap();
+    world.store.faults.lock().push_back(StoreFault::Late);
+    assert_eq!(code(world.read(None).await), Code::OutcomeUnknown);
+    until(async || {
+        let state = world.store.state.lock();
+        !state.windows.is_empty() && state.windows.values().all(|(_, closing)| closing.is_some())
+    })
+    .await;
+}

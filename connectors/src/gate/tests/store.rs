@@ -26,6 +26,8 @@ pub enum StoreFault {
     Unheard,
     /// Lost, and nobody hears of it.
     Lost,
+    /// Nobody hears of it, and its openings stand only when the store is asked whether it is decided.
+    Late,
 }
 
 type TopicKey = (ResourceNumber, Generation);
@@ -45,6 +47,7 @@ pub struct State {
     pub revoked_keys: BTreeSet<KeyId>,
     floors: BTreeMap<GrantId, Vec<i64>>,
     pub acks: Vec<Ack>,
+    late: Option<Group>,
     calls_used: i64,
     records_used: i64,
     records_reserved: i64,
@@ -246,6 +249,11 @@ impl Ledger for MemoryStore {
         match fault {
             Some(StoreFault::NotSent) => return Err(CommitError::NotSent(away())),
             Some(StoreFault::Lost) => return Err(CommitError::Unknown(away())),
+            Some(StoreFault::Late) => {
+                let openings = group.openings.clone();
+                self.state.lock().late = Some(Group { openings, ..Group::default() });
+                return Err(CommitError::Unknown(away()));
+            }
             _ => {}
         }
         let answers = self.state.lock().apply(group, self.clock.now());
@@ -259,6 +267,15 @@ impl Ledger for MemoryStore {
         let state = self.state.lock();
         let unknown = || Refusal::new(Code::OutcomeUnknown, "未知", "unknown");
         Ok(attempts.iter().map(|a| state.receipts.get(&a.batch).cloned().ok_or_else(unknown)).collect())
+    }
+
+    async fn decided(&self, _: &[ResourceNumber]) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        if let Some(late) = state.late.take() {
+            state.apply(&late, now);
+        }
+        Ok(())
     }
 
     async fn stored_receipt(&self, claim: &Claim, _: Generation) -> Result<Option<Receipt>, Refusal> {
