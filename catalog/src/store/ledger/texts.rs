@@ -42,11 +42,12 @@ pub(super) fn source_foreign() -> Refusal {
     )
 }
 
+/// The position itself is for the caller alone: of a table it may be the key of a row, and texts are logged.
 pub(super) fn source_position(stored: &str) -> Refusal {
     Refusal::new(
         Code::SourcePosition,
-        format!("来源位置不是所写的起点;已保存的位置是 {stored},请从那里继续"),
-        format!("the source does not stand where the request says; it stands at {stored}: go on from there"),
+        "来源位置不是所写的起点;请从 position 继续",
+        "the source does not stand where the request says; go on from `position`",
     )
     .with("position", stored)
 }
