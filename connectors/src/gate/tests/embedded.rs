@@ -79,3 +79,42 @@ async fn what_lies_on_both_sides_of_a_dead_attempt_is_all_delivered_once() {
     let own = gate.read_own(own).await.unwrap();
     assert_eq!(String::from_utf8(own.to_vec()).unwrap().lines().count(), 70);
 }
+
+#[tokio::test]
+async fn however_small_the_reads_and_many_the_dead_each_record_comes_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    let log = Arc::new(EmbeddedLog::open(&dir.path().join("log.db"), world.clock.clone()).await.unwrap());
+    let gate = world.on(log.clone(), 1);
+    let (mut random, mut next_id, mut published) = (7_u64, 0, Vec::new());
+    let (mut cursor, mut read) = (None::<String>, Vec::new());
+    let mut below = |n: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % n
+    };
+    for round in 0..120 {
+        let ids = next_id..next_id + 1 + below(9) as i64;
+        next_id = ids.end;
+        let dies = round < 100 && below(3) == 0;
+        if dies {
+            world.store.faults.lock().push_back(StoreFault::NotSent);
+        }
+        // The fault may meet another commit of the gate; what the answer says counts.
+        if gate.publish(world.ask(&lines(ids.clone()))).await.is_ok() {
+            published.extend(ids);
+        }
+        let mut poll = world.poll(cursor.as_deref());
+        poll.limit = Some(1 + below(if round < 100 { 4 } else { 400 }));
+        if let Ok(delivery) = gate.deliver(poll).await {
+            let answer = whole(delivery).await.unwrap();
+            read.extend(answer.records.iter().map(|record| record["record"]["id"].as_i64().unwrap()));
+            cursor = Some(answer.next);
+        }
+        if round % 10 == 0 {
+            gate.tick().await.unwrap();
+        }
+    }
+    read.sort_unstable();
+    assert_eq!(read, published);
+}
