@@ -283,6 +283,13 @@ pub trait Ledger: Send + Sync + 'static {
     /// The stored position of a source; `-` if it has none.
     async fn source_position(&self, resource: ResourceNumber, connector: &str) -> Result<String, Refusal>;
 
+    /// Whose a source is and where it stands; `None` before its first batch.
+    async fn source(
+        &self,
+        resource: ResourceNumber,
+        connector: &str,
+    ) -> Result<Option<(AccountId, String)>, Refusal>;
+
     /// Declares holes dead, moves `settled`, drops what is not needed; one event if holes were found.
     async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal>;
 

@@ -82,9 +82,16 @@ impl Gate {
         }
         if let Some(step) = &publish.source {
             claims::check_source(step)?;
-            let stored = self.ledger.source_position(number, &step.connector).await?;
-            if stored != step.from {
-                return Err(refusals::source_moved(&stored));
+            let stored = self.ledger.source(number, &step.connector).await?;
+            let position = match &stored {
+                Some((account, _)) if *account != publish.caller.account => {
+                    return Err(refusals::source_foreign());
+                }
+                Some((_, position)) => position,
+                None => "-",
+            };
+            if position != step.from {
+                return Err(refusals::source_moved(position));
             }
         }
         let receipt = self.publish_records(publish, &standing, claim, refused).await?;

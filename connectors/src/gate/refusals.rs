@@ -66,6 +66,14 @@ pub(super) fn source_moved(stored: &str) -> Refusal {
     .with("position", stored)
 }
 
+pub(super) fn source_foreign() -> Refusal {
+    Refusal::new(
+        Code::SourceForeign,
+        "这个来源位置属于另一个账号的连接器;请换一个连接器名",
+        "this source position belongs to another account's connector; choose another connector name",
+    )
+}
+
 pub(super) fn fault() -> Refusal {
     Refusal::new(Code::Internal, "服务器内部错误", "a fault of the server")
 }

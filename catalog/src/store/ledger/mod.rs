@@ -29,7 +29,7 @@ use super::{Store, sources};
 use crate::clock::{Clock, Ids};
 use crate::cursor::Cursor;
 use crate::error::Refusal;
-use crate::ids::{Generation, GrantId, ResourceNumber, SubscriptionId};
+use crate::ids::{AccountId, Generation, GrantId, ResourceNumber, SubscriptionId};
 use crate::ports::{
     Answers, Attempt, Claim, CommitError, Ended, Group, Ledger, LeftOpen, Receipt, Settling, Topic,
 };
@@ -101,6 +101,16 @@ impl Ledger for StoreLedger {
     async fn source_position(&self, resource: ResourceNumber, connector: &str) -> Result<String, Refusal> {
         let stored = self.store.read().await?.source_position(resource, connector).await?;
         Ok(stored.unwrap_or_else(|| sources::START.to_owned()))
+    }
+
+    async fn source(
+        &self,
+        resource: ResourceNumber,
+        connector: &str,
+    ) -> Result<Option<(AccountId, String)>, Refusal> {
+        let key = (resource, connector.to_owned());
+        let state = self.store.read().await?.source_states(std::slice::from_ref(&key)).await?.remove(&key);
+        Ok(state.map(|state| (state.account, state.position)))
     }
 
     async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {

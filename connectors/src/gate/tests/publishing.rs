@@ -91,6 +91,13 @@ async fn a_source_goes_on_where_the_store_says() {
     assert_eq!(refusal.extra["position"], "a:1");
     step("a:1", "a:2").await.unwrap();
     assert_eq!(code(step("a:2", "with space").await), Code::BadHeader);
+    for from in ["a:1", "a:2"] {
+        let mut ask = world.ask(&lines(0..1));
+        ask.caller = caller(1, 12, "another of the provider");
+        ask.source = Some(SourceStep { connector: "in".into(), from: from.into(), to: "b".into() });
+        let refusal = world.gate.publish(ask).await.unwrap_err();
+        assert_eq!((refusal.code, refusal.extra.contains_key("position")), (Code::SourceForeign, false));
+    }
     assert_eq!(world.store.state.lock().sources["in"], "a:2");
 }
 

@@ -289,6 +289,15 @@ impl Ledger for MemoryStore {
         Ok(self.state.lock().sources.get(connector).cloned().unwrap_or_else(|| "-".to_owned()))
     }
 
+    async fn source(
+        &self,
+        _: ResourceNumber,
+        connector: &str,
+    ) -> Result<Option<(AccountId, String)>, Refusal> {
+        let position = self.state.lock().sources.get(connector).cloned();
+        Ok(position.map(|position| (super::world::provider().account, position)))
+    }
+
     async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
         let mut state = self.state.lock();
         let views = state.views.get_mut(&(settling.topic.resource, settling.topic.generation)).unwrap();
