@@ -150,9 +150,12 @@ async fn a_late_answer_is_waited_for(store: &Store) {
     open.lock_shared(LockClass::Topic, world.number()).await.unwrap();
     let (ledger, asked) = (world.ledger.clone(), attempt.clone());
     let outcome = tokio::spawn(async move { ledger.outcome(&[asked]).await });
+    let (ledger, number) = (world.ledger.clone(), world.number());
+    let decided = tokio::spawn(async move { ledger.decided(&[number]).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!outcome.is_finished());
+    assert!(!outcome.is_finished() && !decided.is_finished());
     open.finish().await.unwrap();
+    decided.await.unwrap().unwrap();
     let answers = outcome.await.unwrap().unwrap();
     assert_eq!(code(&answers[0]), Some(Code::OutcomeUnknown));
     assert!(world.views().await[0].runs.iter().all(|run| run.verdict == Verdict::Committed));
