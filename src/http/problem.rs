@@ -106,14 +106,14 @@ fn spoken(value: &Value, language: Language) -> Value {
 }
 
 fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Map<String, Value> {
-    let detail = match language {
-        Language::Chinese => &refusal.text.zh,
-        Language::English => &refusal.text.en,
-    };
     let code = refusal.code;
+    let (title, detail) = match language {
+        Language::Chinese => (code.title_zh(), &refusal.text.zh),
+        Language::English => (code.title().trim(), &refusal.text.en),
+    };
     let members = json!({
         "type": format!("urn:changtong:problem:{code}"),
-        "title": code.title().trim(),
+        "title": title,
         "status": code.status(),
         "detail": detail,
         "code": code.as_str(),
@@ -159,6 +159,7 @@ mod tests {
         assert_eq!(response.headers()[RETRY_AFTER], "2");
         let members = standard_members(&refusal, Language::Chinese, "r-1");
         assert_eq!(members["detail"], "超出速率");
+        assert_eq!(members["title"], "速率暂时用尽。");
         assert_eq!(members["code"], "rate_limited");
         assert_eq!(members["instance"], "r-1");
         assert_eq!(members["status"], 429);
