@@ -231,10 +231,7 @@ pub struct StoreFoundOlder {
 
 impl StoreFoundOlder {
     pub fn emit(self, _: &Metrics) {
-        error!(
-            topics = self.topics,
-            "the store is older than the log: publishing and delivery stop until `reconcile`"
-        );
+        error!(topics = self.topics, "the store is older than the log: publishing and delivery stand still");
     }
 }
 

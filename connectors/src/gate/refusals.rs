@@ -7,9 +7,11 @@ use changtong_catalog::error::{Code, Refusal};
 pub(super) fn store_older() -> Refusal {
     Refusal::new(
         Code::StoreOlderThanLog,
-        "数据库比日志旧(可能恢复自旧备份),发布和供数已停止;请管理员运行 changtong reconcile",
-        "the store is older than the log (restored from an old backup?); publishing and delivery stand still until an \
-         operator runs `changtong reconcile`",
+        "数据库比日志旧(可能恢复自旧备份),发布和供数已停止;请管理员换回较新的数据库。若确认可以放弃它所不知道的记录,\
+         移走数据目录中的 marks 文件后重新启动",
+        "the store is older than the log (restored from an old backup?); publishing and delivery stand still: put the \
+         newer database back, or, if the records it does not know may be given up, move the file `marks` out of the \
+         data folder and start again",
     )
 }
 
