@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Refusal, Text};
 
 use super::connection::spoken;
 use crate::app::StartError;
@@ -61,9 +61,25 @@ impl From<String> for Failure {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        match error {
+        let hint = match &error {
+            CallError::Unreachable(_) => Some(Text::new(
+                "请确认服务器正在运行(changtong serve),地址无误(--url、CHANGTONG_URL 或配置档)",
+                "is it running (changtong serve), and is the address right (--url, CHANGTONG_URL or the profile)?",
+            )),
+            _ if error.code() == Some("unauthenticated") => Some(Text::new(
+                "命令所用的密钥来自 --key、CHANGTONG_KEY 或 --as 指定的配置档;changtong login 可试用并保存密钥",
+                "a command takes its key from --key, CHANGTONG_KEY or the profile of --as; changtong login tries a key and \
+                 keeps it",
+            )),
+            _ => None,
+        };
+        let failure = match error {
             CallError::Unreachable(text) => Self::Unreachable(text),
             refused_or_broken => Self::Failed(refused_or_broken.to_string()),
+        };
+        match hint {
+            Some(hint) => failure.and(spoken(hint)),
+            None => failure,
         }
     }
 }

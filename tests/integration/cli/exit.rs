@@ -14,12 +14,12 @@ async fn exit_codes_say_what_kind_of_failure_it_is() {
     assert!(refused.contains("not_found"), "{refused}");
     let url = format!("http://{}", app.api);
     let refused = shell.refused(&format!("agency list --url {url} --key ctk_wrong"), 1).await;
-    assert!(refused.contains("unauthenticated"), "{refused}");
+    assert!(refused.contains("unauthenticated") && refused.contains("changtong login"), "{refused}");
     shell.refused("agency list --as nobody", 2).await;
     shell.refused("agency frobnicate", 2).await;
     shell.refused("publish", 2).await;
     let refused = shell.refused("agency list --url http://127.0.0.1:1 --key ctk_x", 3).await;
-    assert!(refused.contains("does not answer"), "{refused}");
+    assert!(refused.contains("does not answer") && refused.contains("CHANGTONG_URL"), "{refused}");
     app.stop().await;
 }
 
@@ -31,6 +31,11 @@ async fn errors_come_in_the_language_of_the_terminal() {
     let output = command.env("LANG", "zh_CN.UTF-8").output().await.expect("the command runs");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("not_found") && error.contains("信息资源"), "{error}");
+    let mut command = shell.command(&["serve"]);
+    command.env("LANG", "zh_CN.UTF-8").env("CHANGTONG_HTTP__LISTN", "127.0.0.1:0");
+    let output = command.output().await.expect("the command runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("没有 http.listn 这项设置;是否应为 http.listen?"), "{error}");
     app.stop().await;
 }
 
