@@ -42,7 +42,10 @@ pub enum StartError {
     Setting { key: &'static str, reason: String },
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    #[error("{address}: {error}")]
+    #[error(
+        "cannot listen on {address}: {error}; stop what listens there, or choose another address (http.listen, \
+         operations.listen)"
+    )]
     Listen { address: String, error: std::io::Error },
 }
 

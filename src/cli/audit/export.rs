@@ -1,6 +1,5 @@
 //! `changtong audit export`: the events as a file of lines.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -8,6 +7,7 @@ use clap::Args;
 use futures::TryStreamExt as _;
 
 use super::super::failure::{Done, Failure};
+use super::super::files::create;
 use super::Filter;
 use crate::client::Client;
 
@@ -23,10 +23,7 @@ pub struct Export {
 pub async fn run(export: &Export, client: &Client) -> Done {
     let failed = |error: std::io::Error| Failure::Failed(format!("the events could not be written: {error}"));
     let mut out: Box<dyn Write> = match &export.out {
-        Some(path) => {
-            let file = File::create_new(path);
-            Box::new(file.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?)
-        }
+        Some(path) => Box::new(create(path)?),
         None => Box::new(BufWriter::new(std::io::stdout())),
     };
     let path = format!("/audit/events?{}", export.filter.query());

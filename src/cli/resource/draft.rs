@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::super::encoding::Encoding;
 use super::super::failure::{Done, Failure};
+use super::super::files::create;
 
 #[derive(Debug, Args)]
 pub struct Draft {
@@ -38,7 +39,7 @@ pub fn run(draft: &Draft) -> Done {
         return Ok(());
     };
     let at = |error: std::io::Error| Failure::Failed(format!("{}: {error}", path.display()));
-    let mut file = File::create_new(path).map_err(at)?;
+    let mut file = create(path)?;
     file.write_all(text.as_bytes()).map_err(at)?;
     println!("{}: look at every line, then `changtong resource apply {}`", path.display(), path.display());
     Ok(())

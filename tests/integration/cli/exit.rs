@@ -61,3 +61,15 @@ async fn completions_need_no_server() {
     let script = Shell::new().line("completions bash").await;
     assert!(script.contains("changtong") && script.contains("quarantine"));
 }
+
+#[tokio::test]
+async fn a_file_that_is_there_is_not_overwritten() {
+    let shell = Shell::new();
+    shell.write("rooms.csv", "id,name\n1,a\n2,b\n");
+    let draft = "resource draft rooms.csv --provider stats --out rooms.toml";
+    shell.line(draft).await;
+    let written = shell.read("rooms.toml");
+    let refused = shell.refused(draft, 1).await;
+    assert!(refused.contains("rooms.toml: it is there already and is not overwritten"), "{refused}");
+    assert_eq!(shell.read("rooms.toml"), written);
+}
