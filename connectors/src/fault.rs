@@ -14,7 +14,8 @@ pub const OPENED: &str = "deliver.opened";
 /// Bytes have left, the window is open.
 pub const SENT: &str = "deliver.sent";
 
-/// Does here what `CHANGTONG_FAULT` says: `NAME=kill` or `NAME=stop`, with `@N` at its N-th passing.
+/// Does here what `CHANGTONG_FAULT` says: `NAME=kill`, `NAME=stop`, or `NAME=kill-late` (once what was handed to the
+/// network has left), with `@N` at its N-th passing.
 #[cfg(feature = "faults")]
 pub fn point(name: &str) {
     use std::sync::OnceLock;
@@ -32,6 +33,9 @@ pub fn point(name: &str) {
     let Some((place, act, nth)) = wanted else { return };
     if place != name || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
         return;
+    }
+    if act == "kill-late" {
+        std::thread::sleep(std::time::Duration::from_millis(300));
     }
     let signal = if act == "stop" { "-STOP" } else { "-KILL" };
     let sent = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();

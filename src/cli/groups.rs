@@ -8,7 +8,7 @@ use super::Cli;
 
 /// Who uses which commands. A test finds each command in exactly one group.
 const GROUPS: [(&str, &[&str]); 8] = [
-    ("Anyone", &["doctor", "login", "completions"]),
+    ("Anyone", &["demo", "doctor", "login", "completions"]),
     ("Operator", &["serve", "migrate", "reconcile", "bench"]),
     ("Authority", &["agency", "account", "key"]),
     ("Provider", &["resource", "publish"]),

@@ -7,6 +7,7 @@ mod bench;
 mod completions;
 mod connection;
 mod connector;
+mod demo;
 mod doctor;
 mod encoding;
 mod failure;
@@ -47,6 +48,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The main job on real data, every count checked against the files
+    Demo(demo::Demo),
     /// Look at settings, folders, engines and clock, and say what to mend
     Doctor(doctor::Doctor),
     /// Try a key and keep it as a profile (`default`, or what --as says)
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: &Command) -> Done {
     match command {
+        Command::Demo(command) => Ok(demo::run(command)?),
         Command::Doctor(command) => doctor::run(command),
         Command::Login(command) => login::run(command),
         Command::Completions(command) => completions::run(command),

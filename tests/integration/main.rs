@@ -13,6 +13,8 @@ mod connectors;
 mod errors_doc;
 #[cfg(test)]
 mod examples;
+#[cfg(all(test, feature = "faults"))]
+mod faults;
 #[cfg(test)]
 mod house_rules;
 #[cfg(test)]

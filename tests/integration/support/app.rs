@@ -133,8 +133,9 @@ async fn first_key(server: &Server, folder: &Path) -> String {
     profiles.get("authority").expect("the profile `authority`").key.clone()
 }
 
+/// The broker's address; `None` where the machine is declared to be without one.
 #[expect(clippy::disallowed_methods, reason = "which engines a test run has is told by the environment")]
-fn kafka() -> Option<String> {
+pub fn kafka() -> Option<String> {
     let without = std::env::var("CHANGTONG_TEST_WITHOUT").unwrap_or_default();
     if without.split(',').any(|engine| engine.trim() == "kafka") {
         return None;
@@ -144,7 +145,7 @@ fn kafka() -> Option<String> {
 }
 
 /// Topics of their own for each database: its name, and a random part so that a run never meets an earlier one's.
-fn prefix(url: &str) -> String {
+pub fn prefix(url: &str) -> String {
     use changtong_catalog::clock::Ids as _;
     let mut random = [0; 4];
     changtong::clock::SystemIds.fill(&mut random);

@@ -5,7 +5,7 @@ mod checks;
 mod client;
 mod world;
 
-pub use app::{Pair, TestApp};
+pub use app::{Pair, TestApp, kafka, prefix};
 pub use client::{Client, Reply};
 pub use world::{RESOURCE, World, number, resource_file};
 

@@ -16,6 +16,7 @@ use super::blob::Row;
 use super::state::{TopicState, Topics, topic};
 use super::trouble::Trouble;
 use super::{expire, file, topics};
+use crate::fault;
 use crate::log::{TopicSpec, refusals};
 
 /// The most jobs of one transaction.
@@ -141,6 +142,7 @@ impl Writer {
             answers.push(Ok(place(state, std::mem::take(&mut job.rows), now_ms, &mut placed)?));
         }
         insert(&mut tx, placed).await?;
+        fault::point(fault::APPENDING);
         tx.commit().await?;
         let mut topics = topics.write();
         for (name, state) in staged {

@@ -22,6 +22,7 @@ use super::batch::{Batches, Failure, MOST, Outcome};
 use super::config::speak;
 use super::statistics::KafkaMetrics;
 use super::{broker_refused, elsewhere};
+use crate::fault;
 use crate::log::{AppendError, Entry, refusals};
 
 /// How long to wait for room in a full queue before looking again.
@@ -172,6 +173,9 @@ impl Appender {
             return (0, Some(refusals::timed_out(topic)));
         };
         for (index, entry) in entries.iter().enumerate() {
+            if index == entries.len() / 2 {
+                fault::point(fault::APPENDING);
+            }
             while let Err(error) = send(producer, topic, entry, id(index)) {
                 if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                     return (index, Some(broker_refused(&error)));

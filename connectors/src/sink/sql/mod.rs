@@ -11,6 +11,7 @@
 mod cell;
 mod cursor;
 mod refusals;
+mod rows;
 mod spec;
 mod table;
 mod target;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::resource::Kind;
 
+pub use rows::rows;
 pub use spec::SqlSinkSpec;
 
 use super::{Batch, Line, Op, RecordId, Sink, Written};

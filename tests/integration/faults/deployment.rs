@@ -1,0 +1,282 @@
+//! A deployment whose server process can be killed and started again on the same engines and data.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use changtong::client::{CallError, Client};
+use changtong_catalog::store::testing::{Fresh, postgres};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Pair, kafka, prefix};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_changtong");
+
+/// Engines, folders and settings that outlive any one process.
+pub struct Deployment {
+    environment: Vec<(String, String)>,
+    folder: TempDir,
+    fresh: Option<Fresh>,
+}
+
+impl Deployment {
+    /// `None` where the machine is declared to be without an engine of the pair.
+    pub async fn new(pair: Pair) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut environment = Vec::new();
+        let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        set("CHANGTONG_KEYS__DIR", path("keys"));
+        set("CHANGTONG_PROFILES", path("profiles.toml"));
+        set("PATH", "/usr/bin:/bin".to_owned());
+        let fresh = match pair {
+            Pair::Embedded => None,
+            Pair::Production => {
+                let brokers = kafka()?;
+                let fresh = postgres().await?;
+                set("CHANGTONG_DATABASE__URL", fresh.config.url.clone());
+                set("CHANGTONG_KAFKA__BROKERS", brokers);
+                set("CHANGTONG_KAFKA__REPLICATION_FACTOR", "1".to_owned());
+                set("CHANGTONG_KAFKA__MIN_INSYNC_REPLICAS", "1".to_owned());
+                set("CHANGTONG_LOG__PREFIX", prefix(&fresh.config.url));
+                Some(fresh)
+            }
+        };
+        Some(Self { environment, folder, fresh })
+    }
+
+    pub fn set(&mut self, name: &str, value: String) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value));
+    }
+
+    pub fn database(&self) -> Option<&str> {
+        self.fresh.as_ref().map(|fresh| fresh.config.url.as_str())
+    }
+
+    fn profiles(&self) -> PathBuf {
+        self.folder.path().join("profiles.toml")
+    }
+
+    /// Starts a process on the node's own data folder, perhaps with a fault, and waits until it serves.
+    pub async fn start(&self, node: &str, fault: Option<&str>) -> Process {
+        let mut process = self.spawn(node, fault);
+        assert!(process.serves().await, "the server ended: {}", process.said());
+        process
+    }
+
+    /// The same without waiting.
+    pub fn spawn(&self, node: &str, fault: Option<&str>) -> Process {
+        let port = free_port();
+        let output = self.folder.path().join(format!("{node}-{port}.log"));
+        let file = std::fs::File::create(&output).expect("a file for its output");
+        let mut command = Command::new(BINARY);
+        command
+            .args(["serve", "--dev", "--data"])
+            .arg(self.folder.path().join(node))
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("CHANGTONG_HTTP__LISTEN", format!("127.0.0.1:{port}"))
+            .env("CHANGTONG_OPERATIONS__LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("its output"))
+            .stderr(file);
+        if let Some(fault) = fault {
+            command.env("CHANGTONG_FAULT", fault);
+        }
+        let child = command.spawn().expect("the server starts");
+        Process { child, url: format!("http://127.0.0.1:{port}"), output }
+    }
+
+    /// An agency with a published table, made through a running server.
+    pub async fn table(&self, server: &Process) -> Table {
+        let text = std::fs::read_to_string(self.profiles()).expect("the authority's profile");
+        let profiles: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(&text).expect("profiles");
+        let authority = Client::new(&server.url, &profiles["authority"]["key"], "en").expect("a client");
+        let joining = json!({"code": "11999999FAKE00021N", "name": "统计局", "alias": "stats"});
+        let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
+        let key = joined["key"]["text"].as_str().expect("its key").to_owned();
+        let owner = Client::new(&server.url, &key, "en").expect("a client");
+        let entry = json!({
+            "class": "307022", "title": "编号", "provider": "stats", "abstract": "试", "kind": "table",
+            "share_type": "unconditional", "update_cycle": "daily", "key": ["id"],
+            "items": [{"name": "id", "title": "编号", "type": "I", "length": 9}],
+        });
+        let drafted = owner.post("/resources", &entry).await.expect("a draft").body;
+        let code = drafted["code"].as_str().expect("its code").replace('/', "-");
+        for act in ["submit", "approve", "publish"] {
+            owner.post(&format!("/resources/{code}/{act}"), &json!({})).await.expect(act);
+        }
+        Table { key, code }
+    }
+
+    /// Compares store and events both ways, with the server stopped.
+    pub async fn done(self) {
+        if let Some(fresh) = self.fresh {
+            fresh.done().await;
+        }
+    }
+}
+
+pub struct Process {
+    child: Child,
+    pub url: String,
+    output: PathBuf,
+}
+
+impl Process {
+    /// Waits until it answers; false if it ended instead.
+    pub async fn serves(&mut self) -> bool {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        loop {
+            if tokio::net::TcpStream::connect(&address).await.is_ok() && self.profile_is_written() {
+                return true;
+            }
+            if self.child.try_wait().expect("its state").is_some() {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    fn profile_is_written(&self) -> bool {
+        self.output.parent().is_some_and(|folder| folder.join("profiles.toml").exists())
+    }
+
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.output).unwrap_or_default()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success(), "the process is gone: {}", self.said());
+    }
+
+    /// Waits until it has ended by itself or by its fault.
+    pub async fn ended(&mut self) {
+        while self.child.try_wait().expect("its state").is_none() {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// Waits until it stands still at a fault.
+    pub async fn stands_still(&self) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        while !std::fs::read_to_string(&stat).expect("its state").contains(") T ") {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    pub async fn kill(mut self) {
+        self.child.kill().expect("it is killed");
+        self.ended().await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A published table and its owner's key.
+pub struct Table {
+    key: String,
+    code: String,
+}
+
+impl Table {
+    fn owner(&self, server: &Process) -> Client {
+        Client::new(&server.url, &self.key, "en").expect("a client")
+    }
+
+    /// Publishes the ids under a key, as often as it takes.
+    pub async fn publish(
+        &self,
+        server: &Process,
+        key: &str,
+        ids: std::ops::Range<u32>,
+    ) -> Result<Value, CallError> {
+        self.publish_within(server, key, ids, Duration::from_secs(60)).await
+    }
+
+    /// Publishes once: what a client sees whose server dies.
+    pub async fn publish_once(
+        &self,
+        server: &Process,
+        key: &str,
+        ids: std::ops::Range<u32>,
+    ) -> Result<Value, CallError> {
+        self.publish_within(server, key, ids, Duration::ZERO).await
+    }
+
+    async fn publish_within(
+        &self,
+        server: &Process,
+        key: &str,
+        ids: std::ops::Range<u32>,
+        patience: Duration,
+    ) -> Result<Value, CallError> {
+        let body: String = ids.map(|id| format!("{{\"id\":{id}}}\n")).collect();
+        let client = self.owner(server).with_patience(patience);
+        client.publish(&self.code, "application/x-ndjson", "reject", key, body.into()).await
+    }
+
+    /// Every visible record, by id, with how often it is there.
+    pub async fn visible(&self, server: &Process) -> BTreeMap<u64, usize> {
+        let mut seen = BTreeMap::new();
+        let mut cursor = String::new();
+        loop {
+            let url = format!("{}/api/v1/resources/{}/records?limit=1000{cursor}", server.url, self.code);
+            let answer =
+                reqwest::Client::new().get(&url).bearer_auth(&self.key).send().await.expect("an answer");
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+            let text = answer.text().await.expect("its text");
+            let mut lines: Vec<Value> =
+                text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+            let last = lines.pop().expect("a last line");
+            if lines.is_empty() {
+                return seen;
+            }
+            for line in lines {
+                *seen.entry(line["record"]["id"].as_u64().expect("an id")).or_default() += 1;
+            }
+            cursor = format!("&cursor={}", last["next"].as_str().expect("a cursor"));
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its number").port()
+}
+
+/// The ids of the ranges, each once.
+pub fn once(ranges: &[std::ops::Range<u32>]) -> BTreeMap<u64, usize> {
+    ranges.iter().cloned().flatten().map(|id| (u64::from(id), 1)).collect()
+}
+
+/// Partitions that a receipt names.
+pub fn partitions(receipt: &Value) -> usize {
+    let runs = receipt["runs"].as_array().expect("runs");
+    let named: std::collections::BTreeSet<_> = runs.iter().map(|run| run["partition"].as_i64()).collect();
+    named.len()
+}
+
+/// Compares visible runs, windows and changes with the events, through the server's own command.
+pub fn reconcile(deployment: &Deployment, node: &str) {
+    let output = Command::new(BINARY)
+        .args(["reconcile", "--data"])
+        .arg(Path::new(deployment.folder.path()).join(node))
+        .env_clear()
+        .envs(deployment.environment.iter().map(|(name, value)| (name, value)))
+        .output()
+        .expect("reconcile runs");
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "store and events differ: {text}");
+}
