@@ -16,6 +16,11 @@ const AGENCIES: [(&str, &str, &str); 5] = [
 
 pub const CONSUMER: &str = "emergency";
 
+/// The credit code of an agency of the demo; its connectors read and write in a folder of that name.
+pub fn credit_code(alias: &str) -> Option<&'static str> {
+    AGENCIES.iter().find(|(known, _, _)| *known == alias).map(|(_, code, _)| *code)
+}
+
 /// The three people of one agency.
 pub struct Agency {
     pub alias: &'static str,

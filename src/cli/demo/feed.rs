@@ -14,6 +14,8 @@ use crate::client::{CallError, Client};
 /// Longest wait for one connector to do what is expected of it.
 const PATIENCE: Duration = Duration::from_secs(900);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// Looks at a connector that failed and waits for its next attempt, before the demo takes its word.
+const FAILED_LOOKS: u32 = 200;
 
 /// What a connector says it has done since it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,10 +32,11 @@ pub struct Progress {
 
 impl Progress {
     fn of(status: &Value) -> Self {
+        let details = status.get("details").unwrap_or(&Value::Null);
         let count = |name: &str| {
-            status.get("counts").and_then(|counts| counts.get(name)).and_then(Value::as_u64).unwrap_or(0)
+            details.get("counts").and_then(|counts| counts.get(name)).and_then(Value::as_u64).unwrap_or(0)
         };
-        let error = status.get("last_error").filter(|error| !error.is_null()).map(Value::to_string);
+        let error = details.get("last_error").filter(|error| !error.is_null()).map(Value::to_string);
         Self {
             state: status.get("state").and_then(Value::as_str).unwrap_or_default().to_owned(),
             offered: count("offered"),
@@ -78,12 +81,16 @@ pub async fn wait(
     enough: impl Fn(&Progress) -> bool,
 ) -> Result<Progress, CallError> {
     let end = Instant::now() + PATIENCE;
+    let mut failed = 0;
     loop {
         let progress = progress(client, name).await?;
         if enough(&progress) {
             return Ok(progress);
         }
-        if matches!(progress.state.as_str(), "stopped" | "waiting_confirmation") || Instant::now() > end {
+        failed = if progress.state == "failed" { failed + 1 } else { 0 };
+        let stands =
+            matches!(progress.state.as_str(), "stopped" | "waiting_confirmation") || failed > FAILED_LOOKS;
+        if stands || Instant::now() > end {
             return Err(CallError::Broken(format!("connector {name} came to {progress:?}")));
         }
         sleep(LOOK_AGAIN).await;

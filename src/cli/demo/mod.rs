@@ -24,8 +24,14 @@ use crate::serve::Server;
 use crate::settings::{Flag, Settings, Sources};
 use crate::telemetry::start_logging;
 
-/// Files of the demo, in the order of its story.
-const FILES: [&str; 5] = ["flights.csv", "weather.csv", "planes.csv", "airports.csv", "streets.csv"];
+/// Files of the demo and whose they are.
+const FILES: [(&str, &str); 5] = [
+    ("flights.csv", "transport-stats"),
+    ("weather.csv", "meteorology"),
+    ("planes.csv", "civil-aviation"),
+    ("airports.csv", "civil-aviation"),
+    ("streets.csv", "division-codes"),
+];
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -66,6 +72,9 @@ pub fn run(demo: &Demo) -> Result<(), String> {
                 Err("the server lost its lease and ended".to_owned())
             };
         }
+        if let Err(reason) = &told {
+            println!("· stopped short: {reason}");
+        }
         server.stop().await;
         told
     })
@@ -82,14 +91,20 @@ fn folder(keep: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>), S
     Ok((path, None))
 }
 
-/// Puts the agencies' files where their connectors may read.
+/// Puts each agency's files where its connectors may read.
 fn lay_out(data: &Path, files: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(files).map_err(|error| format!("{}: {error}", files.display()))?;
-    for name in FILES {
+    for (name, agency) in FILES {
+        let folder = folder_of(files, agency);
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let from = data.join(name);
-        std::fs::copy(&from, files.join(name)).map_err(|error| format!("{}: {error}", from.display()))?;
+        std::fs::copy(&from, folder.join(name)).map_err(|error| format!("{}: {error}", from.display()))?;
     }
     Ok(())
+}
+
+/// Where an agency's connectors read and write.
+fn folder_of(files: &Path, agency: &str) -> PathBuf {
+    files.join(cast::credit_code(agency).unwrap_or(agency))
 }
 
 fn settings(demo: &Demo, folder: &Path, files: &Path) -> Result<Settings, String> {

@@ -157,11 +157,13 @@ impl Story<'_> {
         fed: &mut [Fed],
     ) -> Result<(), CallError> {
         let broken = CallError::Broken;
-        day_two::flights(&self.demo_data.join("flights.csv"), &self.files.join("flights.csv"))
-            .map_err(broken)?;
-        day_two::weather(&self.demo_data.join("weather.csv"), &self.files.join("weather-2.csv"))
-            .map_err(broken)?;
-        let next = Flights::read(&self.files.join("flights.csv")).map_err(broken)?;
+        day_two::flights(&self.demo_data.join("flights.csv"), &self.flights()).map_err(broken)?;
+        day_two::weather(
+            &self.demo_data.join("weather.csv"),
+            &super::folder_of(self.files, "meteorology").join("weather-2.csv"),
+        )
+        .map_err(broken)?;
+        let next = Flights::read(&self.flights()).map_err(broken)?;
         let difference = counts.first_flights.difference(&next);
         let first = counts.first_flights.first_load();
         for (name, more) in [("flights", difference.changed + difference.deleted), ("weather", 1)] {
@@ -210,7 +212,7 @@ impl Story<'_> {
         counts: &Counts,
         fed: &[Fed],
     ) -> Result<Vec<Line>, CallError> {
-        let next = Flights::read(&self.files.join("flights.csv")).map_err(CallError::Broken)?;
+        let next = Flights::read(&self.flights()).map_err(CallError::Broken)?;
         let mut lines = Vec::new();
         for (entry, fed) in entries.iter().zip(fed) {
             let mut line = Line {
@@ -247,14 +249,24 @@ impl Story<'_> {
     }
 
     async fn rows_in_copy(&self, table: &str) -> Result<u64, CallError> {
-        let rows = changtong_connectors::sink::sql::rows(&self.files.join("emergency.db"), table).await;
+        let rows = changtong_connectors::sink::sql::rows(&self.copy(), table).await;
         rows.map_err(|refusal| CallError::Broken(refusal.to_string()))
+    }
+
+    /// The flights file that the provider's connector reads.
+    fn flights(&self) -> std::path::PathBuf {
+        super::folder_of(self.files, "transport-stats").join("flights.csv")
+    }
+
+    /// The consumer's copy.
+    fn copy(&self) -> std::path::PathBuf {
+        super::folder_of(self.files, cast::CONSUMER).join("emergency.db")
     }
 
     /// An auditor counts the events.
     async fn audit(&self, authority: &Client) -> Result<(), CallError> {
         let auditor = cast::person(authority, "authority", "auditor").await?;
-        let events = auditor.list("/audit/events?limit=1000").await?;
+        let events = auditor.list("/audit/events?limit=500").await?;
         say(&format!("{} audit events; the whole run took {}", events.len(), ago(self.begun)));
         Ok(())
     }
