@@ -9,8 +9,9 @@ use changtong_catalog::connector::{Connector, Desired};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{AccountId, ConnectorId};
 use changtong_connectors::runner::{ConnectorSpec, Failure, Orders, Parts, RunState, Runner, Status};
+use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::account::ActsAs;
 use super::bus::GateBus;
@@ -22,15 +23,22 @@ const EVERY: Duration = Duration::from_secs(1);
 /// What could not start is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(15);
 
-/// Wakes the manager when somebody ordered something.
+/// Wakes the manager when somebody ordered something, and knows how its runners go at this moment.
 #[derive(Debug, Default)]
 pub struct Manager {
     ordered: Notify,
+    running: Mutex<HashMap<ConnectorId, watch::Receiver<Status>>>,
 }
 
 impl Manager {
     pub fn wake(&self) {
         self.ordered.notify_one();
+    }
+
+    /// The details of a connector that runs here, newer than what was last written to the store.
+    #[must_use]
+    pub fn details(&self, id: ConnectorId) -> Option<Value> {
+        self.running.lock().get(&id).map(|status| status.borrow().details())
     }
 }
 
@@ -74,6 +82,7 @@ async fn compare(app: &Arc<App>, managed: &mut HashMap<ConnectorId, Managed>) ->
     let gone: Vec<ConnectorId> =
         managed.keys().filter(|id| !stored.iter().any(|connector| connector.id == **id)).copied().collect();
     for id in gone {
+        app.connectors.running.lock().remove(&id);
         if let Some(Managed { work: Work::Runs(runner), .. }) = managed.remove(&id) {
             // It ends by itself behind its batch; nobody waits for that.
             tokio::spawn(runner.stop());
@@ -87,6 +96,11 @@ async fn compare(app: &Arc<App>, managed: &mut HashMap<ConnectorId, Managed>) ->
             reported: Reported::default(),
         });
         follow(app, entry, &connector, basis).await;
+        let running = match &entry.work {
+            Work::Runs(runner) => app.connectors.running.lock().insert(connector.id, runner.status()),
+            _ => app.connectors.running.lock().remove(&connector.id),
+        };
+        drop(running);
         report(app, entry, connector.id).await?;
     }
     Ok(())

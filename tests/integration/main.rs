@@ -10,6 +10,8 @@ mod cli;
 #[cfg(test)]
 mod connectors;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod errors_doc;
 #[cfg(test)]
 mod examples;

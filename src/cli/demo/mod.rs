@@ -114,7 +114,7 @@ fn settings(demo: &Demo, folder: &Path, files: &Path) -> Result<Settings, String
         flag("connectors.root", files.display().to_string()),
         flag("http.listen", "127.0.0.1:0".to_owned()),
         flag("operations.listen", "127.0.0.1:0".to_owned()),
-        flag("telemetry.filter", "warn".to_owned()),
+        flag("telemetry.filter", "error".to_owned()),
     ];
     let loaded = Sources::of_process(demo.config.clone(), flags, false).load();
     Ok(loaded.map_err(|error| error.to_string())?.settings)

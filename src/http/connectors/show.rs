@@ -16,6 +16,11 @@ use crate::http::{Known, Web};
 pub async fn show(State(app): State<Web>, Known(caller): Known, At(name): At<String>) -> Answer {
     caller.require(Role::Integrator)?;
     let found = app.store.read().await?.connector_named(caller.agency, &name).await?;
-    let connector = found.ok_or_else(|| Refusal::not_found("连接器", "connector"))?;
+    let mut connector = found.ok_or_else(|| Refusal::not_found("连接器", "connector"))?;
+    if let (Some(details), Some(status)) =
+        (app.connectors.details(connector.id), connector.status.as_object_mut())
+    {
+        status.insert("details".to_owned(), details);
+    }
     Ok(([(ETAG, etag(connector.version))], Json(Shown::whole(connector))).into_response())
 }

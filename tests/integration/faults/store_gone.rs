@@ -51,7 +51,7 @@ impl Proxy {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_goes_between_append_and_commit() {
     let Some(mut deployment) = Deployment::new(Pair::Production).await else { return };
     let url = deployment.database().expect("PostgreSQL").to_owned();
