@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod access_matrix;
 #[cfg(test)]
+mod architecture_doc;
+#[cfg(test)]
 mod border;
 #[cfg(test)]
 mod cli;
