@@ -43,16 +43,16 @@ routes! {
     get "/api/v1/agencies" => agencies::list, "Agencies that take part";
     post "/api/v1/agencies" => agencies::add, "An agency joins, with its first account and that account's key";
     get "/api/v1/agencies/{code}" => agencies::show, "One agency, by credit code or alias";
-    post "/api/v1/agencies/{code}/suspend" => agencies::suspend, "Nothing of the agency goes on; answers last_left";
+    post "/api/v1/agencies/{code}/suspend" => agencies::suspend, "All of the agency's calls are refused; answers last_left";
     post "/api/v1/agencies/{code}/resume" => agencies::resume, "The agency goes on";
     get "/api/v1/agencies/{code}/accounts" => accounts::list, "Accounts of an agency";
     post "/api/v1/agencies/{code}/accounts" => accounts::add, "A further account of an agency";
-    post "/api/v1/accounts/{id}/suspend" => accounts::suspend, "The account's keys stop standing; answers last_left";
+    post "/api/v1/accounts/{id}/suspend" => accounts::suspend, "The account's keys are refused from now on; answers last_left";
     post "/api/v1/accounts/{id}/resume" => accounts::resume, "The account goes on";
     get "/api/v1/accounts/{id}/keys" => keys::list, "API keys of an account";
     post "/api/v1/accounts/{id}/keys" => keys::issue, "A further API key; its text is shown once";
     get "/api/v1/keys/{id}" => keys::show, "One API key, without its secret";
-    post "/api/v1/keys/{id}/revoke" => keys::revoke, "The key stops standing; answers last_left";
+    post "/api/v1/keys/{id}/revoke" => keys::revoke, "The key is refused from now on; answers last_left";
 
     get "/api/v1/resources" => resources::list, "Search the catalog";
     post "/api/v1/resources" => resources::draft, "A new entry; number and code are given here";
