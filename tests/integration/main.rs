@@ -17,7 +17,8 @@ mod demo;
 mod errors_doc;
 #[cfg(test)]
 mod examples;
-#[cfg(all(test, feature = "faults"))]
+#[cfg(test)]
+#[cfg(feature = "faults")]
 mod faults;
 #[cfg(test)]
 mod house_rules;

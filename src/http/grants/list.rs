@@ -36,7 +36,7 @@ pub async fn list(
     let mut items = Vec::with_capacity(page.items.len());
     for grant in page.items {
         let entry = session.resource(grant.resource).await?.ok_or_else(without_entry)?;
-        items.push(Shown::of(grant, &entry, app.clock.now()));
+        items.push(Shown::of(&caller, grant, &entry, app.clock.now()));
     }
     Ok(Json(Listed::of(Page { items, next: page.next }, |shown| shown)))
 }

@@ -20,5 +20,5 @@ pub async fn resume(
     let call = command.call(&app, "resume_grant", id);
     let grant = resume_grant(&app.store, &call.act(), id, command.expected).await?.object;
     let entry = app.store.read().await?.resource(grant.resource).await?.ok_or_else(without_entry)?;
-    Ok(Json(Shown::of(grant, &entry, app.clock.now())))
+    Ok(Json(Shown::of(&command.caller, grant, &entry, app.clock.now())))
 }

@@ -52,6 +52,6 @@ pub async fn show(State(app): State<Web>, Known(caller): Known, At(id): At<Grant
         resets_at: day.resets_at,
     };
     let (version, left) = (grant.version, app.gate.left(&caller, Some(&grant)));
-    let grant = Shown::of(grant, &entry, app.clock.now());
+    let grant = Shown::of(&caller, grant, &entry, app.clock.now());
     Ok(([(ETAG, etag(version))], Json(WithLimits { grant, left, today })).into_response())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::clock::Time;
 use changtong_catalog::grant::{Cause, Grant, GrantState};
 use changtong_catalog::ids::{AgencyId, GrantId, GrantNumber, RequestId, ResourceCode, SchemaId};
@@ -24,6 +25,7 @@ pub struct Shown {
     purposes: Vec<Purpose>,
     items: Vec<String>,
     masks: BTreeMap<String, Mask>,
+    /// The provider's alone to see: it may name items that the consumer isn't granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_filter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +44,8 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn of(grant: Grant, entry: &Resource, now: Time) -> Self {
+    pub fn of(caller: &Caller, grant: Grant, entry: &Resource, now: Time) -> Self {
+        let gave = caller.agency == entry.provider || caller.is(Role::Authority);
         Self {
             state: grant.state_at(now),
             id: grant.id,
@@ -55,7 +58,7 @@ impl Shown {
             purposes: grant.purposes,
             items: grant.items,
             masks: grant.masks,
-            provider_filter: grant.provider_filter,
+            provider_filter: grant.provider_filter.filter(|_| gave),
             consumer_filter: grant.consumer_filter,
             history: grant.history,
             floor: grant.floor,
