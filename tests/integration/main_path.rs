@@ -87,8 +87,16 @@ async fn a_conditional_resource_is_decided_by_its_provider(app: &TestApp) {
     let agree = format!("/api/v1/requests/{id}/agree");
     let foreign = world.stranger.reviewer.post(&agree, json!({})).await;
     assert_eq!(foreign.status, 404, "a stranger doesn't learn that the request exists");
-    let agreed = world.provider.reviewer.post(&agree, json!({})).await.expect(200);
+    let agreed = world.provider.reviewer.post(&agree, json!({ "filter": "temp == null" })).await.expect(200);
     let grant = agreed["grant"].as_str().expect("a grant");
+    let terms = format!("/api/v1/grants/{grant}");
+    let given = world.provider.reviewer.get(&terms).await.expect(200);
+    assert_eq!(given["provider_filter"], "temp == null");
+    let held = world.consumer.integrator.get(&terms).await.expect(200);
+    assert!(
+        held.get("provider_filter").is_none(),
+        "it names an item that the consumer isn't granted: {held}"
+    );
 
     let schema = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}/schema")).await.expect(200);
     let fields = schema["schema"]["fields"].as_array().unwrap();
