@@ -158,7 +158,9 @@ impl App {
         let store = self.store.now().await.map(drop).map_err(|refusal| refusal.code);
         let clock = if self.clock.skewed() { Err(Code::ClockSkew) } else { Ok(()) };
         let lease = self.alive.admit().map_err(|refusal| refusal.code);
-        vec![("store", store), ("log", self.log_answers().await), ("clock", clock), ("lease", lease)]
+        let marks = if self.gate.is_store_older() { Err(Code::StoreOlderThanLog) } else { Ok(()) };
+        let log = self.log_answers().await;
+        vec![("store", store), ("log", log), ("clock", clock), ("lease", lease), ("marks", marks)]
     }
 
     async fn log_answers(&self) -> Result<(), Code> {

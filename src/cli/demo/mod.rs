@@ -62,7 +62,13 @@ pub fn run(demo: &Demo) -> Result<(), String> {
         let profiles = folder.join("profiles.toml");
         found_authority(&server.app, server.api, Some(profiles.clone())).await.map_err(|e| e.to_string())?;
         let authority = authority(&profiles)?;
-        let story = run::Story { demo_data: &demo.data, examples: &demo.examples, files: &files, begun };
+        let story = run::Story {
+            demo_data: &demo.data,
+            examples: &demo.examples,
+            files: &files,
+            begun,
+            profiles: &profiles,
+        };
         let told = story.tell(&authority).await;
         if told.is_ok() && std::io::stdout().is_terminal() {
             println!("{}", where_next(server.api, &profiles));
@@ -132,9 +138,9 @@ fn where_next(api: std::net::SocketAddr, profiles: &Path) -> String {
         "\nThe server stays up until you press Ctrl-C: http://{api}/openapi.json lists its API.\n\
          In another terminal, try next:\n\n  \
            export CHANGTONG_PROFILES={}\n  \
-           changtong --as authority resource list\n  \
-           changtong --as authority agency list\n  \
-           changtong --as auditor audit list\n",
+           changtong resource list --as emergency\n  \
+           changtong grant list --as transport-stats\n  \
+           changtong audit list --as auditor\n",
         profiles.display()
     )
 }

@@ -13,6 +13,7 @@ use super::entries::{self, Entry};
 use super::feed::{self, Progress};
 use super::table::{Expected, Line, render};
 use crate::client::{CallError, Client, Reading};
+use crate::profiles::{Profile, Profiles};
 
 pub struct Story<'s> {
     pub demo_data: &'s Path,
@@ -20,6 +21,8 @@ pub struct Story<'s> {
     /// Where the connectors read and write.
     pub files: &'s Path,
     pub begun: Instant,
+    /// Where the people's keys are kept, for whoever looks around afterwards.
+    pub profiles: &'s Path,
 }
 
 /// How long a feed took, and what it did.
@@ -45,6 +48,8 @@ impl Story<'_> {
 
     async fn play(&self, authority: &Client, counts: &Counts) -> Result<Vec<Line>, CallError> {
         let cast = cast::assemble(authority).await?;
+        self.keep("emergency", &cast.consumer()?.integrator)?;
+        self.keep("transport-stats", &cast.agency("transport-stats")?.reviewer)?;
         say("5 agencies, each with an editor, a reviewer and an integrator");
         let entries = entries::publish_all(&cast, self.examples).await?;
         say("5 resources registered, approved by a second person and published");
@@ -263,9 +268,19 @@ impl Story<'_> {
         super::folder_of(self.files, cast::CONSUMER).join("emergency.db")
     }
 
+    /// Writes a profile.
+    fn keep(&self, name: &str, who: &Client) -> Result<(), CallError> {
+        let kept = Profiles::open(self.profiles).and_then(|mut profiles| {
+            profiles.set(name, Profile { url: who.url().to_owned(), key: who.key().to_owned() });
+            profiles.save()
+        });
+        kept.map_err(CallError::Broken)
+    }
+
     /// An auditor counts the events.
     async fn audit(&self, authority: &Client) -> Result<(), CallError> {
         let auditor = cast::person(authority, "authority", "auditor").await?;
+        self.keep("auditor", &auditor)?;
         let events = auditor.list("/audit/events?limit=500").await?;
         say(&format!("{} audit events; the whole run took {}", events.len(), ago(self.begun)));
         Ok(())
