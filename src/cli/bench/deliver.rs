@@ -36,7 +36,7 @@ pub async fn run(authority: &Client, bench: &Delivering) -> Done<Measured> {
     let started = measure::start(bench.common.pid);
     let mut readers = JoinSet::new();
     for subscription in subscriptions {
-        readers.spawn(read(consumer.first.clone(), subscription, bench.limit));
+        readers.spawn(read(consumer.first.clone(), subscription, bench.limit, visible));
     }
     let mut measured =
         Measured { what: "deliver", answered: visible * u64::from(bench.concurrency), ..Measured::default() };
@@ -70,10 +70,10 @@ async fn fill(owner: &Client, code: &str, bench: &Delivering) -> Done {
 }
 
 /// Reads everything, acknowledging each answer as a consumer would.
-async fn read(client: Client, subscription: String, limit: u64) -> Done<(u64, Vec<Duration>)> {
+async fn read(client: Client, subscription: String, limit: u64, wanted: u64) -> Done<(u64, Vec<Duration>)> {
     let mut reading = Reading { subscription, limit: Some(limit), ..Reading::default() };
     let (mut lines, mut calls) = (0, Vec::new());
-    loop {
+    while lines < wanted {
         let began = Instant::now();
         let answered = match client.deliver(&reading).await {
             Ok(answered) => answered,
@@ -85,11 +85,14 @@ async fn read(client: Client, subscription: String, limit: u64) -> Done<(u64, Ve
             Err(error) => return Err(error.into()),
         };
         if answered.is_empty() {
-            return Ok((lines, calls));
+            return Err(Failure::Failed(format!(
+                "a reader was told the end after {lines} of {wanted} records"
+            )));
         }
         calls.push(began.elapsed());
         lines += answered.records().count() as u64;
         client.acknowledge(&reading.subscription, &answered).await?;
         reading.cursor = Some(answered.next);
     }
+    Ok((lines, calls))
 }

@@ -78,6 +78,12 @@ impl Delivery {
         self.read_on().await.map(|_| ())
     }
 
+    /// Whether reading took so long that nothing of it can leave any more.
+    pub(super) fn is_late(&self) -> bool {
+        let now = self.gate.clock.monotonic();
+        self.reading.as_ref().is_some_and(|reading| !reading.pieces.is_empty() && reading.window.is_late(now))
+    }
+
     /// Ends it before its beginning; where it stood.
     pub(super) fn given_up(self) -> (Stand, Option<Topic>) {
         // Dropping it closes the window.

@@ -115,6 +115,8 @@ impl Gate {
         }
     }
 
+    /// Opens a window and reads the first pieces. Where reading took what was left of the window, nothing has left in
+    /// it, and the same is read again in a new one: an empty answer would say that nothing is there.
     async fn answer(
         self: &Arc<Self>,
         poll: &Poll,
@@ -123,6 +125,29 @@ impl Gate {
         topic: Topic,
         views: &Partitions,
         levels: Vec<(Subject, Rates)>,
+    ) -> Result<Delivery, Refusal> {
+        let mut tries = 0;
+        loop {
+            let reading = (topic.clone(), views, levels.clone());
+            let mut delivery = self.in_window(poll, ready, stand.clone(), reading).await?;
+            tries += 1;
+            match delivery.begin().await {
+                Ok(()) if delivery.is_late() && tries < WINDOWS => drop(delivery),
+                Ok(()) => return Ok(delivery),
+                Err(refusal) if refusal.code == Code::PositionExpired => {
+                    return Err(self.position_expired(delivery).await?);
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    async fn in_window(
+        self: &Arc<Self>,
+        poll: &Poll,
+        ready: &Ready,
+        stand: Stand,
+        (topic, views, levels): (Topic, &Partitions, Vec<(Subject, Rates)>),
     ) -> Result<Delivery, Refusal> {
         let (standing, settings) = (&ready.standing, &self.settings);
         let view = self.plans.view(&standing.resource, &standing.grant, &self.keys, topic.partitions)?;
@@ -145,14 +170,7 @@ impl Gate {
             levels,
             _held: held,
         };
-        let mut delivery = Delivery::new(self, stand, window, fetcher, share);
-        match delivery.begin().await {
-            Ok(()) => Ok(delivery),
-            Err(refusal) if refusal.code == Code::PositionExpired => {
-                Err(self.position_expired(delivery).await?)
-            }
-            Err(refusal) => Err(refusal),
-        }
+        Ok(Delivery::new(self, stand, window, fetcher, share))
     }
 
     async fn position_expired(&self, delivery: Delivery) -> Result<Refusal, Refusal> {
@@ -169,6 +187,9 @@ impl Gate {
         levels
     }
 }
+
+/// Windows opened for one answer at most.
+const WINDOWS: u32 = 4;
 
 /// Counts a poll that waits.
 struct Waiting<'a>(&'a Gate);

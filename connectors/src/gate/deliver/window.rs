@@ -193,6 +193,12 @@ impl Window {
         hex(&state.digest.clone().finalize())
     }
 
+    /// Whether its time has run out, so that nothing more leaves.
+    pub fn is_late(&self, now: Duration) -> bool {
+        let state = self.state.lock();
+        now >= state.until || state.phase == Phase::Closed(CloseReason::Time)
+    }
+
     /// Whether its N-th record has left.
     pub fn is_used_up(&self) -> bool {
         let state = self.state.lock();

@@ -101,6 +101,22 @@ async fn time_that_ran_out_ends_an_answer_in_order() {
 }
 
 #[tokio::test]
+async fn a_window_that_ran_out_while_the_log_was_read_is_replaced() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let mut poll = world.poll(None);
+    poll.limit = Some(10);
+    let first = whole(world.gate.deliver(poll.clone()).await.unwrap()).await.unwrap();
+    let clock = world.clock.clone();
+    *world.log.meanwhile.lock() = Some(Box::new(move || clock.advance(Duration::from_secs(1))));
+    poll.cursor = Some(first.next);
+    let second = whole(world.gate.deliver(poll).await.unwrap()).await.unwrap();
+    assert_eq!(second.records.len(), 10, "an empty answer would say that nothing is there");
+    assert_ne!(second.window, first.window);
+}
+
+#[tokio::test]
 async fn a_reader_that_goes_closes_its_window() {
     let world = World::new();
     world.rows(0..3000).await.unwrap();

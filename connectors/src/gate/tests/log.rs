@@ -42,6 +42,8 @@ pub struct MemoryLog {
     pub appends: Mutex<usize>,
     /// While true, no extent is told.
     pub mute: Mutex<bool>,
+    /// What happens while the next read is under way: time passes.
+    pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Default for MemoryLog {
@@ -52,6 +54,7 @@ impl Default for MemoryLog {
             hold: watch::Sender::new(false),
             appends: Mutex::default(),
             mute: Mutex::default(),
+            meanwhile: Mutex::default(),
         }
     }
 }
@@ -133,6 +136,10 @@ impl Log for MemoryLog {
         ranges: &[Range],
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal> {
+        let meanwhile = self.meanwhile.lock().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
         let asked: std::collections::BTreeSet<i32> = ranges.iter().map(|range| range.partition).collect();
         assert_eq!(asked.len(), ranges.len(), "one range of each partition");
         let topics = self.topics.lock();
