@@ -28,6 +28,7 @@ pub struct Story<'s> {
 /// How long a feed took, and what it did.
 struct Fed {
     progress: Progress,
+    first_day: u64,
     seconds: f64,
 }
 
@@ -84,7 +85,11 @@ impl Story<'_> {
             let wanted = counts.records(entry.name);
             let done =
                 feed::wait(integrator, &format!("{}-in", entry.name), |seen| seen.accepted >= wanted).await?;
-            Ok::<_, CallError>(Fed { progress: done, seconds: started.elapsed().as_secs_f64() })
+            Ok::<_, CallError>(Fed {
+                first_day: done.accepted,
+                progress: done,
+                seconds: started.elapsed().as_secs_f64(),
+            })
         }));
         let (fed, ()) = futures::try_join!(all, first)?;
         let records: u64 = fed.iter().map(|fed| fed.progress.accepted).sum();
@@ -225,6 +230,7 @@ impl Story<'_> {
                 offered: fed.progress.offered,
                 accepted: fed.progress.accepted,
                 refused: fed.progress.refused,
+                first_day: fed.first_day,
                 seconds: fed.seconds,
                 expected: counts.expected(entry.name, &next),
                 ..Line::default()

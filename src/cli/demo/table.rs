@@ -13,6 +13,8 @@ pub struct Line {
     pub delivered: Option<(u64, u64)>,
     /// Rows in the consumer's SQLite copy.
     pub copy: Option<u64>,
+    /// Records of the first day and how long they took.
+    pub first_day: u64,
     pub seconds: f64,
     pub expected: Expected,
 }
@@ -80,7 +82,7 @@ fn row(line: &Line) -> [String; HEAD.len()] {
         _ => expected.accepted.to_string(),
     };
     let pace = if line.seconds > 0.0 {
-        format!("{:.0}", line.accepted as f64 / line.seconds)
+        format!("{:.0}", line.first_day as f64 / line.seconds)
     } else {
         "-".to_owned()
     };
