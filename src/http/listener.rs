@@ -96,20 +96,14 @@ async fn accept(
     }
 }
 
+/// HTTP/1.1 alone: a connection that could still become either version may stay silent without a limit.
 fn builder(limits: ConnectionLimits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
         .max_buf_size(limits.head.max(64 << 10));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(100)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10));
     builder
 }
 

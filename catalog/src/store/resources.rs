@@ -283,11 +283,13 @@ impl Store {
     }
 }
 
-/// What a search looks in. Lower case is made here, so that both engines agree on it.
+/// What a search looks in. Lower case is made here, so that both engines agree on it. Items of a withheld entry are not
+/// looked in: who may not see them would learn them from what is found.
 fn search_text(resource: &Resource) -> Result<String, Refusal> {
     let file = &resource.file;
     let mut text = format!("{}\n{}\n{}\n{}", resource.code, resource.code.dashed(), file.title, file.summary);
-    for item in &file.items {
+    let seen = if file.share_type == ShareType::Withheld { &[][..] } else { &file.items[..] };
+    for item in seen {
         text.push('\n');
         text.push_str(&item.title);
     }

@@ -17,6 +17,7 @@ enum Column {
 
 pub(super) fn read_rows(sink: &mut Sink<'_>, body: &[u8]) -> Result<(), Refusal> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    all_quotes_closed(body)?;
     let mut reader = ::csv::ReaderBuilder::new().has_headers(true).flexible(true).from_reader(body);
     let header = reader.byte_headers().map_err(|e| broken(&e))?.clone();
     let columns = columns(sink.plan, &header)?;
@@ -26,6 +27,22 @@ pub(super) fn read_rows(sink: &mut Sink<'_>, body: &[u8]) -> Result<(), Refusal>
         sink.take(row.as_slice().len(), found, || alone(&header, &row))?;
     }
     Ok(())
+}
+
+/// A body cut off inside a quoted field would otherwise be read as if it ended there.
+fn all_quotes_closed(body: &[u8]) -> Result<(), Refusal> {
+    let quotes = body.iter().filter(|byte| **byte == b'"').count();
+    if quotes.is_multiple_of(2) {
+        return Ok(());
+    }
+    let last = body.iter().rposition(|byte| *byte == b'"').unwrap_or(0);
+    let line = body[..last].iter().filter(|byte| **byte == b'\n').count() + 1;
+    Err(malformed(
+        format!("CSV 的引号不成对(最后一个引号在第 {line} 行),文件可能不完整"),
+        format!(
+            "a quote of the CSV is never closed (the last one is in line {line}); it may have been cut off"
+        ),
+    ))
 }
 
 fn columns(plan: &Plan, header: &::csv::ByteRecord) -> Result<Vec<Column>, Refusal> {
@@ -43,9 +60,11 @@ fn columns(plan: &Plan, header: &::csv::ByteRecord) -> Result<Vec<Column>, Refus
                 )
             })?)
         };
-        if let Column::Item(at) = column
-            && std::mem::replace(&mut seen[at], true)
-        {
+        let twice = match column {
+            Column::Item(at) => std::mem::replace(&mut seen[at], true),
+            Column::Operation => columns.iter().any(|column| matches!(column, Column::Operation)),
+        };
+        if twice {
             return Err(malformed(
                 format!("表头中信息项 {name} 出现了两次"),
                 format!("the header has the item {name} twice"),

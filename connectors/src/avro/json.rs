@@ -118,10 +118,13 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
         let mut seen = vec![false; self.plan.fields.len()];
-        let mut guess = 0;
+        let (mut guess, mut told) = (0, false);
         while let Some(Name(name)) = members.next_key()? {
             let raw: &'de RawValue = members.next_value()?;
             if name == "$op" {
+                if std::mem::replace(&mut told, true) {
+                    self.problem("$op", Reason::Duplicate);
+                }
                 self.operation(raw.get());
                 continue;
             }

@@ -1,5 +1,7 @@
 //! A CSV file as requests: the header in item names, spellings of "no value" made empty.
 
+use std::io::Read;
+
 use changtong_catalog::resource::{Item, ItemType};
 use changtong_connectors::source::infer::NULLS;
 use csv::{ByteRecord, Reader, ReaderBuilder, Writer, WriterBuilder};
@@ -9,7 +11,7 @@ use super::Input;
 use super::chunk::{Chunk, MOST_BYTES};
 
 pub struct Chunks<'a> {
-    reader: Reader<Input>,
+    reader: Reader<Quotes>,
     header: ByteRecord,
     /// What each column reads as "no value".
     nulls: Vec<Vec<&'a str>>,
@@ -22,7 +24,7 @@ pub struct Chunks<'a> {
 
 impl<'a> Chunks<'a> {
     pub fn of(input: Input, items: &'a [Item], nulls: &'a [String], batch: u32) -> Done<Self> {
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(input);
+        let mut reader = ReaderBuilder::new().flexible(true).from_reader(Quotes { input, open: false });
         let found = reader.headers().map_err(|error| unreadable(&error))?.clone();
         let columns = columns(&found, items)?;
         let header =
@@ -52,6 +54,7 @@ impl<'a> Chunks<'a> {
             match self.waiting.take() {
                 Some(waiting) => row = waiting,
                 None if self.reader.read_byte_record(&mut row).map_err(|error| unreadable(&error))? => {}
+                None if self.reader.get_ref().open => return Err(cut_off()),
                 None => {
                     self.ended = true;
                     break;
@@ -90,6 +93,25 @@ impl<'a> Chunks<'a> {
         }
         writer.write_record(None::<&[u8]>)
     }
+}
+
+/// Knows whether a quote is open: a file cut off inside a quoted field would otherwise be read as if it ended there.
+struct Quotes {
+    input: Input,
+    open: bool,
+}
+
+impl Read for Quotes {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.input.read(bytes)?;
+        let quotes = bytes[..count].iter().filter(|byte| **byte == b'"').count();
+        self.open ^= !quotes.is_multiple_of(2);
+        Ok(count)
+    }
+}
+
+fn cut_off() -> Failure {
+    Failure::Failed("a quote of the CSV is never closed; the file may have been cut off".to_owned())
 }
 
 impl Iterator for Chunks<'_> {

@@ -113,6 +113,7 @@ fn each_fault_is_named_by_path_and_reason() {
         (r#"{"id":"a","n":1,"ratio":"NaN"}"#, "ratio", "type"),
         (r#"{"id":"a","n":1,"place":"PEK"}"#, "place", "not_in_values"),
         (r#"{"id":"a","n":1,"$op":"drop"}"#, "$op", "operation"),
+        (r#"{"$op":"delete","$op":"upsert","id":"a","n":1}"#, "$op", "duplicate"),
         (r#"["id"]"#, "", "not_an_object"),
         (r#"{"id":"a","n":1"#, "", "not_json"),
         (r#"{"id":"a","n":01}"#, "", "not_json"),
@@ -198,4 +199,8 @@ fn limits_refuse_the_whole_body_by_name() {
     assert!(read_body(&plan, Format::JsonArray, b"[{},", &limits, batch()).is_err());
     assert!(read_body(&plan, Format::Csv, b"id,nope\na,1\n", &limits, batch()).is_err());
     assert!(read_body(&plan, Format::Csv, b"id,id\na,1\n", &limits, batch()).is_err());
+    assert!(read_body(&plan, Format::Csv, b"$op,$op,id\ndelete,upsert,a\n", &limits, batch()).is_err());
+    assert!(read_body(&plan, Format::Csv, b"id,n\na,1\n\"b\"\"\",2\n", &limits, batch()).is_ok());
+    let cut = read_body(&plan, Format::Csv, b"id,n\n\"a,1\nb,2\n", &limits, batch()).map(|_| ()).unwrap_err();
+    assert!(cut.text.en.contains("line 2"), "a row cut off inside a quote swallows the rest: {cut}");
 }
