@@ -150,10 +150,7 @@ async fn operations_tell_health_and_metrics_without_credentials() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_connection_is_closed() {
-    let short = [("CHANGTONG_HTTP__HEADER_TIMEOUT", "1s")];
-    let Some(app) = crate::support::TestApp::start(crate::support::Pair::Embedded, &short).await else {
-        return;
-    };
+    let app = embedded(&[("CHANGTONG_HTTP__HEADER_TIMEOUT", "1s")]).await;
     let mut silent = tokio::net::TcpStream::connect(app.api).await.expect("a connection");
     let mut bytes = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut silent, &mut bytes);
