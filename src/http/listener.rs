@@ -1,5 +1,5 @@
-//! Accepts connections and speaks HTTP/1.1 and HTTP/2 on them: a bounded number at once, a bounded time for a head, and
-//! on shutdown each finishes the answer it is in.
+//! Accepts connections and speaks HTTP/1.1 on them: a bounded number at once, a bounded time for a head, and on shutdown
+//! each finishes the answer it is in.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -64,6 +64,17 @@ async fn searches_find_the_same_on_both_engines(store: &Store) {
     assert_eq!(narrowed(ResourceQuery { provider: Some(provider.agency), ..Default::default() }).await, 3);
     let withheld = ResourceQuery { share_type: Some(ShareType::Withheld), ..Default::default() };
     assert_eq!(narrowed(withheld).await, 0);
+
+    // Who may not see the items of a withheld entry would learn them from what is found.
+    let mut tx = store.begin().await.unwrap();
+    let mut hidden = fixture::draft(&mut tx, &provider, "3070220601", "不予共享").await;
+    hidden.file.share_type = ShareType::Withheld;
+    hidden.version = 2;
+    tx.update_resource(&hidden, fixture::change(&provider, "update", 2)).await.unwrap();
+    tx.finish().await.unwrap();
+    assert_eq!(found("不予").await, [4]);
+    assert_eq!(found("起飞延误").await, [1, 2, 3]);
+
     let nul = ResourceQuery { q: Some("\0".to_owned()), ..Default::default() };
     assert_eq!(store.resources(&nul, |_| true, None, 10).await.unwrap_err().code, Code::Invalid);
 }

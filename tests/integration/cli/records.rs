@@ -107,6 +107,10 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     let header = shell.refused("publish 300000-000001 people.toml --format csv --as stats", 1).await;
     assert!(header.contains("is no item of the resource"), "{header}");
 
+    shell.write("cut.csv", "id,name\n8,h\n9,\"i");
+    let cut = shell.refused("publish 300000-000001 cut.csv --as stats", 1).await;
+    assert!(cut.contains("never closed"), "{cut}");
+
     let listed = shell.json("quarantine list 300000-000001 --as stats").await;
     let id = member(&listed, "/0/id");
     let shown = shell.line(&format!("quarantine show {id} --as stats")).await;
