@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use changtong_catalog::error::{Code, Refusal};
-use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_LANGUAGE, CONNECTION, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -86,6 +88,10 @@ pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response
     if let Some(after) = refusal.retry_after {
         // Whole seconds, never zero: a client that obeys would come back at once.
         headers.insert(RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64));
+    }
+    if matches!(refusal.code, Code::BodyTooLarge | Code::DecompressedTooLarge | Code::RequestTimeout) {
+        // The rest of the body stays unread, so the connection ends: a client must not send its next request on it.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if refusal.code == Code::Unauthenticated {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
