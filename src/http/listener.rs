@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -97,10 +97,9 @@ async fn accept(
 }
 
 /// HTTP/1.1 alone: a connection that could still become either version may stay silent without a limit.
-fn builder(limits: ConnectionLimits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+fn builder(limits: ConnectionLimits) -> Builder {
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
         .max_buf_size(limits.head.max(64 << 10));
@@ -109,7 +108,7 @@ fn builder(limits: ConnectionLimits) -> Builder<TokioExecutor> {
 
 async fn connection(
     stream: TcpStream,
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder,
     router: Router,
     stop: &CancellationToken,
 ) {
