@@ -21,6 +21,8 @@ mod examples;
 #[cfg(feature = "faults")]
 mod faults;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod house_rules;
 #[cfg(test)]
 mod lifetime;
