@@ -106,12 +106,7 @@ fn builder(limits: ConnectionLimits) -> Builder {
     builder
 }
 
-async fn connection(
-    stream: TcpStream,
-    builder: &Builder,
-    router: Router,
-    stop: &CancellationToken,
-) {
+async fn connection(stream: TcpStream, builder: &Builder, router: Router, stop: &CancellationToken) {
     let Ok(peer) = stream.peer_addr() else { return };
     // Small answers should not wait for company.
     if let Err(error) = stream.set_nodelay(true) {
