@@ -34,3 +34,4 @@ pub mod store;
 mod testing;
 pub mod visibility;
 pub mod visible;
+pub mod window;

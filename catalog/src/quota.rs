@@ -74,6 +74,12 @@ impl DayUse {
     pub fn left(&self) -> i64 {
         self.value.saturating_sub(self.used).saturating_sub(self.reserved).max(0)
     }
+
+    /// What one of several readers may ask for, so that the others find something too.
+    #[must_use]
+    pub fn share(&self, readers: i64) -> i64 {
+        (self.left() / readers.max(1)).max(1)
+    }
 }
 
 /// A quota day of the deployment's zone.

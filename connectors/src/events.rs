@@ -162,6 +162,17 @@ impl LetOut {
     }
 }
 
+/// Records were looked at outside a window, none was to be sent.
+pub struct PassedOver {
+    pub records: u64,
+}
+
+impl PassedOver {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.passed_over_records.inc_by(self.records);
+    }
+}
+
 /// A window's opening was committed.
 pub struct WindowOpened {
     pub window: WindowId,

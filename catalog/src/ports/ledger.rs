@@ -101,6 +101,10 @@ pub struct Opening {
     pub most: i64,
     pub calls_per_day: Option<i64>,
     pub records_per_day: Option<i64>,
+    /// A call counts once a day: not where it has opened or used a window before.
+    pub counts: bool,
+    /// Readers of the grant that wait for its quota, this one included: what is left is divided among them.
+    pub readers: i64,
     /// The day of the quota, in the deployment's zone.
     pub day: NaiveDate,
     /// When that day ends, for the refusal of a quota that is used up.
@@ -114,8 +118,8 @@ pub struct Opened {
     pub until: Time,
     /// Records reserved: the most the window may let out.
     pub most: i64,
-    /// Calls left today after this one; `None` without such a quota.
-    pub calls_left: Option<i64>,
+    /// Calls that count today, this one included; those that went on with a window are added when it closes.
+    pub calls: i64,
 }
 
 /// Member of a `quota_exceeded` that only the reservations of open windows cause: records they still hold.

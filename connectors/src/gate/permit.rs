@@ -9,7 +9,7 @@ use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PermitKind {
     Publish,
-    /// Inside a window of a grant of this version.
+    /// For a reader of a grant of this version; what is read leaves inside a window alone.
     Deliver {
         grant_version: i32,
     },

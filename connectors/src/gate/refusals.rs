@@ -132,6 +132,24 @@ pub(super) fn expired(next: String) -> Refusal {
     .with("next", next)
 }
 
+pub(super) fn windows_late() -> Refusal {
+    Refusal::new(
+        Code::StoreUnavailable,
+        "数据库记下窗口所用的时间超过窗口本身,请稍后重试",
+        "the store takes longer to commit a window than the window lasts; come back later",
+    )
+    .retry_after(Duration::from_secs(1))
+}
+
+pub(super) fn window_foreign() -> Refusal {
+    Refusal::new(
+        Code::Invalid,
+        "window 不是此订阅的窗口:请原样使用应答末行给出的 window",
+        "`window` is not a window of this subscription: use the one of the answer's last line unchanged",
+    )
+    .with("path", "window")
+}
+
 pub(super) fn slow_reader() -> Refusal {
     Refusal::new(
         Code::RequestTimeout,

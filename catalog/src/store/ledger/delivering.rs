@@ -9,11 +9,12 @@ use super::super::windows::{LetOut, LetOutKey, NewWindow, OpenWindow, farther};
 use super::facts::Facts;
 use super::texts;
 use crate::audit::{Actor, DeliverAcked, DeliverClosed, DeliverOpened, DeliverSought, Digest, What};
-use crate::clock::{Time, rfc3339};
-use crate::error::{Code, Refusal};
+use crate::clock::Time;
+use crate::error::Refusal;
 use crate::grant::decide::{self, POLICY};
 use crate::ids::{Generation, SubscriptionId, WindowId};
-use crate::ports::{Ack, CloseReason, Closing, Group, Opened, Opening, Seek, for_windows};
+use crate::ports::{Ack, CloseReason, Closing, Group, Opened, Opening, Seek};
+use crate::quota::{DayUse, Quota};
 use crate::resource::Kind;
 
 /// An event without id and time.
@@ -175,29 +176,28 @@ impl<'g> Delivering<'g> {
             policy: POLICY,
         };
         self.said.push((Actor::from(&opening.caller), what.into()));
-        let used = self.quota((opening.grant, opening.day)).calls;
-        let calls_left = opening.calls_per_day.map(|limit| (limit - used).max(0));
-        Ok(Opened { window: opening.window, until, most, calls_left })
+        let calls = self.quota((opening.grant, opening.day)).calls;
+        Ok(Opened { window: opening.window, until, most, calls })
     }
 
-    /// One call, and as many records as are asked for and left.
+    /// One call where it counts, and as many records as are asked for and left.
     fn reserve(&mut self, opening: &Opening) -> Result<i64, Refusal> {
+        let later = |refusal: Refusal| {
+            let wait = (opening.resets_at - opening.until).to_std().unwrap_or_default();
+            refusal.retry_after(wait)
+        };
         let quota = self.quota((opening.grant, opening.day));
-        if let Some(limit) = opening.calls_per_day
-            && quota.calls >= limit
-        {
-            return Err(used_up("calls_per_day", limit, quota.calls, opening));
+        if let Some(value) = opening.calls_per_day.filter(|_| opening.counts) {
+            let day = DayUse { value, used: quota.calls, reserved: 0 };
+            Quota::Calls.take(1, &day, opening.resets_at).map_err(later)?;
         }
-        let left = opening.records_per_day.map(|limit| limit - quota.records - quota.reserved);
-        let most = left.map_or(opening.most, |left| opening.most.min(left));
-        if let Some(limit) = opening.records_per_day
-            && most <= 0
-        {
-            let refusal = used_up("records_per_day", limit, quota.records, opening);
-            let waits = quota.records < limit && quota.reserved > 0;
-            return Err(if waits { for_windows(refusal, quota.reserved) } else { refusal });
+        let mut most = opening.most;
+        if let Some(value) = opening.records_per_day {
+            let day = DayUse { value, used: quota.records, reserved: quota.reserved };
+            let asked = most.min(day.share(opening.readers));
+            most = Quota::Records.take(asked, &day, opening.resets_at).map_err(later)?;
         }
-        quota.calls += 1;
+        quota.calls += i64::from(opening.counts);
         quota.reserved += most;
         Ok(most)
     }
@@ -293,18 +293,4 @@ impl<'g> Delivering<'g> {
         let resource = self.facts.resources.get(&position.resource);
         resource.map_or(Generation(1), |resource| resource.generation)
     }
-}
-
-fn used_up(name: &str, limit: i64, used: i64, opening: &Opening) -> Refusal {
-    let wait = (opening.resets_at - opening.until).to_std().unwrap_or_default();
-    Refusal::new(
-        Code::QuotaExceeded,
-        format!("授权当日配额 {name} 已用完:上限 {limit},已用 {used}"),
-        format!("the grant's quota {name} of the day is used up: limit {limit}, used {used}"),
-    )
-    .with("limit", name)
-    .with("value", limit)
-    .with("used", used)
-    .with("resets_at", rfc3339(opening.resets_at))
-    .retry_after(wait)
 }

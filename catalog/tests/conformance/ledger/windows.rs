@@ -61,11 +61,23 @@ async fn reservations_are_waited_for_and_only_they(store: &Store) {
     assert_eq!(used.left(&limits), (None, Some(0)));
 }
 
+async fn what_is_left_is_divided_among_those_who_wait(store: &Store) {
+    let world = world(store).await;
+    let one_of = |readers| Opening { records_per_day: Some(100), readers, ..world.opening(70) };
+    let shares = [one_of(4), one_of(3), one_of(2), one_of(1)];
+    let mut most = Vec::new();
+    for opening in shares {
+        most.push(world.open(opening).await.unwrap().most);
+    }
+    assert_eq!(most, [25, 25, 25, 25]);
+    assert!(waits_for_windows(&world.open(one_of(3)).await.unwrap_err()));
+}
+
 async fn a_used_up_quota_says_when_it_begins_anew(store: &Store) {
     let world = world(store).await;
     let limited = |most| Opening { records_per_day: Some(50), calls_per_day: Some(3), ..world.opening(most) };
     let opened = world.open(limited(100)).await.unwrap();
-    assert_eq!((opened.most, opened.calls_left), (50, Some(2)));
+    assert_eq!((opened.most, opened.calls), (50, 1));
     let closing = Closing { further_calls: 1, ..world.closing(opened.window, 50, [50, 0, 0]) };
     world.close(closing).await;
     let refused = world.open(limited(100)).await.unwrap_err();
@@ -76,7 +88,9 @@ async fn a_used_up_quota_says_when_it_begins_anew(store: &Store) {
 
     let unlimited = Opening { records_per_day: None, ..limited(1) };
     let opened = world.open(unlimited.clone()).await.unwrap();
-    assert_eq!(opened.calls_left, Some(0));
+    assert_eq!(opened.calls, 3);
+    let same_call = Opening { counts: false, window: world.opening(1).window, ..unlimited.clone() };
+    assert_eq!(world.open(same_call).await.unwrap().calls, 3, "a call counts once");
     let again = Opening { window: world.opening(1).window, ..unlimited };
     assert_eq!(world.open(again).await.unwrap_err().extra["limit"], "calls_per_day");
     let tomorrow = limited(10).day.succ_opt().unwrap();
@@ -191,6 +205,7 @@ async fn floors_are_resolved_once(store: &Store) {
 conformance!(
     a_window_is_committed_with_its_events,
     reservations_are_waited_for_and_only_they,
+    what_is_left_is_divided_among_those_who_wait,
     a_used_up_quota_says_when_it_begins_anew,
     no_window_opens_on_what_does_not_stand,
     a_window_never_reaches_beyond_its_grant,

@@ -167,6 +167,8 @@ impl World {
             most,
             calls_per_day: None,
             records_per_day: None,
+            counts: true,
+            readers: 1,
             day: now.date_naive(),
             resets_at: at(86_400),
         }

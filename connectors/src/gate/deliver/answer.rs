@@ -1,49 +1,36 @@
 //! One answer, piece by piece: each leaves under its window's lock, and the last line says where it ended.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::WindowId;
-use changtong_catalog::ports::{CloseReason, Topic};
+use changtong_catalog::ports::CloseReason;
 use futures::Stream;
 use serde::Serialize;
 
-use super::super::budget::Held;
 use super::super::{Gate, refusals};
-use super::fetch::{Fetcher, Piece, Room};
-use super::stand::{Stand, anything, skip_dead};
+use super::fetch::Piece;
+use super::reading::{Look, Reading};
+use super::stand::{Stand, skip_dead};
 use super::window::{Over, Window};
 use crate::commit::{Partitions, key_of};
 use crate::events::{LetOut, PollRefused, Polled};
 use crate::fault;
-use crate::limit::{Cost, Limiter, Rates, Subject};
-
-/// What one answer may take.
-pub(super) struct Share {
-    pub lines: u64,
-    pub bytes: u64,
-    pub levels: Vec<(Subject, Rates)>,
-    /// Of the budget of bytes in flight, until the answer is complete.
-    pub _held: Held,
-}
 
 /// One answer: pieces of at most 64 KiB, the last one holding the final line.
 pub struct Delivery {
     gate: Arc<Gate>,
     /// Where the answer stands: behind what was let out.
     stand: Stand,
-    reading: Option<Reading>,
+    open: Option<Open>,
     lines: u64,
     finished: bool,
 }
 
-struct Reading {
+struct Open {
     window: Arc<Window>,
-    fetcher: Fetcher,
-    share: Share,
-    pieces: VecDeque<Piece>,
+    reading: Reading,
 }
 
 /// The last line.
@@ -57,37 +44,25 @@ struct FinalLine {
 }
 
 impl Delivery {
-    /// Nothing was there: no window, only the final line.
+    /// Nothing was to be sent: no window, only the final line.
     pub(super) fn empty(gate: &Arc<Gate>, stand: Stand) -> Self {
-        Self { gate: gate.clone(), stand, reading: None, lines: 0, finished: false }
+        Self { gate: gate.clone(), stand, open: None, lines: 0, finished: false }
     }
 
-    pub(super) fn new(
+    /// What was read leaves in this window.
+    pub(super) async fn begin(
         gate: &Arc<Gate>,
-        stand: Stand,
         window: Arc<Window>,
-        fetcher: Fetcher,
-        share: Share,
-    ) -> Self {
-        let reading = Some(Reading { window, fetcher, share, pieces: VecDeque::new() });
-        Self { gate: gate.clone(), stand, reading, lines: 0, finished: false }
-    }
-
-    /// Reads the first pieces, so that what can be refused is refused before the answer begins.
-    pub(super) async fn begin(&mut self) -> Result<(), Refusal> {
-        self.read_on().await.map(|_| ())
-    }
-
-    /// Whether reading took so long that nothing of it can leave any more.
-    pub(super) fn is_late(&self) -> bool {
-        let now = self.gate.clock.monotonic();
-        self.reading.as_ref().is_some_and(|reading| !reading.pieces.is_empty() && reading.window.is_late(now))
-    }
-
-    /// Ends it before its beginning; where it stood.
-    pub(super) fn given_up(self) -> (Stand, Option<Topic>) {
-        // Dropping it closes the window.
-        (self.stand.clone(), self.reading.as_ref().map(|reading| reading.fetcher.topic.clone()))
+        reading: Reading,
+    ) -> Result<Self, Refusal> {
+        let left = window.left();
+        let stand = Stand { next: reading.from().to_vec(), ..reading.behind() };
+        let open = Some(Open { window, reading });
+        let mut delivery = Self { gate: gate.clone(), stand, open, lines: 0, finished: false };
+        if let Some(open) = &mut delivery.open {
+            open.reading.fit(gate, left).await?;
+        }
+        Ok(delivery)
     }
 
     /// The next piece; `None` behind the last. An error means that the delivery was ended: reset the connection.
@@ -99,12 +74,13 @@ impl Delivery {
             if let Err(refusal) = self.gate.alive.check() {
                 return Some(Err(self.fail(refusal)));
             }
-            let Some(piece) = self.reading.as_mut().and_then(|reading| reading.pieces.pop_front()) else {
+            let Some(open) = &mut self.open else { return Some(self.finish()) };
+            let Some(piece) = open.reading.next_piece() else {
                 // What fails while the answer runs is said to the next poll, which starts where this one ends.
-                if self.read_on().await.unwrap_or(false) {
-                    continue;
+                match open.reading.look(&self.gate, Some(&open.window)).await {
+                    Ok(Look::Found | Look::PassedOver) => continue,
+                    _ => return Some(self.finish()),
                 }
-                return Some(self.finish());
             };
             match self.let_out(&piece) {
                 Ok(()) if piece.bytes.is_empty() => {}
@@ -125,8 +101,8 @@ impl Delivery {
     }
 
     fn let_out(&mut self, piece: &Piece) -> Result<(), Over> {
-        let Some(reading) = &self.reading else { return Err(Over::Finished) };
-        reading.window.let_out(piece, self.gate.clock.monotonic())?;
+        let Some(open) = &self.open else { return Err(Over::Finished) };
+        open.window.let_out(piece, self.gate.clock.monotonic())?;
         fault::point(fault::SENT);
         self.stand.next.clone_from(&piece.through);
         self.lines += piece.sent;
@@ -135,44 +111,9 @@ impl Delivery {
         Ok(())
     }
 
-    /// Reads the next pieces. `false`: the answer is complete.
-    async fn read_on(&mut self) -> Result<bool, Refusal> {
-        let Some(reading) = &mut self.reading else { return Ok(false) };
-        let gate = &self.gate;
-        let Some(views) = gate.committer.views().get(key_of(&reading.fetcher.topic)) else {
-            return Ok(false);
-        };
-        if !anything(&views, &reading.fetcher.next) {
-            return Ok(false);
-        }
-        let (records, bytes) = gate.limiter.spare(&reading.share.levels);
-        let room = Room {
-            lines: reading.share.lines.min(reading.window.left()).min(records),
-            bytes: reading.share.bytes.min(bytes),
-        };
-        if room.lines == 0 || room.bytes == 0 {
-            return Ok(false);
-        }
-        let before = reading.fetcher.next.clone();
-        let pieces = reading.fetcher.fetch(gate, &views, room).await?;
-        let sent: u64 = pieces.iter().map(|piece| piece.sent).sum();
-        let bytes: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
-        // A single line may be longer than a second's worth; then it costs the whole second.
-        let charged = bytes.min(Limiter::most_bytes(&reading.share.levels));
-        let cost = Cost { requests: 0, records: sent, bytes: charged };
-        if let Err(refusal) = gate.limiter.take(&reading.share.levels, cost) {
-            reading.fetcher.next = before;
-            return Err(refusal);
-        }
-        reading.share.lines -= sent.min(reading.share.lines);
-        reading.share.bytes = reading.share.bytes.saturating_sub(bytes);
-        reading.pieces.extend(pieces);
-        Ok(!reading.pieces.is_empty())
-    }
-
     /// The final line; the window stays open for the next poll.
     fn finish(&mut self) -> Result<Bytes, Refusal> {
-        if self.reading.as_ref().is_some_and(|reading| reading.window.is_ended()) {
+        if self.open.as_ref().is_some_and(|open| open.window.is_ended()) {
             return Err(self.fail(refusals::ended()));
         }
         self.finished = true;
@@ -180,8 +121,7 @@ impl Delivery {
             self.stand.next = skip_dead(&views, &self.stand.next);
         }
         let mut line = FinalLine { next: String::new(), window: None, digest: None };
-        if let Some(reading) = self.reading.take() {
-            let window = reading.window;
+        if let Some(Open { window, .. }) = self.open.take() {
             line.window = Some(window.id);
             line.digest = Some(window.release(&self.stand.next));
             if window.is_used_up() {
@@ -198,22 +138,22 @@ impl Delivery {
     fn fail(&mut self, refusal: Refusal) -> Refusal {
         self.finished = true;
         PollRefused { subscription: self.stand.subscription, refusal: &refusal }.emit(&self.gate.metrics);
-        if let Some(reading) = self.reading.take() {
-            self.gate.windows.close(&reading.window, CloseReason::Reader);
+        if let Some(open) = self.open.take() {
+            self.gate.windows.close(&open.window, CloseReason::Reader);
         }
         refusal
     }
 
     fn views(&self) -> Option<Partitions> {
-        self.gate.committer.views().get(key_of(&self.reading.as_ref()?.fetcher.topic))
+        self.gate.committer.views().get(key_of(self.open.as_ref()?.reading.topic()))
     }
 }
 
 impl Drop for Delivery {
     /// The reader has gone before the end.
     fn drop(&mut self) {
-        if let Some(reading) = self.reading.take() {
-            self.gate.windows.close(&reading.window, CloseReason::Reader);
+        if let Some(open) = self.open.take() {
+            self.gate.windows.close(&open.window, CloseReason::Reader);
         }
     }
 }

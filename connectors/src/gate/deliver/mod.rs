@@ -3,18 +3,25 @@
 //! | what | where |
 //! |---|---|
 //! | cursors, floors, acknowledgements, seeks | `stand.rs`, `position.rs` |
-//! | one read: decide, wait, open or go on with a window | `poll.rs`, `opening.rs` |
-//! | records become pieces of an answer | `fetch.rs` |
+//! | who reads, by what right | `seat.rs` |
+//! | one read: decide, wait until something is to be sent | `poll.rs`, `waiting.rs` |
+//! | records become pieces of an answer | `reading.rs`, `fetch.rs` |
+//! | a window for them: gone on with or opened, within the day's quota | `opening.rs`, `daily.rs`, `turns.rs` |
 //! | the answer, piece by piece under the window's lock | `answer.rs`, `window.rs` |
 //! | all windows; what ends them | `windows.rs`, `end.rs` |
 
 mod answer;
+mod daily;
 mod end;
 mod fetch;
 mod opening;
 mod poll;
 mod position;
+mod reading;
+mod seat;
 mod stand;
+mod turns;
+mod waiting;
 mod window;
 mod windows;
 

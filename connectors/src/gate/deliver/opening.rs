@@ -1,72 +1,121 @@
-//! A window for a poll: the one that still stands where it starts, or a new one, committed before the first byte.
+//! A window for a read: the reader's own that still stands where the call began, or a new one, committed before the
+//! first byte.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Time;
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::decide;
-use changtong_catalog::ids::{PurposeCode, WindowId};
 use changtong_catalog::ports::{CloseReason, Opened, Opening, SubscriptionStanding, waits_for_windows};
-use changtong_catalog::quota;
+use changtong_catalog::quota::{self, Day, DayUse, Quota};
+use changtong_catalog::window;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::super::{Gate, refusals};
-use super::window::{Reader, Stakes, Window};
+use super::daily::Counted;
+use super::seat::Seat;
+use super::window::Window;
 use super::windows::Windows;
 use crate::fault;
 
 /// Above W: how long the close of other windows may take to be committed.
 const COMMIT: Duration = Duration::from_secs(1);
 
-/// Who asks for a window, and for what.
-pub(super) struct Asked<'a> {
-    pub caller: &'a Caller,
-    pub standing: &'a SubscriptionStanding,
-    pub purpose: &'a PurposeCode,
-}
-
 impl Gate {
-    /// The window in which a poll that starts at `from` lets its bytes out.
-    pub(super) async fn window(&self, asked: &Asked<'_>, from: &[i64]) -> Result<Arc<Window>, Refusal> {
-        let reader = Reader {
-            subscription: asked.standing.subscription.id,
-            key: asked.caller.key.clone(),
-            purpose: asked.purpose.clone(),
-        };
-        let patience = Instant::now() + self.settings.window + COMMIT;
-        loop {
-            if let Some(window) = self.windows.resume(&reader, from, self.clock.monotonic()) {
-                return Ok(window);
+    /// The window in which a call that began at `at` lets out what lies from `from` on.
+    pub(super) async fn window(
+        &self,
+        seat: &mut Seat,
+        at: &[i64],
+        from: &[i64],
+    ) -> Result<Arc<Window>, Refusal> {
+        if let Some(window) = self.windows.resume(&seat.reader(), at, self.clock.monotonic()) {
+            return self.go_on(seat, window);
+        }
+        let grant = seat.standing.grant.id;
+        if !self.windows.turns.is_waited_for(grant) {
+            match self.open(seat, from, 1).await {
+                Err(refusal) if waits_for_windows(&refusal) => {}
+                opened => return opened,
             }
-            self.windows.close_out_of_calls(&reader);
-            let mut closings = self.windows.closings();
-            let refusal = match self.open(asked, &reader, from).await {
+        }
+        let waiter = self.windows.turns.join(grant);
+        let _turn = waiter.turn().await;
+        let mut closings = waiter.closings();
+        loop {
+            closings.mark_unchanged();
+            let refusal = match self.open(seat, from, waiter.readers()).await {
                 Err(refusal) if waits_for_windows(&refusal) => refusal,
                 opened => return opened,
             };
-            // Other windows hold what is left; they close within W.
-            match timeout_at(patience, closings.changed()).await {
+            // Other windows hold what is left; they close within W, and none opens meanwhile.
+            match timeout(self.settings.window + COMMIT, closings.changed()).await {
                 Ok(Ok(())) => {}
                 _ => return Err(refusal),
             }
         }
     }
 
-    async fn open(&self, asked: &Asked<'_>, reader: &Reader, from: &[i64]) -> Result<Arc<Window>, Refusal> {
-        let (now, before) = (self.clock.now(), self.clock.monotonic());
-        let opening = self.opening(asked, now, from);
-        let grant = &asked.standing.grant;
-        let stakes = Stakes {
-            grant: grant.id,
-            resource: grant.resource,
-            agency: asked.caller.agency,
-            account: asked.caller.account,
-            key: asked.caller.key.clone(),
+    /// A further call in an open window counts on the window's day.
+    fn go_on(&self, seat: &mut Seat, window: Arc<Window>) -> Result<Arc<Window>, Refusal> {
+        if seat.counted == Some(window.day) {
+            return Ok(window);
+        }
+        if let Some(value) = seat.standing.grant.limits.calls_per_day {
+            let calls = self.windows.daily.of(seat.standing.grant.id, window.day);
+            if let Counted::No(used) = calls.take(value) {
+                window.let_go();
+                return Err(self.no_calls(value, used));
+            }
+        }
+        window.count_call();
+        seat.counted = Some(window.day);
+        Ok(window)
+    }
+
+    /// Opens one, with the call counted where it has to be.
+    async fn open(&self, seat: &mut Seat, from: &[i64], readers: i64) -> Result<Arc<Window>, Refusal> {
+        let now = self.clock.now();
+        let day = quota::day(now, self.settings.zone);
+        let counts = seat.counted != Some(day.date);
+        let mut opening = self.opening(seat, now, &day, from)?;
+        (opening.counts, opening.readers) = (counts, readers);
+        let limit = opening.calls_per_day.filter(|_| counts);
+        let Some(value) = limit else {
+            let (window, _) = self.ask(seat, opening, now).await?;
+            seat.counted = Some(day.date);
+            return Ok(window);
         };
-        let window = Window::opening(opening.window, reader.clone(), stakes, from);
+        let calls = self.windows.daily.of(seat.standing.grant.id, day.date);
+        let _first = calls.first().await;
+        let counted = calls.take(value);
+        if let Counted::No(used) = counted {
+            return Err(self.no_calls(value, used));
+        }
+        match self.ask(seat, opening, now).await {
+            Ok((window, opened)) => {
+                if counted == Counted::ByTheStore {
+                    calls.learn(opened.calls);
+                }
+                seat.counted = Some(day.date);
+                Ok(window)
+            }
+            Err(refusal) => {
+                // Of an opening that nobody heard of nobody knows whether it counts.
+                if counted == Counted::Here && refusal.code != Code::OutcomeUnknown {
+                    calls.give_back();
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn ask(&self, seat: &Seat, opening: Opening, now: Time) -> Result<(Arc<Window>, Opened), Refusal> {
+        let before = self.clock.monotonic();
+        let window = Window::opening(opening.window, seat, opening.day, &opening.from);
         self.windows.add(&window);
         let committer = self.committer.clone();
         let asking = tokio::spawn(async move { committer.open(opening).await });
@@ -78,34 +127,44 @@ impl Gate {
         let stands = window.opened(&opened, before + lasts);
         self.windows.opened(&window, lasts);
         if stands {
-            return Ok(window);
+            return Ok((window, opened));
         }
         // Ended between its commit and now: nothing has left, and nothing will.
         self.windows.close(&window, CloseReason::Ended);
-        Err(self.why_ended(asked.caller, asked.standing).await)
+        Err(self.why_ended(&seat.caller, &seat.standing).await)
     }
 
-    fn opening(&self, asked: &Asked<'_>, now: Time, from: &[i64]) -> Opening {
-        let (standing, grant) = (asked.standing, &asked.standing.grant);
-        let day = quota::day(now, self.settings.zone);
+    fn opening(&self, seat: &Seat, now: Time, day: &Day, from: &[i64]) -> Result<Opening, Refusal> {
+        let (standing, grant) = (&seat.standing, &seat.standing.grant);
         let lasts = chrono::Duration::from_std(self.settings.window).unwrap_or_default();
-        Opening {
-            window: WindowId(self.ids.uuid(now)),
-            caller: asked.caller.clone(),
+        let key = self.keys.cursor.get(self.keys.cursor.current())?;
+        Ok(Opening {
+            window: window::seal(self.ids.uuid(now), standing.subscription.id, key),
+            caller: seat.caller.clone(),
             subscription: standing.subscription.id,
             grant: grant.id,
             grant_version: grant.version,
             resource: grant.resource,
             generation: standing.resource.resource.generation,
-            purpose: asked.purpose.as_str().to_owned(),
+            purpose: seat.purpose.as_str().to_owned(),
             from: from.to_vec(),
             until: grant.valid_until.map_or(now + lasts, |end| end.min(now + lasts)),
             most: i64::try_from(self.settings.window_records).unwrap_or(i64::MAX),
             calls_per_day: grant.limits.calls_per_day,
             records_per_day: grant.limits.records_per_day,
+            counts: true,
+            readers: 1,
             day: day.date,
             resets_at: day.resets_at,
-        }
+        })
+    }
+
+    fn no_calls(&self, value: i64, used: i64) -> Refusal {
+        let now = self.clock.now();
+        let resets_at = quota::day(now, self.settings.zone).resets_at;
+        let used_up = Quota::Calls.take(1, &DayUse { value, used, reserved: 0 }, resets_at);
+        let refusal = used_up.err().unwrap_or_else(refusals::fault);
+        refusal.retry_after((resets_at - now).to_std().unwrap_or_default())
     }
 
     /// Why a delivery was ended, as the next call would be told.

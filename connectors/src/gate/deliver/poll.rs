@@ -1,36 +1,37 @@
-//! One read of a subscription: decide, wait until something is there, find a window, prepare the first pieces. What
-//! can be refused is refused here, before the first byte.
+//! One read of a subscription: decide, wait until something is to be sent, find a window for it. What can be refused
+//! is refused here, before the first byte.
 
 use std::sync::Arc;
 
-use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::grant::decide;
-use changtong_catalog::ids::PurposeCode;
-use changtong_catalog::ports::{SubscriptionStanding, Topic};
+use changtong_catalog::error::Refusal;
+use changtong_catalog::ports::{CloseReason, Topic};
 use tokio::time::Instant;
 
 use super::super::calls::Poll;
-use super::super::{Gate, grant_level, refusals};
-use super::answer::{Delivery, Share};
-use super::fetch::{Fetcher, READ};
-use super::opening::Asked;
-use super::position::hide;
-use super::stand::{Stand, anything, skip_dead};
-use crate::commit::{Partitions, key_of};
+use super::super::{Gate, refusals};
+use super::answer::Delivery;
+use super::reading::{Look, Reading, Share};
+use super::seat::Seat;
+use super::stand::Stand;
+use super::waiting::{Waiting, Woken};
+use crate::commit::key_of;
 use crate::events::PollRefused;
-use crate::limit::{Cost, Rates, Subject};
+use crate::limit::Cost;
 
-/// A subscription that may be read now.
-struct Ready {
-    standing: SubscriptionStanding,
-    purpose: PurposeCode,
+/// How long a poll waits, and how long it reads through what is passed over.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    until: Instant,
+    reading: Instant,
 }
 
 /// What a wait came to.
-enum Waited {
-    There(Topic, Partitions),
-    /// Nothing, where the reader stands then.
+enum Found {
+    Something(Box<Reading>),
+    /// Nothing to send; where the reader stands then.
     Nothing(Stand),
+    /// Something was ended or made meanwhile: what was decided is decided again.
+    Changed,
 }
 
 impl Gate {
@@ -42,167 +43,87 @@ impl Gate {
     }
 
     async fn poll(self: &Arc<Self>, poll: &Poll) -> Result<Delivery, Refusal> {
-        let mut ready = self.ready(poll).await?;
-        let levels = self.poll_levels(poll, &ready.standing);
+        let ends = self.windows.waits.ends();
+        let mut seat = self.seat(&poll.caller, poll.subscription, poll.purpose.as_deref()).await?;
+        let levels = self.levels(&seat);
         self.limiter.take(&levels, Cost { requests: 1, ..Cost::default() })?;
         self.limiter.check_only(&levels, Cost { requests: 0, records: 1, bytes: 1 })?;
         let until = Instant::now() + poll.wait.min(self.settings.wait_most);
-        let mut changes = self.windows.changes();
-        let mut topics = self.topics.watch();
+        // An answer says that nothing is there only where that is so, or after a window's time of looking.
+        let patience = Patience { until, reading: until.max(Instant::now() + self.settings.window) };
+        let mut waiting = Waiting::new(self, seat.stakes(), ends);
         loop {
-            let topic = self.topics.known(&ready.standing.resource);
-            let stand = self.stand(&ready.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
-            match self.wait(&ready, stand.clone(), topic, until, &mut changes, &mut topics).await? {
-                Some(Waited::There(topic, views)) => {
-                    return self.answer(poll, &ready, stand, topic, &views, levels).await;
-                }
-                Some(Waited::Nothing(stand)) => return Ok(Delivery::empty(self, stand)),
-                // Something was ended or made meanwhile: what was decided is decided again.
-                None => ready = self.ready(poll).await?,
+            let topic = self.topics.known(&seat.standing.resource);
+            let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
+            let found = match topic {
+                Some(topic) => self.find(poll, &seat, stand, topic, patience, &mut waiting).await?,
+                None if waiting.until(until).await == Woken::Time => Found::Nothing(stand),
+                None => Found::Changed,
+            };
+            match found {
+                Found::Something(reading) => return self.answer(seat, *reading).await,
+                Found::Nothing(stand) => return Ok(Delivery::empty(self, stand)),
+                Found::Changed => self.renew(&mut seat).await?,
             }
         }
     }
 
-    async fn ready(&self, poll: &Poll) -> Result<Ready, Refusal> {
-        self.admit()?;
-        let standing =
-            self.directory.subscription(poll.subscription).await?.ok_or_else(refusals::no_subscription)?;
-        let (grant, resource) = (&standing.grant, &standing.resource.resource);
-        let now = self.clock.now();
-        let decision = decide::deliver(&poll.caller, grant, resource, poll.purpose.as_deref(), now);
-        let purpose = decision.check().map_err(hide)?.purpose.ok_or_else(refusals::fault)?;
-        Ok(Ready { standing, purpose })
-    }
-
-    /// Waits until something can be delivered. `None`: decide again.
-    async fn wait(
+    /// Reads on until something is to be sent.
+    async fn find(
         &self,
-        ready: &Ready,
-        stand: Stand,
-        topic: Option<Topic>,
-        until: Instant,
-        changes: &mut tokio::sync::watch::Receiver<u64>,
-        topics: &mut tokio::sync::watch::Receiver<u64>,
-    ) -> Result<Option<Waited>, Refusal> {
-        let Some(topic) = topic else {
-            let _waiting = Waiting::new(self);
-            return Ok(tokio::select! {
-                () = tokio::time::sleep_until(until) => Some(Waited::Nothing(stand)),
-                _ = changes.changed() => None,
-                _ = topics.changed() => None,
-            });
-        };
-        self.committer.load(&topic).await?;
-        let mut views = self.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?;
-        loop {
-            let now = views.borrow_and_update().clone();
-            if anything(&now, &stand.next) {
-                return Ok(Some(Waited::There(topic, now)));
-            }
-            let stand = Stand { next: skip_dead(&now, &stand.next), ..stand.clone() };
-            if Instant::now() >= until {
-                return Ok(Some(Waited::Nothing(stand)));
-            }
-            if ready.standing.grant.valid_until.is_some_and(|end| end <= self.clock.now()) {
-                return Ok(None);
-            }
-            let _waiting = Waiting::new(self);
-            tokio::select! {
-                () = tokio::time::sleep_until(until) => {}
-                changed = views.changed() => changed.map_err(|_| refusals::fault())?,
-                _ = changes.changed() => return Ok(None),
-            }
-        }
-    }
-
-    /// Opens a window and reads the first pieces. Where reading took what was left of the window, nothing has left in
-    /// it, and the same is read again in a new one: an empty answer would say that nothing is there.
-    async fn answer(
-        self: &Arc<Self>,
         poll: &Poll,
-        ready: &Ready,
+        seat: &Seat,
         stand: Stand,
         topic: Topic,
-        views: &Partitions,
-        levels: Vec<(Subject, Rates)>,
-    ) -> Result<Delivery, Refusal> {
-        let mut tries = 0;
-        loop {
-            let reading = (topic.clone(), views, levels.clone());
-            let mut delivery = self.in_window(poll, ready, stand.clone(), reading).await?;
-            tries += 1;
-            match delivery.begin().await {
-                Ok(()) if delivery.is_late() && tries < WINDOWS => drop(delivery),
-                Ok(()) => return Ok(delivery),
-                Err(refusal) if refusal.code == Code::PositionExpired => {
-                    return Err(self.position_expired(delivery).await?);
-                }
-                Err(refusal) => return Err(refusal),
-            }
-        }
-    }
-
-    async fn in_window(
-        self: &Arc<Self>,
-        poll: &Poll,
-        ready: &Ready,
-        stand: Stand,
-        (topic, views, levels): (Topic, &Partitions, Vec<(Subject, Rates)>),
-    ) -> Result<Delivery, Refusal> {
-        let (standing, settings) = (&ready.standing, &self.settings);
-        let view = self.plans.view(&standing.resource, &standing.grant, &self.keys, topic.partitions)?;
-        let held = self.budget.take(2 * READ as u64)?;
-        let asked = Asked { caller: &poll.caller, standing, purpose: &ready.purpose };
-        let window = self.window(&asked, &stand.next).await?;
-        let next = skip_dead(views, &stand.next);
-        let fetcher = Fetcher {
-            topic,
-            view,
-            grant_version: standing.grant.version,
-            deletes: standing.subscription.deletes,
-            turn: stand.next.iter().fold(0, |turn, next| turn ^ next.unsigned_abs() as usize),
-            next,
-            ask: 0,
-        };
+        patience: Patience,
+        waiting: &mut Waiting,
+    ) -> Result<Found, Refusal> {
+        let settings = &self.settings;
         let share = Share {
             lines: poll.limit.unwrap_or(settings.answer_lines).clamp(1, settings.answer_lines_most),
             bytes: poll.max_bytes.unwrap_or(settings.answer_bytes).clamp(1, settings.answer_bytes_most),
-            levels,
-            _held: held,
         };
-        Ok(Delivery::new(self, stand, window, fetcher, share))
+        self.committer.load(&topic).await?;
+        waiting.watch(self.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?);
+        let mut reading = self.reading(seat, stand, topic, self.levels(seat), share)?;
+        loop {
+            waiting.look();
+            match reading.look(self, None).await? {
+                Look::Found => return Ok(Found::Something(Box::new(reading))),
+                Look::PassedOver if Instant::now() < patience.reading && !waiting.is_told() => continue,
+                Look::PassedOver => {}
+                // Others of the same grant or agency took what there was since the call began.
+                Look::Paced => {
+                    let one = Cost { requests: 0, records: 1, bytes: 1 };
+                    self.limiter.check_only(reading.levels(), one)?;
+                    continue;
+                }
+                Look::Nothing | Look::Full => {}
+            }
+            if Instant::now() >= patience.until {
+                return Ok(Found::Nothing(reading.behind()));
+            }
+            let Some(lasts) = self.lasts(seat) else { return Ok(Found::Changed) };
+            match waiting.until(patience.until.min(Instant::now() + lasts)).await {
+                Woken::Ended => return Ok(Found::Changed),
+                Woken::Records | Woken::Time => {}
+            }
+        }
     }
 
-    async fn position_expired(&self, delivery: Delivery) -> Result<Refusal, Refusal> {
-        let (stand, topic) = delivery.given_up();
-        let topic = topic.ok_or_else(refusals::fault)?;
-        let next = self.first_cursor(&stand, &topic, &stand.next).await?;
-        Ok(refusals::expired(next))
-    }
-
-    fn poll_levels(&self, poll: &Poll, standing: &SubscriptionStanding) -> Vec<(Subject, Rates)> {
-        let mut levels = self.caller_levels(&poll.caller).to_vec();
-        levels.push(self.resource_level(standing.grant.resource));
-        levels.push(grant_level(&standing.grant));
-        levels
+    /// Finds a window for what was read. One whose commit took all of its time is replaced: an empty answer would say
+    /// that nothing is there.
+    async fn answer(self: &Arc<Self>, mut seat: Seat, reading: Reading) -> Result<Delivery, Refusal> {
+        for _ in 0..WINDOWS {
+            let window = self.window(&mut seat, reading.began(), reading.from()).await?;
+            if !window.is_late(self.clock.monotonic()) {
+                return Delivery::begin(self, window, reading).await;
+            }
+            self.windows.close(&window, CloseReason::Reader);
+        }
+        Err(refusals::windows_late())
     }
 }
 
 /// Windows opened for one answer at most.
 const WINDOWS: u32 = 4;
-
-/// Counts a poll that waits.
-struct Waiting<'a>(&'a Gate);
-
-impl<'a> Waiting<'a> {
-    fn new(gate: &'a Gate) -> Self {
-        gate.metrics.waiting_polls.inc();
-        Self(gate)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.metrics.waiting_polls.dec();
-    }
-}

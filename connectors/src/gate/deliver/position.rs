@@ -7,6 +7,7 @@ use changtong_catalog::grant::{Grant, decide};
 use changtong_catalog::ids::{GrantId, SubscriptionId};
 use changtong_catalog::ports::{Ack, ResourceStanding, Seek, SubscriptionStanding};
 use changtong_catalog::resource::Kind;
+use changtong_catalog::window;
 
 use super::super::calls::{Acknowledge, From, Place};
 use super::super::{Gate, refusals};
@@ -24,11 +25,16 @@ impl Gate {
         {
             return Err(bad_digest());
         }
+        if let Some(id) = acknowledge.window
+            && !window::is_of(id, standing.subscription.id, self.keys.cursor.all())
+        {
+            return Err(refusals::window_foreign());
+        }
         if cursor.view != view && standing.resource.resource.file.kind == Kind::Table {
             return Err(refusals::view_changed(self.first_of(&standing, view).await?));
         }
-        let Acknowledge { caller, window, digest, .. } = acknowledge;
-        self.committer.ack(Ack { caller, cursor, view, window, digest }).await
+        let Acknowledge { caller, window: quoted, digest, .. } = acknowledge;
+        self.committer.ack(Ack { caller, cursor, view, window: quoted, digest }).await
     }
 
     /// Sets the position; answers its cursor.

@@ -9,11 +9,13 @@ use changtong_catalog::ids::{
 };
 use changtong_catalog::mac::hex;
 use changtong_catalog::ports::{CloseReason, Closing, Ended, Opened};
+use chrono::NaiveDate;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::fetch::Piece;
+use super::seat::Seat;
 
 /// To whom a window belongs: a later poll of the same may go on with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub(super) struct Stakes {
 }
 
 impl Stakes {
-    fn concerned(&self, ended: &Ended) -> bool {
+    pub fn concerned(&self, ended: &Ended) -> bool {
         match ended {
             Ended::Grant(grant) => *grant == self.grant,
             Ended::Resource(resource) => *resource == self.resource,
@@ -48,6 +50,8 @@ impl Stakes {
 pub(super) struct Window {
     pub id: WindowId,
     pub reader: Reader,
+    /// The day on whose quota it counts.
+    pub day: NaiveDate,
     stakes: Stakes,
     state: Mutex<State>,
     /// Whether its closing is committed, or it never opened.
@@ -69,7 +73,6 @@ struct State {
     /// End of its time, by the monotonic clock from before its commit.
     until: Duration,
     most: u64,
-    calls_left: Option<i64>,
     further_calls: i64,
     /// A poll is using it.
     busy: bool,
@@ -94,12 +97,11 @@ pub(super) enum Over {
 
 impl Window {
     /// A window that is asked for; the poll that asks is using it.
-    pub fn opening(id: WindowId, reader: Reader, stakes: Stakes, from: &[i64]) -> Arc<Self> {
+    pub fn opening(id: WindowId, seat: &Seat, day: NaiveDate, from: &[i64]) -> Arc<Self> {
         let state = State {
             phase: Phase::Opening { ended: false },
             until: Duration::ZERO,
             most: 0,
-            calls_left: None,
             further_calls: 0,
             busy: true,
             at: from.to_vec(),
@@ -110,7 +112,8 @@ impl Window {
             bytes: 0,
             digest: Sha256::new(),
         };
-        Arc::new(Self { id, reader, stakes, state: Mutex::new(state), over: watch::Sender::new(false) })
+        let (reader, stakes) = (seat.reader(), seat.stakes());
+        Arc::new(Self { id, reader, day, stakes, state: Mutex::new(state), over: watch::Sender::new(false) })
     }
 
     /// Its opening is committed. `false`: it was ended meanwhile, and must be closed as such.
@@ -120,7 +123,6 @@ impl Window {
         state.phase = Phase::Open;
         state.until = until;
         state.most = u64::try_from(opened.most).unwrap_or(0);
-        state.calls_left = opened.calls_left;
         !ended
     }
 
@@ -137,25 +139,30 @@ impl Window {
         self.stakes.concerned(ended)
     }
 
-    /// Takes it for a further poll that starts where the last ended.
-    pub fn resume(&self, reader: &Reader, from: &[i64], now: Duration) -> bool {
+    pub fn grant(&self) -> GrantId {
+        self.stakes.grant
+    }
+
+    /// Takes it for a further call that starts where the last ended.
+    pub fn resume(&self, reader: &Reader, at: &[i64], now: Duration) -> bool {
         let mut state = self.state.lock();
         let usable =
             state.phase == Phase::Open && !state.busy && now < state.until && state.sent < state.most;
-        let another_call = state.calls_left.is_none_or(|left| state.further_calls < left);
-        if !usable || !another_call || self.reader != *reader || state.at != from {
+        if !usable || self.reader != *reader || state.at != at {
             return false;
         }
         state.busy = true;
-        state.further_calls += 1;
         true
     }
 
-    /// Whether it has been used by as many calls as were left when it opened, and waits for the next.
-    pub fn is_out_of_calls(&self, reader: &Reader) -> bool {
-        let state = self.state.lock();
-        let out = state.calls_left.is_some_and(|left| state.further_calls >= left);
-        state.phase == Phase::Open && !state.busy && out && self.reader == *reader
+    /// The call that took it counts.
+    pub fn count_call(&self) {
+        self.state.lock().further_calls += 1;
+    }
+
+    /// The call that took it may not use it.
+    pub fn let_go(&self) {
+        self.state.lock().busy = false;
     }
 
     /// Records that it may still let out.

@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::daily::Daily;
+use super::turns::Turns;
+use super::waiting::Waits;
 use super::window::{Reader, Window};
 use crate::commit::Committer;
 use crate::events::{WindowClosed, WindowOpened};
@@ -22,10 +25,9 @@ pub struct Windows {
     all: Mutex<HashMap<WindowId, Arc<Window>>>,
     /// By subscription, for the poll that goes on.
     of: Mutex<HashMap<SubscriptionId, Vec<WindowId>>>,
-    /// Counts what polls wait for besides records: something was ended, the server drains.
-    changes: watch::Sender<u64>,
-    /// Counts closings that were committed: quota came back.
-    closings: watch::Sender<u64>,
+    pub(super) waits: Waits,
+    pub(super) turns: Turns,
+    pub(super) daily: Daily,
 }
 
 impl Windows {
@@ -35,17 +37,10 @@ impl Windows {
             metrics,
             all: Mutex::default(),
             of: Mutex::default(),
-            changes: watch::Sender::new(0),
-            closings: watch::Sender::new(0),
+            waits: Waits::default(),
+            turns: Turns::default(),
+            daily: Daily::default(),
         }
-    }
-
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
-    pub(super) fn closings(&self) -> watch::Receiver<u64> {
-        self.closings.subscribe()
     }
 
     /// Before its opening is asked for, so that an end can't slip in between.
@@ -81,19 +76,12 @@ impl Windows {
         });
     }
 
-    /// The open window of the same reader that stands where this poll starts.
-    pub(super) fn resume(&self, reader: &Reader, from: &[i64], now: Duration) -> Option<Arc<Window>> {
+    /// The open window of the same reader that stands where this call starts.
+    pub(super) fn resume(&self, reader: &Reader, at: &[i64], now: Duration) -> Option<Arc<Window>> {
         let ids = self.of.lock().get(&reader.subscription).cloned().unwrap_or_default();
         let all = self.all.lock();
-        let found = ids.iter().filter_map(|id| all.get(id)).find(|window| window.resume(reader, from, now));
+        let found = ids.iter().filter_map(|id| all.get(id)).find(|window| window.resume(reader, at, now));
         found.cloned()
-    }
-
-    /// Closes the reader's windows that took all calls there were: their calls are then counted before another opens.
-    pub(super) fn close_out_of_calls(self: &Arc<Self>, reader: &Reader) {
-        for window in self.matching(|window| window.is_out_of_calls(reader)) {
-            self.close(&window, CloseReason::Reader);
-        }
     }
 
     /// Whether this server asked for it.
@@ -109,7 +97,7 @@ impl Windows {
         let (windows, window) = (self.clone(), window.clone());
         let done = move || {
             windows.forget(&window);
-            windows.closings.send_modify(|count| *count += 1);
+            windows.turns.closed(window.grant());
         };
         self.committer.close(closing, Box::new(done));
     }
@@ -120,14 +108,14 @@ impl Windows {
         let concerned = self.matching(|window| window.is_concerned(ended));
         let waits = concerned.iter().map(|window| window.watch_over()).collect();
         concerned.iter().for_each(|window| self.close(window, CloseReason::Ended));
-        self.changes.send_modify(|count| *count += 1);
+        self.waits.end(ended);
         waits
     }
 
     /// Wakes the waiting polls, lets answers under way end, closes everything.
     pub async fn drain(self: &Arc<Self>, deadline: Duration) {
         let deadline = Instant::now() + deadline;
-        self.changes.send_modify(|count| *count += 1);
+        self.waits.end_all();
         while Instant::now() < deadline && !self.matching(|window| window.is_busy()).is_empty() {
             sleep(Duration::from_millis(10)).await;
         }
@@ -141,6 +129,11 @@ impl Windows {
 
     fn matching(&self, wanted: impl Fn(&Window) -> bool) -> Vec<Arc<Window>> {
         self.all.lock().values().filter(|window| wanted(window)).cloned().collect()
+    }
+
+    #[cfg(test)]
+    pub(in crate::gate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     #[cfg(test)]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::store::view;
 use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, until, whole};
-use crate::gate::{From, Poll};
+use crate::gate::From;
 
 #[tokio::test]
 async fn granted_items_leave_and_the_digest_covers_the_lines() {
@@ -132,19 +132,6 @@ async fn a_reader_that_goes_closes_its_window() {
 }
 
 #[tokio::test]
-async fn a_filter_passes_over_and_next_moves_on() {
-    let world = World::with(|_, grant| {
-        grant.provider_filter = Some("id >= 20".to_owned());
-    });
-    world.rows(0..30).await.unwrap();
-    world.subscribe(SUBSCRIPTION);
-    let answer = world.read(None).await.unwrap();
-    assert_eq!(answer.records.len(), 10);
-    let after = world.read(Some(&answer.next)).await.unwrap();
-    assert_eq!((after.records.len(), after.window), (0, None));
-}
-
-#[tokio::test]
 async fn a_line_longer_than_a_write_leaves_in_several_and_counts_once() {
     let world = World::new();
     let long = "x".repeat(200_000);
@@ -259,25 +246,6 @@ async fn what_left_retention_is_said_and_never_skipped_silently() {
 }
 
 #[tokio::test]
-async fn a_quota_that_others_hold_is_waited_for_and_then_used_up() {
-    let limits = GrantLimits { records_per_day: Some(25), ..GrantLimits::default() };
-    let world = World::with(|settings, grant| {
-        grant.limits = limits;
-        settings.window = Duration::from_millis(60);
-    });
-    world.rows(0..20).await.unwrap();
-    world.subscribe(SUBSCRIPTION);
-    let first = world.read(None).await.unwrap();
-    assert_eq!(first.records.len(), 20, "its window holds all 25");
-    let second = world.read(None).await.unwrap();
-    assert_eq!(second.records.len(), 5, "it waited for the close, then took what was left");
-    until(async || world.gate.windows.count() == 0).await;
-    let refusal = world.read(None).await.unwrap_err();
-    assert_eq!(refusal.code, Code::QuotaExceeded);
-    assert_eq!(refusal.extra["limit"], "records_per_day");
-}
-
-#[tokio::test]
 async fn a_rate_ends_an_answer_early_and_then_refuses_with_its_reset() {
     let limits = GrantLimits { records_per_second: Some(10), ..GrantLimits::default() };
     let world = World::with(|_, grant| grant.limits = limits);
@@ -302,17 +270,4 @@ async fn one_purpose_is_meant_and_another_is_refused() {
     let mut poll = world.poll(None);
     poll.caller = caller(3, 31, "stranger");
     assert_eq!(code(world.gate.deliver(poll).await.map(|_| ())), Code::NotFound);
-}
-
-#[tokio::test]
-async fn calls_that_go_on_with_a_window_count_like_those_that_open_one() {
-    let world = World::with(|_, grant| grant.limits.calls_per_day = Some(3));
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..9).await.unwrap();
-    let mut next = None;
-    for _ in 0..3 {
-        let poll = Poll { limit: Some(1), ..world.poll(next.as_deref()) };
-        next = Some(whole(world.gate.deliver(poll).await.unwrap()).await.unwrap().next);
-    }
-    assert_eq!(code(world.read(next.as_deref()).await), Code::QuotaExceeded);
 }

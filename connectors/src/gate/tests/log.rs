@@ -40,6 +40,7 @@ pub struct MemoryLog {
     /// While true, appends have landed but are not answered.
     pub hold: watch::Sender<bool>,
     pub appends: Mutex<usize>,
+    pub reads: Mutex<usize>,
     /// While true, no extent is told.
     pub mute: Mutex<bool>,
     /// What happens while the next read is under way: time passes.
@@ -53,6 +54,7 @@ impl Default for MemoryLog {
             faults: Mutex::default(),
             hold: watch::Sender::new(false),
             appends: Mutex::default(),
+            reads: Mutex::default(),
             mute: Mutex::default(),
             meanwhile: Mutex::default(),
         }
@@ -136,6 +138,7 @@ impl Log for MemoryLog {
         ranges: &[Range],
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal> {
+        *self.reads.lock() += 1;
         let meanwhile = self.meanwhile.lock().take();
         if let Some(meanwhile) = meanwhile {
             meanwhile();

@@ -48,7 +48,7 @@ pub struct State {
     floors: BTreeMap<GrantId, Vec<i64>>,
     pub acks: Vec<Ack>,
     late: Option<Group>,
-    calls_used: i64,
+    pub calls_used: i64,
     records_used: i64,
     records_reserved: i64,
 }
@@ -150,21 +150,20 @@ impl State {
         if self.revoked_keys.contains(&opening.caller.key) {
             return Err(Refusal::new(Code::Unauthenticated, "密钥无效", "no key"));
         }
-        if let Some(value) = opening.calls_per_day {
+        if let Some(value) = opening.calls_per_day.filter(|_| opening.counts) {
             let day = DayUse { value, used: self.calls_used, reserved: 0 };
             Quota::Calls.take(1, &day, opening.resets_at)?;
         }
-        self.calls_used += 1;
-        let calls_left = opening.calls_per_day.map(|value| value - self.calls_used);
         let mut most = opening.most;
         if let Some(value) = opening.records_per_day {
             let day = DayUse { value, used: self.records_used, reserved: self.records_reserved };
-            most = Quota::Records.take(most, &day, opening.resets_at)?;
+            most = Quota::Records.take(most.min(day.share(opening.readers)), &day, opening.resets_at)?;
         }
+        self.calls_used += i64::from(opening.counts);
         self.records_reserved += most;
         let asked = Opening { most, ..opening.clone() };
         assert!(self.windows.insert(opening.window, (asked, None)).is_none());
-        Ok(Opened { window: opening.window, until: opening.until, most, calls_left })
+        Ok(Opened { window: opening.window, until: opening.until, most, calls: self.calls_used })
     }
 
     fn close(&mut self, closing: &Closing) {

@@ -1,0 +1,183 @@
+//! What is read for an answer: before a window is opened, so that none opens where nothing is to be sent, and on
+//! while it stands. It holds the pieces that have not been let out, and what the answer may still take.
+
+use std::collections::VecDeque;
+
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ports::Topic;
+
+use super::super::budget::Held;
+use super::super::{Gate, refusals};
+use super::fetch::{Fetcher, Piece, READ, Room};
+use super::seat::Seat;
+use super::stand::{Stand, anything, skip_dead};
+use super::window::Window;
+use crate::commit::key_of;
+use crate::events::PassedOver;
+use crate::limit::{Cost, Limiter, Rates, Subject};
+
+/// What one answer may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub lines: u64,
+    pub bytes: u64,
+}
+
+/// What a look came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// There are pieces with lines.
+    Found,
+    /// Records were looked at, none is to be sent.
+    PassedOver,
+    /// Nothing is there.
+    Nothing,
+    /// The answer or its window has what it may.
+    Full,
+    /// A rate is used up for the moment.
+    Paced,
+}
+
+pub(super) struct Reading {
+    stand: Stand,
+    fetcher: Fetcher,
+    share: Share,
+    levels: Vec<(Subject, Rates)>,
+    pieces: VecDeque<Piece>,
+    /// Where the pieces begin.
+    from: Vec<i64>,
+    /// Of the budget of bytes in flight, while there are pieces.
+    held: Option<Held>,
+}
+
+impl Gate {
+    pub(super) fn reading(
+        &self,
+        seat: &Seat,
+        stand: Stand,
+        topic: Topic,
+        levels: Vec<(Subject, Rates)>,
+        share: Share,
+    ) -> Result<Reading, Refusal> {
+        let (standing, next) = (&seat.standing, stand.next.clone());
+        let view = self.plans.view(&standing.resource, &standing.grant, &self.keys, topic.partitions)?;
+        let fetcher = Fetcher {
+            topic,
+            view,
+            grant_version: standing.grant.version,
+            deletes: standing.subscription.deletes,
+            turn: next.iter().fold(0, |turn, next| turn ^ next.unsigned_abs() as usize),
+            next: next.clone(),
+            ask: 0,
+        };
+        Ok(Reading { stand, fetcher, share, levels, pieces: VecDeque::new(), from: next, held: None })
+    }
+}
+
+impl Reading {
+    /// Where the answer began.
+    pub fn began(&self) -> &[i64] {
+        &self.stand.next
+    }
+
+    /// Where the pieces begin: a window for them starts there.
+    pub fn from(&self) -> &[i64] {
+        &self.from
+    }
+
+    pub fn topic(&self) -> &Topic {
+        &self.fetcher.topic
+    }
+
+    /// Where it stands behind all that was looked at.
+    pub fn behind(&self) -> Stand {
+        Stand { next: self.fetcher.next.clone(), ..self.stand.clone() }
+    }
+
+    pub fn levels(&self) -> &[(Subject, Rates)] {
+        &self.levels
+    }
+
+    pub fn next_piece(&mut self) -> Option<Piece> {
+        self.pieces.pop_front()
+    }
+
+    /// Reads on. Outside a window what is passed over counts in none.
+    pub async fn look(&mut self, gate: &Gate, window: Option<&Window>) -> Result<Look, Refusal> {
+        let Some(views) = gate.committer.views().get(key_of(&self.fetcher.topic)) else {
+            return Ok(Look::Nothing);
+        };
+        self.fetcher.next = skip_dead(&views, &self.fetcher.next);
+        if !anything(&views, &self.fetcher.next) {
+            return Ok(Look::Nothing);
+        }
+        let (records, bytes) = gate.limiter.spare(&self.levels);
+        let left = window.map_or(gate.settings.window_records, Window::left);
+        let room =
+            Room { lines: self.share.lines.min(left).min(records), bytes: self.share.bytes.min(bytes) };
+        if room.lines == 0 || room.bytes == 0 {
+            return Ok(if records == 0 || bytes == 0 { Look::Paced } else { Look::Full });
+        }
+        if self.held.is_none() {
+            self.held = Some(gate.budget.take(2 * READ as u64)?);
+        }
+        let before = self.fetcher.next.clone();
+        let read = self.fetcher.fetch(gate, &views, room).await;
+        let pieces = self.explained(gate, read).await?;
+        if pieces.is_empty() {
+            return Ok(Look::Nothing);
+        }
+        let sent = sent(&pieces);
+        if sent == 0 && window.is_none() {
+            self.held = None;
+            PassedOver { records: pieces.iter().map(|piece| piece.passed_over).sum() }.emit(&gate.metrics);
+            return Ok(Look::PassedOver);
+        }
+        let bytes: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
+        // A single line may be longer than a second's worth; then it costs the whole second.
+        let charged = bytes.min(Limiter::most_bytes(&self.levels));
+        let cost = Cost { requests: 0, records: sent, bytes: charged };
+        if gate.limiter.take(&self.levels, cost).is_err() {
+            // Another was faster.
+            self.fetcher.next = before;
+            return Ok(Look::Paced);
+        }
+        self.share.lines -= sent.min(self.share.lines);
+        self.share.bytes = self.share.bytes.saturating_sub(bytes);
+        if self.pieces.is_empty() {
+            self.from = before;
+        }
+        self.pieces.extend(pieces);
+        Ok(if sent == 0 { Look::PassedOver } else { Look::Found })
+    }
+
+    /// Where fewer lines may leave than were read, only as many are read again; they are paid for.
+    pub async fn fit(&mut self, gate: &Gate, left: u64) -> Result<(), Refusal> {
+        if sent(&self.pieces) <= left {
+            return Ok(());
+        }
+        let Some(views) = gate.committer.views().get(key_of(&self.fetcher.topic)) else {
+            return Err(refusals::fault());
+        };
+        self.pieces.clear();
+        self.fetcher.next.clone_from(&self.from);
+        let read = self.fetcher.fetch(gate, &views, Room { lines: left, bytes: READ as u64 }).await;
+        self.pieces.extend(self.explained(gate, read).await?);
+        Ok(())
+    }
+
+    /// A position whose records have left retention is told with the first that is still there.
+    async fn explained(&self, gate: &Gate, read: Result<Vec<Piece>, Refusal>) -> Result<Vec<Piece>, Refusal> {
+        match read {
+            Err(refusal) if refusal.code == Code::PositionExpired => {
+                let next = gate.first_cursor(&self.stand, &self.fetcher.topic, &self.fetcher.next).await?;
+                Err(refusals::expired(next))
+            }
+            read => read,
+        }
+    }
+}
+
+fn sent<'p>(pieces: impl IntoIterator<Item = &'p Piece>) -> u64 {
+    pieces.into_iter().map(|piece| piece.sent).sum()
+}
