@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::super::failure::{Done, Failure};
 use super::load::{self, Format};
-use super::measure::{self, Measured};
+use super::measure::{self, Measured, Times};
 use super::publish::visible;
+use super::report::Row;
 use super::{Connecting, setup};
 use crate::client::Client;
 
@@ -17,7 +18,7 @@ const FILE: &str = "bench.csv";
 /// Between two looks at what the connector reports.
 const LOOK: Duration = Duration::from_millis(100);
 
-pub async fn run(authority: &Client, bench: &Connecting) -> Done<Measured> {
+pub async fn run(authority: &Client, bench: &Connecting) -> Done<Vec<Row>> {
     let provider = setup::agency(authority).await?;
     let code = setup::resource(&provider).await?;
     let records = bench.thousands * 1000;
@@ -32,7 +33,8 @@ pub async fn run(authority: &Client, bench: &Connecting) -> Done<Measured> {
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
     let visible = visible(&provider.first, &code).await?;
     provider.first.delete(&format!("/connectors/{NAME}")).await?;
-    Ok(Measured { what: "connector", records: visible, answered, elapsed, calls: Vec::new(), used })
+    let measured = Measured { records: visible, answered, elapsed, calls: Times::default(), used };
+    Ok(vec![measured.row("connector, a CSV file")])
 }
 
 fn write(folder: &Path, records: u32) -> Done {

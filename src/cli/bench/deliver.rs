@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::super::failure::{Done, Failure};
-use super::super::text;
-use super::measure::{self, Measured};
+use super::measure::{self, Measured, Times};
 use super::publish::{Until, Worker, gather, visible};
-use super::{Delivering, load, setup};
+use super::report::Row;
+use super::{Common, Delivering, load, setup};
 use crate::client::{CallError, Client, Reading};
 
 /// After a refusal that will pass and does not say when.
@@ -19,18 +18,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Callers that publish what is to be read.
 const PUBLISHERS: usize = 4;
 
-pub async fn run(authority: &Client, bench: &Delivering) -> Done<Measured> {
+pub async fn run(authority: &Client, bench: &Delivering) -> Done<Vec<Row>> {
     let provider = setup::agency(authority).await?;
     let code = setup::resource(&provider).await?;
-    fill(&provider.first, &code, bench).await?;
+    fill(&provider.first, &code, &bench.common, bench.thousands).await?;
     let visible = visible(&provider.first, &code).await?;
     let consumer = setup::agency(authority).await?;
     let grant = setup::grant(&consumer, &code).await?;
     let mut subscriptions = Vec::new();
     for number in 0..bench.concurrency {
-        let body = json!({ "name": format!("reader-{number}"), "from": "start" });
-        let made = consumer.first.post(&format!("/grants/{grant}/subscriptions"), &body).await?;
-        subscriptions.push(text(&made.body, "/id"));
+        let name = format!("reader-{number}");
+        subscriptions.push(setup::subscription(&consumer, &grant, &name, "start").await?);
     }
     let began = Instant::now();
     let started = measure::start(bench.common.pid);
@@ -38,8 +36,8 @@ pub async fn run(authority: &Client, bench: &Delivering) -> Done<Measured> {
     for subscription in subscriptions {
         readers.spawn(read(consumer.first.clone(), subscription, bench.limit, visible));
     }
-    let mut measured =
-        Measured { what: "deliver", answered: visible * u64::from(bench.concurrency), ..Measured::default() };
+    let readers_count = bench.concurrency;
+    let mut measured = Measured { answered: visible * u64::from(readers_count), ..Measured::default() };
     while let Some(ended) = readers.join_next().await {
         let (lines, calls) = ended.map_err(|error| Failure::Failed(error.to_string()))??;
         measured.records += lines;
@@ -47,17 +45,18 @@ pub async fn run(authority: &Client, bench: &Delivering) -> Done<Measured> {
     }
     measured.elapsed = began.elapsed();
     measured.used = measure::stop(started);
-    Ok(measured)
+    Ok(vec![measured.row(format!("deliver, {readers_count} subscriptions together"))])
 }
 
-async fn fill(owner: &Client, code: &str, bench: &Delivering) -> Done {
-    let bodies = Arc::new(load::bodies(bench.common.format, bench.common.records));
+/// Publishes so many thousand records.
+pub async fn fill(owner: &Client, code: &str, common: &Common, thousands: u32) -> Done {
+    let bodies = Arc::new(load::bodies(common.format, common.records));
     let turn = Arc::new(AtomicUsize::new(0));
-    let turns = (bench.thousands as usize * 1000).div_ceil(bench.common.records as usize);
+    let turns = (thousands as usize * 1000).div_ceil(common.records as usize);
     let worker = || Worker {
         client: owner.clone(),
         code: code.to_owned(),
-        media_type: bench.common.format.media_type(),
+        media_type: common.format.media_type(),
         bodies: bodies.clone(),
         turn: turn.clone(),
         until: Until::Turns(turns),
@@ -70,9 +69,9 @@ async fn fill(owner: &Client, code: &str, bench: &Delivering) -> Done {
 }
 
 /// Reads everything, acknowledging each answer as a consumer would.
-async fn read(client: Client, subscription: String, limit: u64, wanted: u64) -> Done<(u64, Vec<Duration>)> {
+async fn read(client: Client, subscription: String, limit: u64, wanted: u64) -> Done<(u64, Times)> {
     let mut reading = Reading { subscription, limit: Some(limit), ..Reading::default() };
-    let (mut lines, mut calls) = (0, Vec::new());
+    let (mut lines, mut calls) = (0, Times::default());
     while lines < wanted {
         let began = Instant::now();
         let answered = match client.deliver(&reading).await {

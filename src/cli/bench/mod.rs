@@ -1,16 +1,23 @@
 //! `changtong bench`: drives a running server over HTTP and says what came of it. It makes agencies and a resource of
 //! its own with the authority's key, so nothing else is touched; they stay, and each run makes new ones.
+//!
+//! To add a bench: a variant of `What` with its arguments, and a file with `run`, which answers rows of named figures.
+//! Repeating, medians, the machine, table and JSON are the frame's (`report.rs`).
 
+mod catch_up;
 mod connector;
+mod crowd;
 mod deliver;
 mod load;
+mod machine;
 mod measure;
+mod mixed;
 mod process;
 mod publish;
+mod report;
 mod setup;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -18,12 +25,18 @@ use super::agency::AUTHORITY;
 use super::block_on;
 use super::connection::Connection;
 use super::failure::Done;
+use crate::client::Client;
 use load::Format;
+use machine::Machine;
+use report::{Report, Row};
 
 #[derive(Debug, Args)]
 pub struct Bench {
     #[command(flatten)]
     server: Connection,
+    /// How often the bench is run; medians, least and most are said
+    #[arg(long, default_value_t = 1, global = true, value_parser = clap::value_parser!(u8).range(1..=100))]
+    repeat: u8,
     #[command(subcommand)]
     what: What,
 }
@@ -34,6 +47,12 @@ enum What {
     Publish(Publishing),
     /// Publish records, then read them with several subscriptions at once
     Deliver(Delivering),
+    /// Measure how long live readers wait for a record, without and with a reader beside them that catches up
+    CatchUp(CatchingUp),
+    /// Measure publishing and memory with few entries and grants and with very many, which it makes
+    Crowd(Crowding),
+    /// Publish, deliver, acknowledge and look things up at a moderate pace for long, and say how memory goes
+    Mixed(Mixing),
     /// Publish a CSV file by a managed connector; the server must run on this machine
     Connector(Connecting),
 }
@@ -80,6 +99,71 @@ struct Delivering {
 }
 
 #[derive(Debug, Args)]
+struct CatchingUp {
+    #[command(flatten)]
+    common: Common,
+    /// Live readers, each a subscription of its own
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    readers: u16,
+    /// Records that are published a second, one at a time
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    publishes: u32,
+    /// The most records a second that the reader reads which catches up; 0: as many as it can
+    #[arg(long, default_value_t = 100_000)]
+    rate: u64,
+    /// Records that it catches up with, in thousands; behind them it begins again
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    thousands: u32,
+    /// For how long each half is measured, in seconds
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+}
+
+#[derive(Debug, Args)]
+struct Crowding {
+    /// Entries that there are in the end
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    resources: u32,
+    /// Grants that there are in the end
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    grants: u32,
+    /// Readers that wait in the end
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    waiting: u16,
+    /// Callers at once
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    /// How often publishing is measured, with few and with many
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=100))]
+    turns: u8,
+    /// For how long each time, in seconds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Process id of the server: its processor time and memory are measured
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct Mixing {
+    /// For how long
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    minutes: u64,
+    /// Publishes a second, of ten records each
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    publishes: u32,
+    /// Readers, each a subscription of its own
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    readers: u16,
+    /// Looks into the catalog a second
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    looks: u32,
+    /// Process id of the server, whose memory is watched
+    #[arg(long)]
+    pid: u32,
+}
+
+#[derive(Debug, Args)]
 struct Connecting {
     /// The server's folder of connectors' files (connectors.root)
     #[arg(long, value_name = "DIR")]
@@ -95,13 +179,21 @@ struct Connecting {
 pub fn run(bench: &Bench) -> Done {
     block_on(async {
         let authority = bench.server.client_of(AUTHORITY)?;
-        let measured = match &bench.what {
-            What::Publish(publishing) => {
-                publish::run(&authority, publishing, Duration::from_secs(publishing.seconds)).await?
-            }
-            What::Connector(connecting) => connector::run(&authority, connecting).await?,
-            What::Deliver(delivering) => deliver::run(&authority, delivering).await?,
-        };
-        measured.print(bench.server.output)
+        let mut runs = Vec::new();
+        for _ in 0..bench.repeat {
+            runs.push(once(&authority, &bench.what).await?);
+        }
+        Report::of(Machine::here(), &runs).print(bench.server.output)
     })
+}
+
+async fn once(authority: &Client, what: &What) -> Done<Vec<Row>> {
+    match what {
+        What::Publish(publishing) => publish::run(authority, publishing).await,
+        What::Deliver(delivering) => deliver::run(authority, delivering).await,
+        What::CatchUp(catching_up) => catch_up::run(authority, catching_up).await,
+        What::Crowd(crowding) => crowd::run(authority, crowding).await,
+        What::Mixed(mixing) => mixed::run(authority, mixing).await,
+        What::Connector(connecting) => connector::run(authority, connecting).await,
+    }
 }

@@ -11,6 +11,12 @@ pub struct Used {
     pub resident_bytes: u64,
 }
 
+impl Used {
+    pub fn resident_mib(&self) -> f64 {
+        self.resident_bytes as f64 / f64::from(1 << 20)
+    }
+}
+
 /// `None`: there is no such process here.
 pub fn used(pid: u32) -> Option<Used> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

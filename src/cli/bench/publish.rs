@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 
 use super::super::failure::{Done, Failure};
 use super::super::publish::salt;
-use super::measure::{self, Measured};
+use super::measure::{self, Measured, Times};
+use super::report::Row;
 use super::{Publishing, load, setup};
 use crate::client::Client;
 
@@ -36,7 +37,7 @@ pub enum Until {
 #[derive(Default)]
 pub struct Published {
     pub accepted: u64,
-    pub calls: Vec<Duration>,
+    pub calls: Times,
 }
 
 impl Worker {
@@ -60,7 +61,8 @@ impl Worker {
     }
 }
 
-pub async fn run(authority: &Client, bench: &Publishing, time: Duration) -> Done<Measured> {
+pub async fn run(authority: &Client, bench: &Publishing) -> Done<Vec<Row>> {
+    let time = Duration::from_secs(bench.seconds);
     let provider = setup::agency(authority).await?;
     let code = setup::resource(&provider).await?;
     let bodies = Arc::new(load::bodies(bench.common.format, bench.common.records));
@@ -84,14 +86,15 @@ pub async fn run(authority: &Client, bench: &Publishing, time: Duration) -> Done
     let all = gather(workers).await?;
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
     let visible = visible(&provider.first, &code).await?;
-    Ok(Measured {
-        what: "publish",
+    let measured = Measured {
         records: visible.saturating_sub(warm.accepted),
         answered: all.accepted,
         elapsed,
         calls: all.calls,
         used,
-    })
+    };
+    let (records, callers) = (bench.common.records, bench.concurrency);
+    Ok(vec![measured.row(format!("publish, {records} records a request, {callers} callers"))])
 }
 
 /// Everything that all callers published.

@@ -70,6 +70,13 @@ pub async fn grant(consumer: &Agency, code: &str) -> Done<String> {
     Ok(text(&agreed, "/grant"))
 }
 
+/// A named position under a grant; its id.
+pub async fn subscription(consumer: &Agency, grant: &str, name: &str, from: &str) -> Done<String> {
+    let body = json!({ "name": name, "from": from });
+    let made = consumer.first.post(&format!("/grants/{grant}/subscriptions"), &body).await?;
+    Ok(text(&made.body, "/id"))
+}
+
 /// A credit code whose checks are right, for an organisation that does not exist.
 fn credit_code(number: u64) -> Option<String> {
     const LETTERS: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";

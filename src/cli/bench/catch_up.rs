@@ -1,0 +1,223 @@
+//! `changtong bench catch-up`: how long live readers wait for a record, without and with a reader beside them that
+//! reads everything from the start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::super::failure::{Done, Failure};
+use super::super::publish::salt;
+use super::measure::{self, Times};
+use super::report::Row;
+use super::{CatchingUp, deliver, load, setup};
+use crate::client::{CallError, Client, Reading};
+
+/// Live records are numbered from here on, above every record of the backlog.
+const FIRST_LIVE: u32 = 1_000_000_000;
+/// How long a live reader's poll waits for a record.
+const WAIT: Duration = Duration::from_secs(20);
+/// After a change of what runs, before anything is measured.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What all tasks share.
+struct Live {
+    /// When each live record was given to the server, in their order.
+    sent: Mutex<Vec<Instant>>,
+    /// From the publish call's beginning to the line at a reader.
+    times: Mutex<Times>,
+    measuring: AtomicBool,
+    ended: AtomicBool,
+}
+
+/// What the reader that catches up has read.
+#[derive(Default)]
+struct CatchUp {
+    lines: AtomicU64,
+    ended: AtomicBool,
+}
+
+pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
+    let provider = setup::agency(authority).await?;
+    let code = setup::resource(&provider).await?;
+    deliver::fill(&provider.first, &code, &bench.common, bench.thousands).await?;
+    let consumer = setup::agency(authority).await?;
+    let grant = setup::grant(&consumer, &code).await?;
+    let live = Arc::new(Live {
+        sent: Mutex::default(),
+        times: Mutex::default(),
+        measuring: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
+    });
+    let mut readers = JoinSet::new();
+    for number in 0..bench.readers {
+        let subscription = setup::subscription(&consumer, &grant, &format!("live-{number}"), "end").await?;
+        readers.spawn(follow(consumer.first.clone(), subscription, live.clone()));
+    }
+    let publisher =
+        tokio::spawn(publish(provider.first.clone(), code.clone(), bench.publishes, live.clone()));
+    let time = Duration::from_secs(bench.seconds);
+
+    let (mut alone, cpu_alone) = phase(&live, time, bench).await;
+    let catch_up = Arc::new(CatchUp::default());
+    let reading = setup::subscription(&consumer, &grant, "catch-up", "start").await?;
+    let rate = bench.rate;
+    let catching = tokio::spawn(catch(consumer.first.clone(), reading, rate, catch_up.clone()));
+    let before = catch_up.lines.load(Ordering::Relaxed);
+    let began = Instant::now();
+    let (mut beside, cpu_beside) = phase(&live, time, bench).await;
+    let lines = catch_up.lines.load(Ordering::Relaxed) - before;
+    let caught = lines as f64 / began.elapsed().as_secs_f64();
+    catch_up.ended.store(true, Ordering::Relaxed);
+    live.ended.store(true, Ordering::Relaxed);
+    let failed = |error: tokio::task::JoinError| Failure::Failed(error.to_string());
+    catching.await.map_err(failed)??;
+    publisher.await.map_err(failed)??;
+    // A reader ends by itself only if it failed.
+    while let Some(ended) = readers.try_join_next() {
+        ended.map_err(failed)??;
+    }
+    readers.shutdown().await;
+
+    let slower = |percent, alone: &mut Times, beside: &mut Times| {
+        Some((beside.part(percent)? / alone.part(percent)? - 1.0) * 100.0)
+    };
+    let (p50, p99) = (slower(50, &mut alone, &mut beside), slower(99, &mut alone, &mut beside));
+    let readers = bench.readers;
+    Ok(vec![
+        row(format!("{readers} live readers, alone"), alone, cpu_alone),
+        row(format!("{readers} live readers beside one that catches up"), beside, cpu_beside)
+            .with("catch_up_records_per_second", caught.round())
+            .with_some("p50_slower_percent", p50)
+            .with_some("p99_slower_percent", p99),
+    ])
+}
+
+fn row(name: String, mut times: Times, cpu: Option<f64>) -> Row {
+    Row::new(name)
+        .with("deliveries", times.len() as f64)
+        .with_some("p50_ms", times.part(50))
+        .with_some("p99_ms", times.part(99))
+        .with_some("slowest_ms", times.part(100))
+        .with_some("cores_used", cpu)
+}
+
+/// Measures for a while what readers wait; with it how many cores the server used.
+async fn phase(live: &Live, time: Duration, bench: &CatchingUp) -> (Times, Option<f64>) {
+    sleep(SETTLE).await;
+    let started = measure::start(bench.common.pid);
+    live.measuring.store(true, Ordering::Relaxed);
+    sleep(time).await;
+    live.measuring.store(false, Ordering::Relaxed);
+    let used = measure::stop(started);
+    let cpu =
+        used.map(|(before, after)| after.cpu.saturating_sub(before.cpu).as_secs_f64() / time.as_secs_f64());
+    (std::mem::take(&mut *live.times.lock()), cpu)
+}
+
+/// One record at a time, at a steady pace.
+async fn publish(owner: Client, code: String, a_second: u32, live: Arc<Live>) -> Done {
+    let mut ticks = interval(Duration::from_secs(1) / a_second);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !live.ended.load(Ordering::Relaxed) {
+        ticks.tick().await;
+        let number = {
+            let mut sent = live.sent.lock();
+            sent.push(Instant::now());
+            u32::try_from(sent.len() - 1).unwrap_or(u32::MAX)
+        };
+        let format = load::Format::Ndjson;
+        let body = load::body(format, FIRST_LIVE.saturating_add(number), 1);
+        owner.publish(&code, format.media_type(), "reject", &salt(), body).await?;
+    }
+    Ok(())
+}
+
+/// Reads what comes, poll after poll, and acknowledges once a second.
+async fn follow(client: Client, subscription: String, live: Arc<Live>) -> Done {
+    let mut reading = Reading { subscription, wait: WAIT, ..Reading::default() };
+    let mut acknowledged = Instant::now();
+    loop {
+        let answered = match client.deliver(&reading).await {
+            Ok(answered) => answered,
+            Err(CallError::Refused(problem)) if problem.is_passing() => {
+                sleep(problem.retry_after.unwrap_or(Duration::from_millis(100))).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let now = Instant::now();
+        if live.measuring.load(Ordering::Relaxed) {
+            let numbers = answered.records().filter_map(number);
+            let sent = live.sent.lock();
+            let times: Vec<Duration> =
+                numbers.filter_map(|at| Some(now.saturating_duration_since(*sent.get(at)?))).collect();
+            drop(sent);
+            times.into_iter().for_each(|time| live.times.lock().push(time));
+        }
+        if acknowledged.elapsed() >= Duration::from_secs(1) && !answered.is_empty() {
+            client.acknowledge(&reading.subscription, &answered).await?;
+            acknowledged = Instant::now();
+        }
+        reading.cursor = Some(answered.next);
+    }
+}
+
+/// The live record's number, from its line.
+fn number(line: &[u8]) -> Option<usize> {
+    const BEFORE: &str = "\"record\":{\"id\":";
+    let line = std::str::from_utf8(line).ok()?;
+    let rest = &line[line.find(BEFORE)? + BEFORE.len()..];
+    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    digits.parse::<usize>().ok()?.checked_sub(FIRST_LIVE as usize)
+}
+
+/// Reads from the start again and again, at most so many records a second.
+async fn catch(client: Client, subscription: String, rate: u64, all: Arc<CatchUp>) -> Done {
+    let mut reading = Reading { subscription, ..Reading::default() };
+    let (began, mut read) = (Instant::now(), 0_u64);
+    while !all.ended.load(Ordering::Relaxed) {
+        let answered = match client.deliver(&reading).await {
+            Ok(answered) => answered,
+            Err(CallError::Refused(problem)) if problem.is_passing() => {
+                sleep(problem.retry_after.unwrap_or(Duration::from_millis(100))).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if answered.is_empty() {
+            let path = format!("/subscriptions/{}/seek", reading.subscription);
+            client.post(&path, &json!({ "from": "start" })).await?;
+            reading.cursor = None;
+            continue;
+        }
+        let lines = answered.records().count() as u64;
+        all.lines.fetch_add(lines, Ordering::Relaxed);
+        read += lines;
+        client.acknowledge(&reading.subscription, &answered).await?;
+        reading.cursor = Some(answered.next);
+        if rate > 0 {
+            let due = Duration::from_secs_f64(read as f64 / rate as f64);
+            sleep(due.saturating_sub(began.elapsed())).await;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_record_is_known_by_its_number() {
+        let line =
+            |id: u64| format!(r#"{{"id":"1.0.7","op":"upsert","k":"x","record":{{"id":{id},"a":1}}}}"#);
+        assert_eq!(number(line(1_000_000_012).as_bytes()), Some(12));
+        assert_eq!(number(line(12).as_bytes()), None, "one of the backlog");
+        assert_eq!(number(b"{\"next\":\"c\"}"), None);
+    }
+}
