@@ -30,7 +30,7 @@ section! {
         tls: bool = "false";
         /// File of the certificate authority that signed the brokers' certificates; not set: the system's.
         ca_file: Option<PathBuf> = "";
-        /// How long a record waits for others to share its request.
+        /// How long a small publish waits at most for others to share its request, while some are under way.
         linger: Duration = "2ms";
         /// How the user proves who it is: `SCRAM-SHA-512`, `SCRAM-SHA-256` or `PLAIN`.
         mechanism: Mechanism = "SCRAM-SHA-512";

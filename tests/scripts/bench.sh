@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
 # Measures a release server on this machine with `changtong bench`: on the embedded engines, then on PostgreSQL and
-# Apache Kafka. `make bench`.
+# Apache Kafka. `make bench`. Figures are also appended to a file of JSON documents, one a line.
 #
-#   bench.sh [--seconds N] [--concurrency N] [--thousands N]
+#   bench.sh [--seconds N] [--concurrency N] [--thousands N] [--repeat N] [--minutes N] [--json FILE]
+#            [--benches "publish deliver catch-up"]
+#
+# Further benches, which take long: crowd (10,000 entries, 100,000 grants, 1,000 waiting readers) and mixed (--minutes).
 set -eu
 cd "$(dirname "$0")/../.."
 
-seconds=20 concurrency=8 thousands=1000
+seconds=20 concurrency=16 thousands=1000 repeat=3 minutes=20 benches='publish deliver catch-up' json=${CARGO_TARGET_DIR:-target}/bench.json
 while [ "$#" -gt 0 ]; do
   case "$1" in
     --seconds) seconds=$2 ;;
     --concurrency) concurrency=$2 ;;
     --thousands) thousands=$2 ;;
-    *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --repeat) repeat=$2 ;;
+    --minutes) minutes=$2 ;;
+    --benches) benches=$2 ;;
+    --json) json=$2 ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -20,6 +27,8 @@ done
 tests/scripts/install.sh build
 cargo build --locked --release --bin changtong
 binary=${CARGO_TARGET_DIR:-target}/release/changtong
+# A thousand waiting readers are as many connections, at both ends.
+ulimit -n "$(ulimit -Hn)"
 
 server='' folder=''
 tidy() {
@@ -28,14 +37,34 @@ tidy() {
 }
 trap tidy EXIT
 
+# A bench that fails does not keep the others from running.
+bench() {
+  echo
+  "$binary" bench --as authority --json "$json" "$@" || status=1
+}
+
+publish() {
+  bench publish --pid "$server" --repeat "$repeat" --records 1 --concurrency 64 --seconds "$seconds"
+  for records in 100 1000; do
+    bench publish --pid "$server" --repeat "$repeat" --records "$records" --concurrency "$concurrency" \
+      --seconds "$seconds"
+  done
+}
+
+deliver() {
+  for readers in 1 4; do
+    bench deliver --pid "$server" --repeat "$repeat" --concurrency "$readers" --thousands "$thousands"
+  done
+}
+
 # measure NAME: on a server of its own, with what the environment says of engines.
 measure() {
-  local started now
+  local started now status=0 name
   folder=$(mktemp -d)
   export CHANGTONG_PROFILES=$folder/profiles.toml
   started=$(date +%s%N)
   CHANGTONG_HTTP__LISTEN=127.0.0.1:0 CHANGTONG_OPERATIONS__LISTEN=127.0.0.1:0 CHANGTONG_TELEMETRY__FILTER=warn \
-    "$binary" serve --data "$folder/data" >"$folder/log" 2>&1 &
+    CHANGTONG_HTTP__CONNECTIONS=4096 "$binary" serve --data "$folder/data" >"$folder/log" 2>&1 &
   server=$!
   # The first account's profile is written once the server listens.
   until [ -s "$CHANGTONG_PROFILES" ]; do
@@ -47,16 +76,15 @@ measure() {
   echo
   echo "=== $1: ready in $(((now - started) / 1000000)) ms on an empty store," \
     "$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$server/status") MiB when idle"
-
-  local status=0 bench=("$binary" bench --as authority)
-  for records in 100 1000; do
-    echo "--- publish, $records records a request, $concurrency callers, $seconds s"
-    "${bench[@]}" publish --pid "$server" --records "$records" --concurrency "$concurrency" --seconds "$seconds" ||
-      status=1
-  done
-  for readers in 1 4; do
-    echo "--- deliver, $readers subscriptions, $thousands thousand records"
-    "${bench[@]}" deliver --pid "$server" --concurrency "$readers" --thousands "$thousands" || status=1
+  for name in $benches; do
+    case "$name" in
+      publish) publish ;;
+      deliver) deliver ;;
+      catch-up) bench catch-up --pid "$server" --repeat "$repeat" --seconds "$seconds" --thousands "$thousands" ;;
+      crowd) bench crowd --pid "$server" ;;
+      mixed) bench mixed --pid "$server" --minutes "$minutes" ;;
+      *) echo "there is no bench $name" >&2; status=2 ;;
+    esac
   done
   kill -TERM "$server"
   wait "$server" || status=1
@@ -73,10 +101,9 @@ if [ "${CHANGTONG_BENCH_PRODUCTION-}" = yes ]; then
   exit
 fi
 
-echo "machine: $(nproc) cores, $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)," \
-  "$(awk '/^MemTotal/ { print int($2 / 1048576) }' /proc/meminfo) GiB; the load and the engines run on it too"
 measure 'embedded engines'
 # shellcheck disable=SC2016 # expanded where the engines are
 CHANGTONG_BENCH_PRODUCTION=yes CHANGTONG_TEST_FSYNC=on tests/scripts/engines.sh run bash -c '
   [ -z "$CHANGTONG_TEST_WITHOUT" ] || { echo "not measured: $CHANGTONG_TEST_WITHOUT_WHY" >&2; exit 1; }
-  exec "$0" --seconds "$1" --concurrency "$2" --thousands "$3"' tests/scripts/bench.sh "$seconds" "$concurrency" "$thousands"
+  exec tests/scripts/bench.sh "$@"' bench --seconds "$seconds" --concurrency "$concurrency" --thousands "$thousands" \
+  --repeat "$repeat" --minutes "$minutes" --benches "$benches" --json "$json"

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::dispatch::DEADLINE;
 use super::error::{late, leaves_commit_open, translate};
+use super::recall::Changing;
 use super::{Engine, Link, Session, Store, Tx};
 use crate::error::{Code, Refusal};
 use crate::ports::CommitError;
@@ -27,9 +28,15 @@ impl Store {
         link.map(|link| Session { link }).map_err(|error| translate(&error))
     }
 
-    /// A transaction to write with: IMMEDIATE on SQLite, so that no later statement finds another writer in its way;
-    /// READ COMMITTED on PostgreSQL.
+    /// A transaction to write with.
     pub async fn begin(&self) -> Result<Tx, Refusal> {
+        let tx = self.begin_moving().await?;
+        Ok(Tx { changing: Some(Changing::new(&self.recall)), ..tx })
+    }
+
+    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries. IMMEDIATE on
+    /// SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
+    pub(super) async fn begin_moving(&self) -> Result<Tx, Refusal> {
         let begun = async {
             match &self.engine {
                 Engine::Sqlite { writer, .. } => {
@@ -44,7 +51,7 @@ impl Store {
             Ok(link) => link.map_err(|error| translate(&error))?,
             Err(_) => return Err(late()),
         };
-        Ok(Tx { session: Session { link } })
+        Ok(Tx { session: Session { link }, changing: None })
     }
 
     /// A connection whose statements all see one moment of the store.
@@ -88,7 +95,9 @@ impl Tx {
                 Link::SqliteRead(_) | Link::PostgresRead(_) => Ok(()),
             }
         };
-        match tokio::time::timeout(DEADLINE, committed).await {
+        let committed = tokio::time::timeout(DEADLINE, committed).await;
+        drop(self.changing);
+        match committed {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if leaves_commit_open(&error) => {
                 tracing::warn!("a COMMIT was sent and not answered");

@@ -1,7 +1,7 @@
 //! What the gate asks before it decides: the store's side of `ports::Directory`, one or two statements an answer.
 
 use async_trait::async_trait;
-use sqlx::{FromRow, query_as};
+use sqlx::{FromRow, query_as, query_scalar};
 
 use super::dispatch::on;
 use super::document::from_json;
@@ -127,27 +127,64 @@ impl Session {
     }
 }
 
+impl Store {
+    /// A key's record as it was read a moment ago; `None` says nothing.
+    #[must_use]
+    pub fn remembered_key(&self, id: &KeyId) -> Option<KeyRecord> {
+        self.recall.keys.get(id, self.recall.ask())
+    }
+
+    /// Any one topic that was made.
+    pub async fn some_topic(&self) -> Result<Option<TopicName>, Refusal> {
+        const SOME: &str = "SELECT name FROM topic WHERE made LIMIT 1";
+        let mut session = self.read().await?;
+        on!(session, |conn| query_scalar(SOME).fetch_optional(conn))
+    }
+}
+
 #[async_trait]
 impl Directory for Store {
     async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
-        self.read().await?.key_record(id).await
+        let asked = self.recall.ask();
+        let found = self.read().await?.key_record(id).await?;
+        if let Some(record) = &found {
+            self.recall.keys.put(id.clone(), asked, record.clone());
+        }
+        Ok(found)
     }
 
     async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal> {
-        self.read().await?.resource_standing_by_code(code).await
+        let asked = self.recall.ask();
+        if let Some(known) = self.recall.by_code.get(code, asked) {
+            return Ok(Some(known));
+        }
+        let found = self.read().await?.resource_standing_by_code(code).await?;
+        if let Some(standing) = &found {
+            self.recall.by_code.put(code.clone(), asked, standing.clone());
+        }
+        Ok(found)
     }
 
     async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal> {
-        self.read().await?.resource_standing(number).await
+        let asked = self.recall.ask();
+        if let Some(known) = self.recall.by_number.get(&number, asked) {
+            return Ok(Some(known));
+        }
+        let found = self.read().await?.resource_standing(number).await?;
+        if let Some(standing) = &found {
+            self.recall.by_number.put(number, asked, standing.clone());
+        }
+        Ok(found)
     }
 
     async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal> {
         let mut session = self.read().await?;
         let row: Option<SubscriptionStandingRow> =
             on!(session, |conn| query_as(SUBSCRIPTION).bind(id).fetch_optional(conn))?;
+        drop(session);
         let Some(row) = row else { return Ok(None) };
         let grant = Grant::try_from(row.grant)?;
-        let resource = session.resource_standing(grant.resource).await?.ok_or_else(internal)?;
+        let resource = self.resource_by_number(grant.resource).await?.ok_or_else(internal)?;
         // A cut-over between the two statements leaves the floor unresolved, never one of another generation.
         let current = row.floor_generation == Some(resource.resource.generation);
         let floor = row.offsets.filter(|_| current).map(|offsets| from_json(&offsets)).transpose()?;

@@ -90,7 +90,10 @@ impl Session {
                     "SELECT account, action, object, claim_key, hash, batch, quarantined, event \
                      FROM idempotency WHERE (account, action, object, claim_key) IN (",
                 );
-                select.push_values(scopes, |mut row, (account, action, object, key)| {
+                // Few lengths of the list are few statements to prepare; the last key is asked for again instead.
+                let last = scopes.len() - 1;
+                let padded = (0..scopes.len().next_power_of_two()).map(|at| &scopes[at.min(last)]);
+                select.push_values(padded, |mut row, (account, action, object, key)| {
                     row.push_bind(account).push_bind(action.as_str());
                     row.push_bind(object.as_str()).push_bind(key.as_str());
                 });

@@ -27,6 +27,7 @@ mod page;
 mod positions;
 mod quarantine;
 mod quotas;
+mod recall;
 mod reconcile;
 mod refusals;
 mod requests;
@@ -43,6 +44,8 @@ mod topics;
 mod visibility;
 mod windows;
 
+use std::sync::Arc;
+
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
@@ -56,6 +59,7 @@ pub use open::StoreConfig;
 pub use page::Page;
 pub use quarantine::{QuarantineEntry, QuarantineState};
 pub use quotas::QuotaUse;
+use recall::{Changing, Recall};
 pub use reconcile::{Difference, FirstKept, Mismatch, Reconciled};
 pub use refusals::RefusalCount;
 pub use resources::{ResourceChange, ResourceQuery, StandingConsent};
@@ -66,6 +70,7 @@ pub use server::{LEASE, Lease, RENEW};
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
+    recall: Arc<Recall>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,6 +101,8 @@ enum Link {
 #[derive(Debug)]
 pub struct Tx {
     session: Session,
+    /// What is remembered may be old once this has ended.
+    changing: Option<Changing>,
 }
 
 impl std::ops::Deref for Tx {

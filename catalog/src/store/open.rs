@@ -1,6 +1,7 @@
 //! Opening the database that the settings name: a first connection that says what is wrong, then the pools.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -38,7 +39,7 @@ impl Store {
             Some(path) => open_file(path, config.connections).await?,
             None => open_server(config).await?,
         };
-        Ok(Self { engine })
+        Ok(Self { engine, recall: Arc::default() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::dispatch::{all, on, rows};
 use super::error::internal;
@@ -34,15 +34,6 @@ struct ViewRow {
 impl Session {
     /// Marks and all runs in one statement, so that no reader sees one without the other.
     pub(super) async fn views(&mut self, topics: &[TopicKey]) -> Result<Views, Refusal> {
-        self.select_views(topics, "").await
-    }
-
-    /// Only what a commit is judged by: runs at or above the mark. (A mark always stands behind a whole run.)
-    pub(super) async fn open_views(&mut self, topics: &[TopicKey]) -> Result<Views, Refusal> {
-        self.select_views(topics, " AND r.first_offset >= m.settled").await
-    }
-
-    async fn select_views(&mut self, topics: &[TopicKey], which: &'static str) -> Result<Views, Refusal> {
         if topics.is_empty() {
             return Ok(Views::new());
         }
@@ -52,15 +43,60 @@ impl Session {
                  FROM settled_mark m LEFT JOIN run r \
                  ON r.resource = m.resource AND r.generation = m.generation AND r.part = m.part",
             );
-            select.push(which).push(" WHERE (m.resource, m.generation) IN (");
-            select.push_values(topics, |mut row, (resource, generation)| {
-                row.push_bind(resource).push_bind(generation);
-            });
-            select.push(") ORDER BY m.resource, m.generation, m.part, r.first_offset");
+            push_topics(&mut select, topics);
             select.build_query_as().fetch_all(conn).await
         })?;
         gather(rows)
     }
+
+    /// Only what runs that begin at the given offsets or behind them are judged by: the marks, and of each partition
+    /// the runs from the last one on that begins not behind. (Runs don't overlap.)
+    pub(super) async fn views_from(
+        &mut self,
+        topics: &[TopicKey],
+        from: &BTreeMap<(TopicKey, i32), i64>,
+    ) -> Result<Views, Refusal> {
+        if topics.is_empty() {
+            return Ok(Views::new());
+        }
+        // Few lengths of the list are few statements to prepare: a partition that is none fills it up.
+        let none = (((ResourceNumber(-1), Generation(-1)), -1), -1);
+        let given = from.iter().map(|(partition, first)| (*partition, *first));
+        let from: Vec<_> =
+            given.chain(std::iter::repeat(none)).take(from.len().max(1).next_power_of_two()).collect();
+        let rows: Vec<ViewRow> = on!(self, |conn| async {
+            let mut select = QueryBuilder::new("WITH low (resource, generation, part, first_offset) AS (");
+            select.push_values(from, |mut row, (((resource, generation), part), first)| {
+                row.push_bind(resource).push_bind(generation).push_bind(part).push_bind(first);
+            });
+            select.push(
+                ") SELECT m.resource, m.generation, m.part, m.settled, r.first_offset, r.last_offset, r.dead \
+                 FROM settled_mark m LEFT JOIN low l \
+                 ON l.resource = m.resource AND l.generation = m.generation AND l.part = m.part \
+                 LEFT JOIN run r \
+                 ON r.resource = m.resource AND r.generation = m.generation AND r.part = m.part \
+                 AND r.first_offset >= coalesce((SELECT q.first_offset FROM run q \
+                 WHERE q.resource = m.resource AND q.generation = m.generation AND q.part = m.part \
+                 AND q.first_offset <= l.first_offset ORDER BY q.first_offset DESC LIMIT 1), l.first_offset)",
+            );
+            push_topics(&mut select, topics);
+            select.build_query_as().fetch_all(conn).await
+        })?;
+        gather(rows)
+    }
+}
+
+fn push_topics<'q, DB>(select: &mut QueryBuilder<DB>, topics: &'q [TopicKey])
+where
+    DB: Database,
+    &'q ResourceNumber: Encode<'q, DB> + Type<DB>,
+    &'q Generation: Encode<'q, DB> + Type<DB>,
+{
+    select.push(" WHERE (m.resource, m.generation) IN (");
+    select.push_values(topics, |mut row, (resource, generation)| {
+        row.push_bind(resource).push_bind(generation);
+    });
+    select.push(") ORDER BY m.resource, m.generation, m.part, r.first_offset");
 }
 
 fn gather(rows: Vec<ViewRow>) -> Result<Views, Refusal> {

@@ -9,4 +9,5 @@ mod ledger;
 mod lists;
 mod lost_commit;
 mod races;
+mod remembered;
 mod tables;

@@ -8,6 +8,7 @@ use changtong_catalog::ports::{
 };
 use tokio::sync::oneshot;
 
+use super::expected::Expected;
 use super::views::Partitions;
 use super::{Done, TopicKey};
 
@@ -15,7 +16,7 @@ type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// What is asked of the committer.
 pub(super) enum Member {
-    Attempt(Box<Attempt>, Answer<Receipt>),
+    Attempt(Box<Attempt>, Answer<Receipt>, Expected),
     Open(Box<Opening>, Answer<Opened>),
     Ack(Box<Ack>, Answer<()>),
     Seek(Box<Seek>, Answer<i32>),
@@ -42,7 +43,7 @@ impl Pending {
     /// Takes a member; gives back what is no part of a group.
     pub fn add(&mut self, member: Member) -> Option<Member> {
         match member {
-            Member::Attempt(attempt, answer) => {
+            Member::Attempt(attempt, answer, _here) => {
                 self.group.attempts.push(*attempt);
                 self.attempts.push(answer);
             }

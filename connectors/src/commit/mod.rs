@@ -2,12 +2,12 @@
 //! requests to a transaction (protocol.md 3 and 6). Whoever asks waits for its own answer.
 
 mod carry;
+mod expected;
 mod group;
 mod task;
 mod views;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use changtong_catalog::clock::Clock;
@@ -19,13 +19,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::gate::Alive;
 use crate::metrics::Metrics;
+pub use expected::Expected;
+use expected::OnTheWay;
 use group::Member;
 use task::Task;
 pub use views::{Partitions, TopicKey, Views, key_of};
 
 #[derive(Debug, Clone, Copy)]
 pub struct CommitSettings {
-    /// A group waits this long for company.
+    /// A group waits this long at most for the attempts that were on their way when it began.
     pub flush_after: Duration,
     /// The most attempts of a group.
     pub flush_attempts: usize,
@@ -45,7 +47,7 @@ pub struct Committer {
     /// What must not be lost and is asked for where nobody can wait.
     leftovers: mpsc::UnboundedSender<Leftover>,
     views: Arc<Views>,
-    expected: Arc<AtomicUsize>,
+    on_the_way: OnTheWay,
     metrics: Arc<Metrics>,
 }
 
@@ -53,15 +55,6 @@ pub struct Committer {
 enum Leftover {
     Close(Closing, Done),
     Dead(DeadRuns),
-}
-
-/// A publish that will ask for its commit soon: a group may wait for it.
-pub struct Expected(Arc<AtomicUsize>);
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Committer {
@@ -77,11 +70,11 @@ impl Committer {
         let (requests, incoming) = mpsc::channel(settings.queue.max(1));
         let (leftovers, left) = mpsc::unbounded_channel();
         let views = Arc::new(Views::default());
-        let expected = Arc::new(AtomicUsize::new(0));
+        let on_the_way = OnTheWay::default();
         let task =
-            Task::new(ledger, alive, clock, metrics.clone(), settings, views.clone(), expected.clone());
+            Task::new(ledger, alive, clock, metrics.clone(), settings, views.clone(), on_the_way.clone());
         tokio::spawn(task.run(incoming, left));
-        Self { requests, leftovers, views, expected, metrics }
+        Self { requests, leftovers, views, on_the_way, metrics }
     }
 
     #[must_use]
@@ -100,12 +93,11 @@ impl Committer {
     /// Says that an attempt is on its way.
     #[must_use]
     pub fn expect(&self) -> Expected {
-        self.expected.fetch_add(1, Ordering::AcqRel);
-        Expected(self.expected.clone())
+        self.on_the_way.expect()
     }
 
-    pub async fn attempt(&self, attempt: Attempt) -> Result<Receipt, Refusal> {
-        self.ask(|answer| Member::Attempt(Box::new(attempt), answer)).await?
+    pub async fn attempt(&self, attempt: Attempt, expected: Expected) -> Result<Receipt, Refusal> {
+        self.ask(|answer| Member::Attempt(Box::new(attempt), answer, expected)).await?
     }
 
     pub async fn open(&self, opening: Opening) -> Result<Opened, Refusal> {

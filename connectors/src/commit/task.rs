@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use changtong_catalog::clock::Clock;
@@ -16,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::carry::Carry;
+use super::expected::OnTheWay;
 use super::group::{Member, Pending};
 use super::views::{Partitions, Views, key_of};
 use super::{CommitSettings, Done, Leftover, TopicKey};
@@ -34,7 +34,7 @@ pub(super) struct Task {
     metrics: Arc<Metrics>,
     settings: CommitSettings,
     views: Arc<Views>,
-    expected: Arc<AtomicUsize>,
+    on_the_way: OnTheWay,
     carry: Carry,
     /// Topics whose views may lack what the store has.
     stale: BTreeSet<TopicKey>,
@@ -60,7 +60,7 @@ impl Task {
         metrics: Arc<Metrics>,
         settings: CommitSettings,
         views: Arc<Views>,
-        expected: Arc<AtomicUsize>,
+        on_the_way: OnTheWay,
     ) -> Self {
         Self {
             ledger,
@@ -69,7 +69,7 @@ impl Task {
             metrics,
             settings,
             views,
-            expected,
+            on_the_way,
             carry: Carry::default(),
             stale: BTreeSet::new(),
             undecided: BTreeSet::new(),
@@ -138,16 +138,18 @@ impl Task {
         pending.is_empty() || self.commit(pending).await
     }
 
-    /// Fills the group from what waits, and waits a little for the attempts that are on their way.
+    /// Fills the group from what waits, and waits a little for the attempts that are on their way now; those that set
+    /// out later are for the next group, so that nobody waits where nobody else comes.
     async fn gather(&mut self, pending: &mut Pending, requests: &mut Receiver<Member>) {
         let until = Instant::now() + self.settings.flush_after;
+        let last = self.on_the_way.last();
         while !pending.is_full(self.settings.flush_attempts) {
             if let Ok(member) = requests.try_recv() {
                 self.take(pending, member).await;
                 continue;
             }
             // Leftovers alone are in no hurry.
-            let company = pending.is_empty() || self.expected.load(Ordering::Acquire) > pending.attempts();
+            let company = pending.is_empty() || self.on_the_way.any_up_to(last);
             if self.store_is_slow || !company {
                 break;
             }

@@ -125,7 +125,7 @@ impl Gate {
             partitions = topic.partitions;
             body = self.read_body(&publish, standing, partitions, batch).await?;
         }
-        let _expected = self.committer.expect();
+        let expected = self.committer.expect();
         let quarantined = self.set_aside(standing, publish.format, body.bad).await?;
         let accepted = body.records.len();
         let entries: Vec<Entry> = body
@@ -152,7 +152,7 @@ impl Gate {
             source: publish.source,
         };
         let resource = attempt.resource;
-        self.committer.attempt(attempt).await.inspect_err(|refusal| {
+        self.committer.attempt(attempt, expected).await.inspect_err(|refusal| {
             AttemptDied { resource, batch, refusal }.emit(&self.metrics);
         })
     }

@@ -37,6 +37,9 @@ pub struct Bench {
     /// How often the bench is run; medians, least and most are said
     #[arg(long, default_value_t = 1, global = true, value_parser = clap::value_parser!(u8).range(1..=100))]
     repeat: u8,
+    /// Also append the figures to this file, one JSON document a line
+    #[arg(long, value_name = "FILE", global = true)]
+    json: Option<PathBuf>,
     #[command(subcommand)]
     what: What,
 }
@@ -183,7 +186,11 @@ pub fn run(bench: &Bench) -> Done {
         for _ in 0..bench.repeat {
             runs.push(once(&authority, &bench.what).await?);
         }
-        Report::of(Machine::here(), &runs).print(bench.server.output)
+        let report = Report::of(Machine::here(), &runs);
+        if let Some(path) = &bench.json {
+            report.append(path)?;
+        }
+        report.print(bench.server.output)
     })
 }
 

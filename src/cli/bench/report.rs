@@ -1,5 +1,9 @@
 //! What benches say: rows of named figures, each the median of its repetitions with the least and the most.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::super::failure::{Done, Failure};
@@ -89,6 +93,13 @@ impl Report {
             Output::Table => print!("{}", self.as_text()),
         }
         Ok(())
+    }
+
+    /// Adds one line to a file of reports.
+    pub fn append(&self, path: &Path) -> Done {
+        let failed = |error: io::Error| Failure::Failed(format!("{}: {error}", path.display()));
+        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        writeln!(file, "{}", self.as_json()).map_err(failed)
     }
 
     fn as_json(&self) -> Value {

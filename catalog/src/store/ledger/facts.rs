@@ -11,7 +11,7 @@ use super::super::positions::Position;
 use super::super::quotas::{QuotaKey, QuotaUse};
 use super::super::resources::{self, ResourceRow};
 use super::super::sources::{SourceKey, SourceState};
-use super::super::visibility::Views;
+use super::super::visibility::{TopicKey, Views};
 use super::super::windows::{LetOut, LetOutKey, OpenWindow};
 use super::super::{Session, Tx};
 use super::locks::callers;
@@ -58,7 +58,7 @@ impl Facts {
             (group.attempts.iter().map(|attempt| (attempt.resource, attempt.generation)))
                 .chain(group.dead.iter().map(|dead| (dead.resource, dead.generation)))
                 .collect();
-        self.views = tx.open_views(&Vec::from_iter(topics)).await?;
+        self.views = tx.views_from(&Vec::from_iter(topics), &lowest(group)).await?;
         let scopes: BTreeSet<Scope> =
             group.attempts.iter().filter_map(|attempt| attempt.claim.as_ref()).map(scope).collect();
         self.claims = tx.claims(&Vec::from_iter(scopes)).await?;
@@ -89,6 +89,21 @@ impl Facts {
         self.let_out = tx.let_out(&Vec::from_iter(let_out)).await?;
         Ok(())
     }
+}
+
+/// Where the group's runs begin, the lowest of each partition.
+fn lowest(group: &Group) -> BTreeMap<(TopicKey, i32), i64> {
+    let attempts =
+        group.attempts.iter().map(|attempt| ((attempt.resource, attempt.generation), &attempt.runs));
+    let dead = group.dead.iter().map(|dead| ((dead.resource, dead.generation), &dead.runs));
+    let mut lowest = BTreeMap::new();
+    for (topic, runs) in attempts.chain(dead) {
+        for run in runs {
+            let first = lowest.entry((topic, run.partition)).or_insert(run.first);
+            *first = run.first.min(*first);
+        }
+    }
+    lowest
 }
 
 /// A key with what can end it: itself, its account, its agency.

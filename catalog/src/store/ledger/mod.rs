@@ -5,9 +5,11 @@
 //! | one transaction for a group | `commit.rs`, with its locks (`locks.rs`) and what it reads (`facts.rs`) |
 //! | which attempts count | `publishing.rs`, pure |
 //! | which windows open and close, which positions move | `delivering.rs`, pure |
+//! | keys looked up together | `asking.rs` |
 //! | receipts from rows and events; what stands after an unknown commit | `receipts.rs`, `outcome.rs` |
 //! | settling, topics, floors, `last_left` | `settle.rs`, `standing.rs` |
 
+mod asking;
 mod commit;
 mod delivering;
 mod facts;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Store, sources};
+use super::{Store, idempotency, sources};
 use crate::clock::{Clock, Ids};
 use crate::cursor::Cursor;
 use crate::error::Refusal;
@@ -34,6 +36,7 @@ use crate::ports::{
     Answers, Attempt, Claim, CommitError, Ended, Group, Ledger, LeftOpen, Receipt, Settling, Topic,
 };
 use crate::visibility::PartitionView;
+use asking::Asking;
 
 /// A store under one epoch: once another server has taken the database, every commit is refused.
 #[derive(Clone)]
@@ -42,6 +45,7 @@ pub struct StoreLedger {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     epoch: i64,
+    asking: Arc<Asking>,
 }
 
 impl fmt::Debug for StoreLedger {
@@ -54,7 +58,7 @@ impl StoreLedger {
     /// `epoch` is that of the lease taken by `Store::take_server`.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, epoch: i64) -> Self {
-        Self { store, clock, ids, epoch }
+        Self { store, clock, ids, epoch, asking: Arc::default() }
     }
 }
 
@@ -95,7 +99,10 @@ impl Ledger for StoreLedger {
         claim: &Claim,
         _generation: Generation,
     ) -> Result<Option<Receipt>, Refusal> {
-        outcome::stored(&mut self.store.read().await?, claim).await
+        let Some(stored) = self.asking.ask(&self.store, idempotency::scope(claim)).await? else {
+            return Ok(None);
+        };
+        outcome::receipt_of(&mut self.store.read().await?, claim, stored).await.map(Some)
     }
 
     async fn source_position(&self, resource: ResourceNumber, connector: &str) -> Result<String, Refusal> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::idempotency::{lock_text, reused, scope};
+use super::super::idempotency::{Stored, lock_text, reused, scope};
 use super::super::{EventFilter, EventPlace, Lock, LockClass, Session};
 use super::StoreLedger;
 use super::receipts::{count, day_of, rebuild};
@@ -60,17 +60,26 @@ async fn stored_for(
 }
 
 /// The receipt under a key; `None` if the key is free.
-pub(super) async fn stored(session: &mut Session, claim: &Claim) -> Result<Option<Receipt>, Refusal> {
+async fn stored(session: &mut Session, claim: &Claim) -> Result<Option<Receipt>, Refusal> {
     let scope = scope(claim);
     let Some(stored) = session.claims(std::slice::from_ref(&scope)).await?.remove(&scope) else {
         return Ok(None);
     };
+    receipt_of(session, claim, stored).await.map(Some)
+}
+
+/// The receipt of what counts under a key.
+pub(super) async fn receipt_of(
+    session: &mut Session,
+    claim: &Claim,
+    stored: Stored,
+) -> Result<Receipt, Refusal> {
     if stored.hash != claim.hash {
         return Err(reused());
     }
     let body = session.bodies(&[stored.event]).await?.remove(&stored.event);
     let body = body.ok_or_else(super::super::error::internal)?;
-    rebuild(stored.event, &body, stored.batch, stored.quarantined).map(Some)
+    rebuild(stored.event, &body, stored.batch, stored.quarantined)
 }
 
 /// A batch without a key is known by its event alone, which is not older than the batch.

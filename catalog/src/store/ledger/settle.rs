@@ -14,7 +14,7 @@ use crate::visibility::{PartitionView, Run, Settlement};
 
 pub(super) async fn settle(ledger: &StoreLedger, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
     let topic = (settling.topic.resource, settling.topic.generation);
-    let mut tx = ledger.store.begin().await?;
+    let mut tx = ledger.store.begin_moving().await?;
     tx.lock_exclusive(LockClass::Topic, topic.0).await?;
     tx.check_epoch(ledger.epoch).await?;
     let mut views = tx.views(&[topic]).await?.remove(&topic).unwrap_or_default();

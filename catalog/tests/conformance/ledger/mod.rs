@@ -8,4 +8,4 @@ mod races;
 mod random;
 mod settling;
 mod windows;
-mod world;
+pub mod world;

@@ -144,6 +144,31 @@ async fn dead_offsets_never_hide_what_counts(store: &Store) {
     assert_eq!(world.views().await[1].stable_end(), 4);
 }
 
+async fn what_lies_far_below_others_is_still_in_the_way(store: &Store) {
+    let world = world(store).await;
+    for first in [0, 20, 40, 60] {
+        world.publish(vec![world.attempt(&[run(0, first, first + 9), run(1, first, first)])]).await;
+    }
+    let attempts = [run(0, 25, 26), run(0, 30, 39), run(0, 12, 22), run(0, 69, 75), run(1, 0, 0)];
+    let answers = world.publish(attempts.iter().map(|run| world.attempt(&[*run])).collect()).await;
+    let codes: Vec<_> = answers.iter().map(code).collect();
+    let late = Some(Code::AttemptTooLate);
+    assert_eq!(codes, [late, None, late, late, late]);
+    let dead = |runs| DeadRuns { resource: world.number(), generation: Generation(1), runs };
+    world.commit(Group { dead: vec![dead(vec![run(0, 5, 15), run(2, 1, 1)])], ..Group::default() }).await;
+    let runs = |first, last, verdict| StoredRun { first, last, verdict };
+    let (committed, dead) = (Verdict::Committed, Verdict::Dead);
+    let seen: Vec<StoredRun> = world.views().await[0].runs.clone();
+    let covered = |at: i64| seen.iter().find(|run| run.first <= at && at <= run.last).map(|run| run.verdict);
+    for (range, verdict) in
+        [(0..10, committed), (10..20, dead), (20..50, committed), (60..70, committed), (70..76, dead)]
+    {
+        assert!(range.clone().all(|at| covered(at) == Some(verdict)), "{range:?} in {seen:?}");
+    }
+    assert_eq!(covered(50), None);
+    assert_eq!(world.views().await[2].runs, [runs(1, 1, dead)]);
+}
+
 async fn rejected_records_are_indexed_with_their_attempt(store: &Store) {
     let world = world(store).await;
     let mut attempt = world.claimed("k1", 1, &[run(0, 0, 1)]);
@@ -182,5 +207,6 @@ conformance!(
     a_log_that_lost_records_stops_the_resource,
     a_credential_that_ended_publishes_nothing,
     dead_offsets_never_hide_what_counts,
+    what_lies_far_below_others_is_still_in_the_way,
     rejected_records_are_indexed_with_their_attempt,
 );

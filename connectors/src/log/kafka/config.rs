@@ -15,6 +15,8 @@ use crate::log::RECORD_MAX;
 /// The whole append (protocol.md 3.2); librdkafka gives a message up within it.
 pub const APPEND_DEADLINE: Duration = Duration::from_secs(10);
 const MESSAGE_TIMEOUT_MS: &str = "8000";
+/// Who waits for whom is decided before (`company.rs`).
+const LINGER_MS: &str = "0";
 
 /// Room for what Kafka writes around a record of the largest size.
 const OVERHEAD: usize = 64 * 1024;
@@ -67,7 +69,7 @@ pub struct KafkaSettings {
     pub sasl: Option<Sasl>,
     pub replication_factor: i32,
     pub min_insync_replicas: i32,
-    /// How long a record waits for others to share its request.
+    /// How long a small append waits at most for others to share its request, while some are under way.
     pub linger: Duration,
 }
 
@@ -116,7 +118,7 @@ impl KafkaSettings {
             .set("message.timeout.ms", MESSAGE_TIMEOUT_MS)
             .set("request.timeout.ms", "5000")
             .set("socket.timeout.ms", "6000")
-            .set("linger.ms", self.linger.as_millis().to_string())
+            .set("linger.ms", LINGER_MS)
             .set("message.max.bytes", (RECORD_MAX + OVERHEAD).to_string())
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "65536")
@@ -150,7 +152,10 @@ impl KafkaSettings {
             .set("fetch.error.backoff.ms", "100")
             // A full queue of ours is emptied at once by the next read; a second's pause would be its latency.
             .set("fetch.queue.backoff.ms", "10")
-            .set("queued.max.messages.kbytes", "4096");
+            // What a consumer holds beside what is being read: with what librdkafka keeps around each small record it
+            // takes several times these bytes, in every consumer that reads or waits.
+            .set("queued.max.messages.kbytes", "1024")
+            .set("fetch.message.max.bytes", "524288");
         config
     }
 

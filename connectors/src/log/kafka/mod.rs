@@ -3,6 +3,7 @@
 
 mod admin;
 mod batch;
+mod company;
 mod config;
 mod consumer;
 mod offsets;
@@ -48,7 +49,7 @@ impl KafkaLog {
     pub fn open(settings: KafkaSettings, metrics: KafkaMetrics) -> Result<Self, Refusal> {
         let metrics = Arc::new(metrics);
         let asker = Arc::new(Asker::new(&settings.asking())?);
-        let appender = Appender::new(settings.producer(), Arc::clone(&metrics))?;
+        let appender = Appender::new(settings.producer(), settings.linger, Arc::clone(&metrics))?;
         let readers = Readers::new(settings.consumer(), Arc::clone(&asker), metrics);
         let admin = Admin::new(&settings.admin())?;
         Ok(Self { settings, appender, readers, asker, admin })

@@ -61,6 +61,25 @@ impl Asker {
         Ok(count)
     }
 
+    /// Asks once for all topics where many are not known yet, as at a start: one question each would take too long.
+    fn learn(&self, topics: &[TopicName]) {
+        let unknown: Vec<&TopicName> = topics.iter().filter(|topic| self.known(topic).is_none()).collect();
+        if unknown.len() < BULK {
+            return;
+        }
+        // Without an answer each is asked for by itself.
+        let Ok(metadata) = self.metadata(None) else { return };
+        let counts: HashMap<&str, usize> =
+            metadata.topics().iter().map(|topic| (topic.name(), topic.partitions().len())).collect();
+        let mut partitions = self.partitions.lock();
+        for topic in unknown {
+            let count = counts.get(topic.as_str()).and_then(|count| i32::try_from(*count).ok());
+            if let Some(count @ 1..) = count {
+                partitions.insert(topic.clone(), count);
+            }
+        }
+    }
+
     pub(super) fn forget(&self, topic: &TopicName) {
         self.partitions.lock().remove(topic);
     }
@@ -69,6 +88,7 @@ impl Asker {
     pub(super) fn extents(&self, topics: &[TopicName]) -> BTreeMap<TopicName, Vec<Extent>> {
         // Each unanswered question takes its time; brokers that are away are not asked for every topic.
         let until = Instant::now() + ASKING;
+        self.learn(topics);
         let known: Vec<_> = topics
             .iter()
             .take_while(|_| Instant::now() < until)

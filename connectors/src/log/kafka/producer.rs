@@ -19,6 +19,7 @@ use rdkafka::{ClientConfig, Statistics};
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::{Batches, Failure, MOST, Outcome};
+use super::company::Departures;
 use super::config::speak;
 use super::statistics::KafkaMetrics;
 use super::{broker_refused, elsewhere};
@@ -106,12 +107,17 @@ pub(super) struct Appender {
     live: RwLock<Option<Arc<Live>>>,
     /// Held while a call's records are enqueued, so that calls on a topic don't mix.
     enqueuing: Mutex<HashMap<TopicName, Arc<tokio::sync::Mutex<()>>>>,
+    departures: Departures,
 }
 
 impl Appender {
-    pub(super) fn new(config: ClientConfig, metrics: Arc<KafkaMetrics>) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        config: ClientConfig,
+        linger: Duration,
+        metrics: Arc<KafkaMetrics>,
+    ) -> Result<Self, Refusal> {
         let live = RwLock::new(Some(Live::make(&config, &metrics)?));
-        Ok(Self { config, metrics, live, enqueuing: Mutex::default() })
+        Ok(Self { config, metrics, live, enqueuing: Mutex::default(), departures: Departures::new(linger) })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -127,6 +133,7 @@ impl Appender {
         if entries.len() > MOST {
             return Err(too_many(entries.len()).into());
         }
+        let _under_way = self.departures.join(entries.len()).await;
         let live = self.live()?;
         let producer = live.producer()?;
         let mut batch = producer.context().batches.open(entries.len());

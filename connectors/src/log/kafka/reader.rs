@@ -25,7 +25,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Bytes kept for later reads; beyond it the reader ends with the read.
-const AHEAD: usize = 4 * 1024 * 1024;
+const AHEAD: usize = 2 * 1024 * 1024;
 
 pub(super) struct Reader {
     consumer: BaseConsumer<Speaker>,
