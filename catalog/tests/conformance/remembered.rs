@@ -34,7 +34,8 @@ async fn a_change_of_an_entry_is_seen_by_the_next_question(store: &Store) {
 async fn a_topic_is_seen_as_soon_as_it_is_wanted(store: &Store) {
     let world = world(store).await;
     let code = world.fixture.resource.code.clone();
-    assert_eq!(store.resource(&code).await.unwrap().unwrap().topic, Some(world.topic.clone()));
+    let made = Topic { made: true, ..world.topic.clone() };
+    assert_eq!(store.resource(&code).await.unwrap().unwrap().topic, Some(made.clone()));
     let other = Topic {
         name: TopicName::records("", world.number(), Generation(2)),
         generation: Generation(2),
@@ -42,7 +43,7 @@ async fn a_topic_is_seen_as_soon_as_it_is_wanted(store: &Store) {
         ..world.topic.clone()
     };
     world.ledger.want_topic(&other).await.unwrap();
-    assert_eq!(store.resource(&code).await.unwrap().unwrap().topic, Some(world.topic.clone()));
+    assert_eq!(store.resource(&code).await.unwrap().unwrap().topic, Some(made));
     world.ledger.log_rolled_back(world.number()).await.unwrap();
     assert!(store.resource(&code).await.unwrap().unwrap().resource.log_rolled_back);
 }

@@ -15,8 +15,9 @@ use crate::log::RECORD_MAX;
 /// The whole append (protocol.md 3.2); librdkafka gives a message up within it.
 pub const APPEND_DEADLINE: Duration = Duration::from_secs(10);
 const MESSAGE_TIMEOUT_MS: &str = "8000";
-/// Who waits for whom is decided before (`company.rs`).
-const LINGER_MS: &str = "0";
+/// Time for the records of one append, enqueued one after another, to share a request; who waits for others is decided
+/// before (`company.rs`).
+const LINGER_MS: &str = "0.5";
 
 /// Room for what Kafka writes around a record of the largest size.
 const OVERHEAD: usize = 64 * 1024;

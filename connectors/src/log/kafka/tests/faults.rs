@@ -36,6 +36,15 @@ impl Mock {
         append(&self.log, &self.topic, entries).await
     }
 
+    /// The error answers every request of an append, in however many it travels.
+    async fn append_refused(&self, error: RDKafkaRespErr) -> AppendError {
+        let entries = three();
+        self.cluster.request_errors(RDKafkaApiKey::Produce, &vec![error; entries.len()]);
+        let refused = self.append(entries).await.unwrap_err();
+        self.cluster.clear_request_errors(RDKafkaApiKey::Produce);
+        refused
+    }
+
     fn counted(&self, name: &str) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name).unwrap();
@@ -53,8 +62,7 @@ async fn a_duplicate_sequence_names_no_offset() {
     assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
     // librdkafka takes this answer for a success and counts on from its base offset of -1.
     let duplicate = RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
-    mock.cluster.request_errors(RDKafkaApiKey::Produce, &[duplicate]);
-    let error = mock.append(three()).await.unwrap_err();
+    let error = mock.append_refused(duplicate).await;
     assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
     assert_eq!(mock.counted("changtong_kafka_reports_without_offset_total"), 3.0);
     assert_eq!(mock.append(three()).await, Ok(vec![3, 4, 5]));
@@ -93,8 +101,7 @@ async fn a_refusal_of_the_broker_fails_the_append_alone() {
     let mock = mock();
     assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
-    mock.cluster.request_errors(RDKafkaApiKey::Produce, &[refused]);
-    let error = mock.append(three()).await.unwrap_err();
+    let error = mock.append_refused(refused).await;
     assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
     assert_eq!(mock.append(three()).await, Ok(vec![3, 4, 5]));
     mock.log.close(DEADLINE).await;
