@@ -9,7 +9,6 @@ use changtong_catalog::actions::Rules;
 use changtong_catalog::audit::Build;
 use changtong_catalog::clock::{Clock as _, Ids, Time};
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::grant::{Grant, GrantState};
 use changtong_catalog::store::{LEASE, Lease, RENEW, Store, StoreConfig};
 use changtong_connectors::gate::{Alive, Gate};
 use changtong_connectors::log::Log;
@@ -197,23 +196,14 @@ fn keys_dir(settings: &Settings) -> PathBuf {
 
 /// Key material that the store names must be there (protocol.md 10): of keys that stand and of grants that may deliver.
 async fn require_keys(store: &Store, keys: &KeyRing, now: Time) -> Result<(), StartError> {
-    const PAGE: usize = 500;
-    for pepper in store.read().await?.peppers().await? {
+    let mut session = store.read().await?;
+    for pepper in session.peppers().await? {
         keys.require(Purpose::Pepper, &pepper)?;
     }
-    let mut after: Option<String> = None;
-    loop {
-        let page = store.grants(None, None, after.as_deref(), PAGE).await?;
-        let lives =
-            |grant: &&Grant| matches!(grant.state_at(now), GrantState::Active | GrantState::Suspended);
-        for grant in page.items.iter().filter(lives) {
-            keys.require(Purpose::Handle, &grant.handle_key)?;
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
+    for key in session.handle_keys(now).await? {
+        keys.require(Purpose::Handle, &key)?;
     }
+    Ok(())
 }
 
 /// Takes the row of the one server. A predecessor on another node that died without releasing it is waited for.

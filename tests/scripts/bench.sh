@@ -57,38 +57,57 @@ deliver() {
   done
 }
 
-# measure NAME: on a server of its own, with what the environment says of engines.
-measure() {
-  local started now status=0 name
-  folder=$(mktemp -d)
-  export CHANGTONG_PROFILES=$folder/profiles.toml
+# Starts a server on the folder, on the port it had before, and waits until it is ready; sets `ready_ms` and `port`.
+start() {
+  local started ready
   started=$(date +%s%N)
-  CHANGTONG_HTTP__LISTEN=127.0.0.1:0 CHANGTONG_OPERATIONS__LISTEN=127.0.0.1:0 CHANGTONG_TELEMETRY__FILTER=warn \
+  CHANGTONG_HTTP__LISTEN=127.0.0.1:$port CHANGTONG_OPERATIONS__LISTEN=127.0.0.1:0 CHANGTONG_TELEMETRY__FILTER=warn,changtong::serve=info \
     CHANGTONG_HTTP__CONNECTIONS=4096 "$binary" serve --data "$folder/data" >"$folder/log" 2>&1 &
   server=$!
-  # The first account's profile is written once the server listens.
-  until [ -s "$CHANGTONG_PROFILES" ]; do
+  until port=$(sed -n 's/.*serving api=127.0.0.1:\([0-9]*\) .*/\1/p' "$folder/log") && [ -n "$port" ]; do
     kill -0 "$server" 2>/dev/null || { cat "$folder/log" >&2; return 1; }
     sleep 0.02
   done
-  now=$(date +%s%N)
+  ready=$(date +%s%N)
+  ready_ms=$(((ready - started) / 1000000))
+}
+
+stop() {
+  kill -TERM "$server"
+  wait "$server" || status=1
+  server=''
+}
+
+resident() {
+  awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$server/status"
+}
+
+# measure NAME: on a server of its own, with what the environment says of engines.
+measure() {
+  local status=0 name port=0 ready_ms=0
+  folder=$(mktemp -d)
+  export CHANGTONG_PROFILES=$folder/profiles.toml
+  start
   sleep 2
   echo
-  echo "=== $1: ready in $(((now - started) / 1000000)) ms on an empty store," \
-    "$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$server/status") MiB when idle"
+  echo "=== $1: ready in $ready_ms ms on an empty store, $(resident) MiB when idle"
   for name in $benches; do
     case "$name" in
       publish) publish ;;
       deliver) deliver ;;
       catch-up) bench catch-up --pid "$server" --repeat "$repeat" --seconds "$seconds" --thousands "$thousands" ;;
-      crowd) bench crowd --pid "$server" ;;
+      crowd)
+        bench crowd --pid "$server"
+        stop
+        start
+        echo
+        echo "started again on all of these: ready in $ready_ms ms, $(resident) MiB"
+        ;;
       mixed) bench mixed --pid "$server" --minutes "$minutes" ;;
       *) echo "there is no bench $name" >&2; status=2 ;;
     esac
   done
-  kill -TERM "$server"
-  wait "$server" || status=1
-  server=''
+  stop
   [ "$status" = 0 ] || tail -n 20 "$folder/log" >&2
   rm -rf "$folder"
   return "$status"

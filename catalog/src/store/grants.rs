@@ -1,6 +1,6 @@
 //! Grants: what a consumer may read, in force from its row on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query, query_as};
@@ -43,6 +43,12 @@ struct Terms {
     history: History,
     delete_lines: bool,
     limits: GrantLimits,
+    handle_key: String,
+}
+
+/// The part of the terms that names a key.
+#[derive(Deserialize)]
+struct NamedKey {
     handle_key: String,
 }
 
@@ -112,6 +118,24 @@ impl Session {
         let row: Option<GrantRow> =
             on!(self, |conn| query_as(select!("WHERE g.id = $1")).bind(id).fetch_optional(conn))?;
         row.map(Grant::try_from).transpose()
+    }
+
+    /// Every handle key that a grant which may deliver at some time from `now` on needs.
+    pub async fn handle_keys(&mut self, now: Time) -> Result<BTreeSet<String>, Refusal> {
+        const PAGE: i64 = 5000;
+        const LIST: &str = "SELECT number, terms FROM share_grant WHERE number > $1 \
+            AND state IN ('active', 'suspended') AND (valid_until IS NULL OR valid_until > $2) \
+            ORDER BY number LIMIT $3";
+        let (mut keys, mut after) = (BTreeSet::new(), GrantNumber(0));
+        loop {
+            let rows: Vec<(GrantNumber, String)> =
+                on!(self, |conn| query_as(LIST).bind(after).bind(now).bind(PAGE).fetch_all(conn))?;
+            let Some((last, _)) = rows.last() else { return Ok(keys) };
+            after = *last;
+            for (_, terms) in &rows {
+                keys.insert(from_json::<NamedKey>(terms)?.handle_key);
+            }
+        }
     }
 
     /// The grants of a resource that have not ended, in the order of their ids (the order of locks).

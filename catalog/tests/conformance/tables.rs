@@ -144,6 +144,9 @@ async fn requests_grants_subscriptions(store: &Store) {
     assert_eq!(session.standing_grants(made.resource.number).await.unwrap(), [made.grant.id]);
     assert_eq!(session.overdue_grants(at(86_399), 10).await.unwrap(), []);
     assert_eq!(session.overdue_grants(at(86_400), 10).await.unwrap(), [made.grant.id]);
+    let needed = session.handle_keys(at(86_399)).await.unwrap();
+    assert_eq!(Vec::from_iter(needed), [made.grant.handle_key.as_str()]);
+    assert!(session.handle_keys(at(86_400)).await.unwrap().is_empty(), "one that has run out needs none");
 
     let mut tx = store.begin().await.unwrap();
     let mut request = tx.request_to_change(made.request.id).await.unwrap().unwrap();
@@ -163,6 +166,7 @@ async fn requests_grants_subscriptions(store: &Store) {
     assert_eq!(session.request(request.id).await.unwrap().as_ref(), Some(&request));
     assert_eq!(session.grant(grant.id).await.unwrap().as_ref(), Some(&grant));
     assert_eq!(session.standing_grants(made.resource.number).await.unwrap(), []);
+    assert!(session.handle_keys(at(0)).await.unwrap().is_empty(), "nor does one that was revoked");
 
     for agency in [None, Some(made.provider.agency), Some(made.consumer.agency)] {
         assert_eq!(store.requests(agency, None, 10).await.unwrap().items, [request.clone()]);
