@@ -248,5 +248,9 @@ async fn wait(crowd: &Crowd, entries: &[Entry], bench: &Crowding) -> Done<Row> {
     Ok(Row::new(format!("{readers} waiting readers on {WAITED_ON} resources"))
         .with("waiting", still as f64)
         .with_some("resident_mib", with)
-        .with_some("resident_mib_without_them", without))
+        .with_some("resident_mib_without_them", without)
+        .with_some(
+            "kib_for_each",
+            with.zip(without).map(|(with, without)| (with - without) * 1024.0 / still as f64),
+        ))
 }

@@ -15,6 +15,8 @@ use crate::client::{CallError, Client, Reading};
 
 /// After a refusal that will pass and does not say when.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a read waits for records, all of which are there: an empty answer is a fault.
+const WAIT: Duration = Duration::from_secs(10);
 /// Callers that publish what is to be read.
 const PUBLISHERS: usize = 4;
 
@@ -70,7 +72,7 @@ pub async fn fill(owner: &Client, code: &str, common: &Common, thousands: u32) -
 
 /// Reads everything, acknowledging each answer as a consumer would.
 async fn read(client: Client, subscription: String, limit: u64, wanted: u64) -> Done<(u64, Times)> {
-    let mut reading = Reading { subscription, limit: Some(limit), ..Reading::default() };
+    let mut reading = Reading { subscription, limit: Some(limit), wait: WAIT, ..Reading::default() };
     let (mut lines, mut calls) = (0, Times::default());
     while lines < wanted {
         let began = Instant::now();
