@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{StoreClock, SystemIds};
 use crate::connectors::Manager;
-use crate::http::body::BodyLimits;
+use crate::http::body::{BodyLimits, Bound};
+use crate::http::shares::Shares;
 use crate::jobs;
 use crate::keys::{KeyRing, KeysError, Purpose};
 use crate::node::{Node, NodeError};
@@ -62,6 +63,8 @@ pub struct App {
     pub metrics: Metrics,
     pub refusals: Refusals,
     pub uses: Uses,
+    /// Who holds how much of what is served at once.
+    pub shares: Shares,
     pub lease: Mutex<Lease>,
     pub connectors: Manager,
     /// Cancelled when the process must end: a signal, or the lease is lost.
@@ -111,6 +114,7 @@ impl App {
             handle_key: keys.in_force(Purpose::Handle)?.0,
         };
         Ok(Arc::new(Self {
+            shares: Shares::new(&settings.http, gate.budget()),
             rules,
             settings,
             store,
@@ -134,12 +138,21 @@ impl App {
     /// What a body of records may be.
     #[must_use]
     pub fn body_limits(&self) -> BodyLimits {
+        let limits = &self.settings.limits;
         BodyLimits {
-            arriving: self.settings.limits.body.0,
-            decompressed: self.settings.limits.decompressed.0,
-            ratio: self.settings.limits.ratio as usize,
+            arriving: Bound(limits.body.0, "limits.body"),
+            decompressed: Bound(limits.decompressed.0, "limits.decompressed"),
+            ratio: limits.ratio as usize,
             pause: self.settings.http.body_timeout,
+            rate: self.settings.http.body_rate.0,
         }
+    }
+
+    /// What any other body may be: a document of the control plane.
+    #[must_use]
+    pub fn document_limits(&self) -> BodyLimits {
+        let most = Bound(self.settings.limits.document.0, "limits.document");
+        BodyLimits { arriving: most, decompressed: most, ..self.body_limits() }
     }
 
     /// Counts a refusal: of a known caller for its event, of anybody else as a metric alone.

@@ -53,7 +53,12 @@ impl Profiles {
                 if mode & 0o077 != 0 {
                     return Err(at(&"it holds keys and others can read it; chmod 600 it"));
                 }
-                toml::from_str(&text).map_err(|error| at(&error.message()))?
+                // What the reader says of a value may quote it, and it may be a key.
+                toml::from_str(&text).map_err(|error: toml::de::Error| {
+                    let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+                    let line = before.matches('\n').count() + 1;
+                    at(&format!("line {line} is not as `changtong login` writes it"))
+                })?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(at(&error)),

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, StartError};
 use crate::http;
-use crate::http::listener::{ConnectionLimits, Serving, serve};
+use crate::http::listener::{ConnectionLimits, Crowd, Doors, Serving, serve};
 use crate::jobs;
 
 /// A server whose listeners are open.
@@ -36,9 +36,17 @@ impl Server {
             head: 4 * app.settings.http.headers.0.max(app.settings.http.uri.0),
         };
         let few = ConnectionLimits { connections: 32, ..limits };
+        let crowd = Crowd {
+            shares: app.shares.clone(),
+            proxies: app.settings.http.trusted_proxies.clone(),
+            turning_away: http::turning_away(app.clone()),
+        };
         let serving = [
-            serve(api, http::router(app.clone()), limits),
-            serve(operations, http::operations_router(app.clone()), few),
+            serve(api, Doors { router: http::router(app.clone()), limits, crowd: Some(crowd) }),
+            serve(
+                operations,
+                Doors { router: http::operations_router(app.clone()), limits: few, crowd: None },
+            ),
         ];
         let jobs = jobs::start(&app);
         tracing::info!(

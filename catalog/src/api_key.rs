@@ -53,6 +53,12 @@ impl KeyText {
         Self { id: KeyId(base62(ids, ID)), secret: Secret(base62(ids, SECRET)) }
     }
 
+    /// A well-formed key of that id with a secret that is not its own: what a guesser sends.
+    #[must_use]
+    pub fn guess(id: KeyId, ids: &dyn Ids) -> Self {
+        Self { id, ..Self::make(ids) }
+    }
+
     /// Reads a key and its checksum. Nothing is known of it yet: `check` decides.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         Self::read(text).ok_or_else(unauthenticated)
@@ -208,6 +214,28 @@ mod tests {
         ];
         for refusal in refusals {
             assert_eq!(refusal, Err(unauthenticated()), "every refusal is the same");
+        }
+    }
+
+    /// Time is not measured here: what is counted is what could take it.
+    #[test]
+    fn every_refusal_costs_the_same_steps() {
+        let key = key();
+        let stored = record(&key);
+        let guessed = KeyText::guess(key.id().clone(), &SeededIds::new(9));
+        let fallen = KeyRecord { stands: false, ..stored.clone() };
+        let (pepper, ids) = (pepper(), [Some(&stored), None, Some(&fallen)]);
+        let steps = |key: &KeyText, stored: Option<&KeyRecord>, now: Time| {
+            let before = crate::mac::steps();
+            let _ = key.check(stored, &pepper, now);
+            let after = crate::mac::steps();
+            (after.0 - before.0, after.1 - before.1)
+        };
+        let right = steps(&key, Some(&stored), now());
+        assert_eq!(right, (1, 32), "one HMAC, 32 bytes compared");
+        for record in ids {
+            assert_eq!(steps(&guessed, record, now()), right, "a wrong secret");
+            assert_eq!(steps(&key, record, stored.expires_at), right, "a key whose time is over");
         }
     }
 

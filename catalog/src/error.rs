@@ -147,6 +147,8 @@ codes! {
     PreconditionRequired "precondition_required" 428 false "修改须指明所改的版本(If-Match)。";
     /// A rate is used up for the moment.
     RateLimited "rate_limited" 429 true "速率暂时用尽。";
+    /// Too much of one address, account or agency is being served at once.
+    TooManyAtOnce "too_many_at_once" 429 true "同一地址、账号或机构同时进行的过多。";
     /// A quota is used up for the day.
     QuotaExceeded "quota_exceeded" 429 true "当日配额用尽。";
     /// The headers are larger than allowed.

@@ -179,6 +179,45 @@ mod tests {
         root.read("a.csv").unwrap();
     }
 
+    /// Between the look at a path and its opening somebody puts a link in its place: what is read then is the file that
+    /// was there, or nothing.
+    #[test]
+    fn a_link_put_in_its_place_meanwhile_leads_nowhere() {
+        use std::io::Read as _;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let (folder, root) = root();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("a.csv"), "outside").unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let swapping = std::thread::spawn({
+            let (stop, inside, target) =
+                (stop.clone(), folder.path().to_owned(), outside.path().join("a.csv"));
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::fs::write(inside.join("new"), "inside").unwrap();
+                    std::fs::rename(inside.join("new"), inside.join("a.csv")).unwrap();
+                    std::os::unix::fs::symlink(&target, inside.join("new")).unwrap();
+                    std::fs::rename(inside.join("new"), inside.join("a.csv")).unwrap();
+                }
+            }
+        });
+        let (mut inside, mut refused) = (0, 0);
+        while inside < 200 || refused < 200 {
+            let mut text = String::new();
+            match root.read("a.csv") {
+                Ok(mut file) => {
+                    file.read_to_string(&mut text).unwrap();
+                    assert_eq!(text, "inside");
+                    inside += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        swapping.join().unwrap();
+    }
+
     #[test]
     fn a_path_a_folder_and_a_pattern_name_files_in_order_and_no_links() {
         let (folder, root) = root();

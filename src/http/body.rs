@@ -16,20 +16,27 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::Instant;
 use tokio_util::io::StreamReader;
 
 /// What a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimits {
     /// Bytes as they arrive.
-    pub arriving: usize,
+    pub arriving: Bound,
     /// Bytes once decompressed.
-    pub decompressed: usize,
+    pub decompressed: Bound,
     /// How many times larger than it arrived.
     pub ratio: usize,
     /// How long the next piece may take.
     pub pause: Duration,
+    /// Bytes a second: the whole may take `pause`, and a second for each so many bytes that arrived.
+    pub rate: usize,
 }
+
+/// A number of bytes, and the setting that says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound(pub usize, pub &'static str);
 
 /// A zstd frame may ask its reader for this much memory: 2^23 bytes.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -53,7 +60,7 @@ pub async fn read(
 ) -> Result<Held, Refusal> {
     let coding = coding(headers)?;
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits.arriving) {
+    if announced.is_some_and(|length| length > limits.arriving.0) {
         return Err(too_large(limits.arriving));
     }
     let arrived = Arc::new(AtomicUsize::new(0));
@@ -80,7 +87,7 @@ pub async fn read(
         if piece.read_to_end(&mut bytes).await.map_err(cause)? == 0 {
             break;
         }
-        if bytes.len() > limits.decompressed {
+        if bytes.len() > limits.decompressed.0 {
             return Err(decompressed_too_large(limits.decompressed));
         }
         let allowed = arrived.load(Ordering::Relaxed).saturating_mul(limits.ratio).max(RATIO_FREE);
@@ -110,23 +117,28 @@ fn coding(headers: &HeaderMap) -> Result<Coding, Refusal> {
     .with("header", "Content-Encoding"))
 }
 
-/// The arriving pieces, counted, each within its time.
+/// The arriving pieces, counted, each within its time and all within the time of so many.
 fn bounded(
     body: Body,
     limits: BodyLimits,
     arrived: Arc<AtomicUsize>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let pieces = body.into_data_stream().map_err(|_| broken());
+    let began = Instant::now();
     futures::stream::unfold(Box::pin(pieces), move |mut pieces| {
         let arrived = arrived.clone();
         async move {
-            let piece = match tokio::time::timeout(limits.pause, pieces.next()).await {
+            let earned = arrived.load(Ordering::Relaxed) as f64 / limits.rate as f64;
+            let whole = began + limits.pause + Duration::from_secs_f64(earned);
+            let pause = Instant::now() + limits.pause;
+            let piece = match tokio::time::timeout_at(pause.min(whole), pieces.next()).await {
+                Err(_) if whole < pause => Err(too_slow(limits.rate)),
                 Err(_) => Err(timed_out(limits.pause)),
                 Ok(None) => return None,
                 Ok(Some(Err(refusal))) => Err(refusal),
                 Ok(Some(Ok(piece))) => {
                     let sum = arrived.fetch_add(piece.len(), Ordering::Relaxed) + piece.len();
-                    if sum > limits.arriving { Err(too_large(limits.arriving)) } else { Ok(piece) }
+                    if sum > limits.arriving.0 { Err(too_large(limits.arriving)) } else { Ok(piece) }
                 }
             };
             Some((piece.map_err(io::Error::other), pieces))
@@ -161,23 +173,33 @@ fn timed_out(pause: Duration) -> Refusal {
     .with("limit", "http.body_timeout")
 }
 
-fn too_large(most: usize) -> Refusal {
+fn too_slow(rate: usize) -> Refusal {
+    Refusal::new(
+        Code::RequestTimeout,
+        format!("请求体到达过慢,平均每秒不足 {rate} 字节"),
+        format!("the body arrives too slowly, at less than {rate} bytes a second on the whole"),
+    )
+    .with("limit", "http.body_rate")
+    .with("value", rate)
+}
+
+fn too_large(Bound(most, limit): Bound) -> Refusal {
     Refusal::new(
         Code::BodyTooLarge,
         format!("请求体超过 {most} 字节;请分批发送"),
         format!("the body has more than {most} bytes; send it in parts"),
     )
-    .with("limit", "limits.body")
+    .with("limit", limit)
     .with("value", most)
 }
 
-fn decompressed_too_large(most: usize) -> Refusal {
+fn decompressed_too_large(Bound(most, limit): Bound) -> Refusal {
     Refusal::new(
         Code::DecompressedTooLarge,
         format!("请求体解压后超过 {most} 字节;请分批发送"),
         format!("the body has more than {most} bytes once decompressed; send it in parts"),
     )
-    .with("limit", "limits.decompressed")
+    .with("limit", limit)
     .with("value", most)
 }
 

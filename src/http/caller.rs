@@ -28,9 +28,8 @@ impl FromRequestParts<Arc<App>> for Known {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let caller = recognise(app, &parts.headers).await?;
-        if let Some(Recognised(slot)) = parts.extensions.get::<Recognised>() {
-            // Only the first extractor of a request sets it; a second one would recognise the same caller.
-            let _ = slot.set(caller.clone());
+        if let Some(recognised) = parts.extensions.get::<Recognised>() {
+            recognised.set(&caller, &app.shares)?;
         }
         // What moves records is weighed by the gate, with its records and bytes.
         let moves_records =

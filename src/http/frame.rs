@@ -5,15 +5,18 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::{Code, Refusal};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use changtong_connectors::gate::Budget;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 use super::problem::{Language, Problem, render};
+use super::shares::{CallerShare, Holding, Shares};
 use crate::app::App;
 
 /// Names the request in the answer, in the log and as `instance` of a problem.
@@ -23,9 +26,36 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
-/// Where the extractor of callers leaves whom it recognised, for the frame.
+/// Where the extractor of callers leaves whom it recognised, for the frame, and with it the caller's share of what is
+/// served at once.
 #[derive(Debug, Clone, Default)]
-pub struct Recognised(pub Arc<OnceLock<Caller>>);
+pub struct Recognised(Arc<Recognition>);
+
+#[derive(Debug, Default)]
+struct Recognition {
+    caller: OnceLock<Caller>,
+    share: OnceLock<CallerShare>,
+}
+
+impl Recognised {
+    /// Only the first extractor of a request sets it; a second one would recognise the same caller.
+    pub fn set(&self, caller: &Caller, shares: &Shares) -> Result<(), Refusal> {
+        if self.0.caller.set(caller.clone()).is_ok() {
+            let _ = self.0.share.set(shares.of_caller(caller)?);
+        }
+        Ok(())
+    }
+
+    fn caller(&self) -> Option<&Caller> {
+        self.0.caller.get()
+    }
+}
+
+/// What a body of this request takes its bytes from: its caller's part.
+pub fn budget(extensions: &Extensions, app: &App) -> Budget {
+    let share = extensions.get::<Recognised>().and_then(|recognised| recognised.0.share.get());
+    share.map_or(app.gate.budget(), CallerShare::bytes).clone()
+}
 
 pub async fn frame(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -33,19 +63,25 @@ pub async fn frame(State(app): State<Arc<App>>, mut request: Request, next: Next
     let language = Language::of(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let from = source(&app, &request);
+    let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
+    let from = peer.map(|peer| source(&app, peer, request.headers()));
     let recognised = Recognised::default();
     request.extensions_mut().insert(recognised.clone());
 
     let _running = app.metrics.http.begin();
-    let mut response = match check_head(&app, &request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => Problem::from(refusal).into_response(),
+    let admitted = check_head(&app, &request).and_then(|()| match (peer, from) {
+        // Of its own connection each address has its share already.
+        (Some(peer), Some(from)) if peer != from => app.shares.of_address(from).map(Some),
+        _ => Ok(None),
+    });
+    let (mut response, share) = match admitted {
+        Ok(share) => (next.run(request).await, share),
+        Err(refusal) => (Problem::from(refusal).into_response(), None),
     };
     let code = match response.extensions_mut().remove::<Problem>() {
         Some(Problem(refusal)) => {
             response = render(&refusal, language, &id);
-            app.refused(recognised.0.get(), refusal.code);
+            app.refused(recognised.caller(), refusal.code);
             refusal.code.as_str()
         }
         None => "",
@@ -55,12 +91,14 @@ pub async fn frame(State(app): State<Arc<App>>, mut request: Request, next: Next
     }
     let took = started.elapsed();
     app.metrics.http.answered(&route, method.as_str(), response.status().as_u16(), code, took);
-    let account = recognised.0.get().map(|caller| caller.account.to_string()).unwrap_or_default();
+    let account = recognised.caller().map(|caller| caller.account.to_string()).unwrap_or_default();
+    let from = from.map(|from| from.to_string()).unwrap_or_default();
     tracing::debug!(
         request = %id, %method, route, status = response.status().as_u16(), code, account, from,
         took_ms = took.as_millis(), "answered"
     );
-    response
+    // An answer that is still being read holds its shares.
+    response.map(|body| Body::new(Holding { body, _held: (recognised, share) }))
 }
 
 /// hyper has bounds of its own, far above these; these have names and say what to do.
@@ -94,13 +132,12 @@ fn size_of(headers: &HeaderMap) -> usize {
 }
 
 /// The true other end: what a proxy says counts only if the proxy is one of ours.
-fn source(app: &App, request: &Request) -> String {
-    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else { return String::new() };
+fn source(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !app.settings.http.trusted_proxies.contains(&peer) {
-        return peer.to_string();
+        return peer;
     }
-    let said = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    let last =
-        said.and_then(|said| said.rsplit(',').next()).and_then(|last| last.trim().parse::<IpAddr>().ok());
-    last.unwrap_or(peer).to_string()
+    // Of several lines the last is the one that the proxy wrote.
+    let said = headers.get_all("x-forwarded-for").into_iter().next_back();
+    let last = said.and_then(|said| said.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.unwrap_or(peer)
 }

@@ -1,11 +1,13 @@
-//! Accepts connections and speaks HTTP/1.1 on them: a bounded number at once, a bounded time for a head, and on shutdown
-//! each finishes the answer it is in.
+//! Accepts connections and speaks HTTP/1.1 on them: a bounded number at once and of each address, a bounded time for a
+//! head, and on shutdown each finishes the answer it is in.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use changtong_catalog::error::Refusal;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -17,6 +19,12 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::frame::Peer;
+use super::shares::{Share, Shares};
+
+/// Connections that are told at once that their address has too many; more than these are closed without a word.
+const TURNED_AWAY: usize = 32;
+/// How long the head of such a connection may take.
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What connections may cost.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +33,33 @@ pub struct ConnectionLimits {
     pub head_within: Duration,
     /// The largest head that hyper reads; the frame refuses smaller ones by name.
     pub head: usize,
+}
+
+/// What is served, and to whom.
+pub struct Doors {
+    pub router: Router,
+    pub limits: ConnectionLimits,
+    /// Whose share each address holds; `None` where callers are the operator's own.
+    pub crowd: Option<Crowd>,
+}
+
+/// No address holds more than its share of the connections.
+pub struct Crowd {
+    pub shares: Shares,
+    /// Whose connections are those of many.
+    pub proxies: Vec<IpAddr>,
+    /// What an address beyond its share is answered.
+    pub turning_away: Router,
+}
+
+impl Crowd {
+    /// What a connection of that address holds; an error where it has its share already.
+    fn admit(&self, address: IpAddr) -> Result<Option<Share>, Refusal> {
+        if self.proxies.contains(&address) {
+            return Ok(None);
+        }
+        self.shares.of_address(address).map(Some)
+    }
 }
 
 /// A listener that runs until it is stopped.
@@ -46,27 +81,24 @@ impl Serving {
     }
 }
 
-/// Serves the router on the listener in the background.
+/// Serves on the listener in the background.
 #[must_use]
-pub fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits) -> Serving {
+pub fn serve(listener: TcpListener, doors: Doors) -> Serving {
     let serving = Serving { stop: CancellationToken::new(), tasks: TaskTracker::new() };
     let (stop, tasks) = (serving.stop.clone(), serving.tasks.clone());
     serving.tasks.spawn(async move {
-        accept(listener, router, limits, &stop, &tasks).await;
+        accept(listener, doors, &stop, &tasks).await;
         tasks.close();
     });
     serving
 }
 
-async fn accept(
-    listener: TcpListener,
-    router: Router,
-    limits: ConnectionLimits,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
-) {
-    let builder = Arc::new(builder(limits));
+async fn accept(listener: TcpListener, doors: Doors, stop: &CancellationToken, tasks: &TaskTracker) {
+    let Doors { router, limits, crowd } = doors;
+    let patient = Arc::new(builder(limits));
+    let short = Arc::new(builder(ConnectionLimits { head_within: TURNED_AWAY_WITHIN, ..limits }));
     let free = Arc::new(Semaphore::new(limits.connections));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     loop {
         let next = async {
             let permit = free.clone().acquire_owned().await.ok()?;
@@ -80,11 +112,19 @@ async fn accept(
             },
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (builder, router, stop) = (builder.clone(), router.clone(), stop.clone());
+            Ok((stream, peer)) => {
+                let (held, builder, router) = match &crowd {
+                    None => ((permit, None), patient.clone(), router.clone()),
+                    Some(crowd) => match (crowd.admit(peer.ip()), turned_away.clone().try_acquire_owned()) {
+                        (Ok(share), _) => ((permit, share), patient.clone(), router.clone()),
+                        (Err(_), Ok(turn)) => ((turn, None), short.clone(), crowd.turning_away.clone()),
+                        (Err(_), Err(_)) => continue,
+                    },
+                };
+                let stop = stop.clone();
                 tasks.spawn(async move {
-                    connection(stream, &builder, router, &stop).await;
-                    drop(permit);
+                    connection(stream, peer.ip(), &builder, router, &stop).await;
+                    drop(held);
                 });
             }
             // Out of file descriptors, mostly: without a pause this would spin.
@@ -106,14 +146,19 @@ fn builder(limits: ConnectionLimits) -> Builder {
     builder
 }
 
-async fn connection(stream: TcpStream, builder: &Builder, router: Router, stop: &CancellationToken) {
-    let Ok(peer) = stream.peer_addr() else { return };
+async fn connection(
+    stream: TcpStream,
+    peer: IpAddr,
+    builder: &Builder,
+    router: Router,
+    stop: &CancellationToken,
+) {
     // Small answers should not wait for company.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request)
     });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));

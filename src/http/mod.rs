@@ -25,6 +25,7 @@ mod records;
 mod requests;
 mod resources;
 pub mod router;
+pub mod shares;
 mod subscriptions;
 mod whoami;
 
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 pub use caller::Known;
 pub use operations::router as operations_router;
-pub use router::{ROUTES, Route, router};
+pub use router::{ROUTES, Route, router, turning_away};
 
 use crate::app::App;
 

@@ -13,12 +13,10 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::body::{self, BodyLimits};
+use super::body;
+use super::frame::budget;
 use super::problem::Problem;
 use crate::app::App;
-
-/// A document of the control plane is never larger than this.
-const DOCUMENT: usize = 1 << 20;
 
 /// The one variable segment of a path.
 #[derive(Debug)]
@@ -114,8 +112,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Document<T> {
         if media.as_deref().is_some_and(|media| media != "application/json") {
             return Err(unsupported("application/json").into());
         }
-        let limits = BodyLimits { arriving: DOCUMENT, decompressed: DOCUMENT, ..app.body_limits() };
-        let held = body::read(&parts.headers, body, limits, app.gate.budget()).await?;
+        let budget = budget(&parts.extensions, app);
+        let held = body::read(&parts.headers, body, app.document_limits(), &budget).await?;
         // An action without options is POSTed without a body.
         let bytes: &[u8] = if held.bytes.is_empty() { b"{}" } else { &held.bytes };
         let value = serde_json::from_slice(bytes).map_err(|error| {

@@ -89,7 +89,8 @@ pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response
         // Whole seconds, never zero: a client that obeys would come back at once.
         headers.insert(RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64));
     }
-    if matches!(refusal.code, Code::BodyTooLarge | Code::DecompressedTooLarge | Code::RequestTimeout) {
+    let unread = [Code::BodyTooLarge, Code::DecompressedTooLarge, Code::RequestTimeout, Code::TooManyAtOnce];
+    if unread.contains(&refusal.code) {
         // The rest of the body stays unread, so the connection ends: a client must not send its next request on it.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

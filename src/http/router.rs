@@ -122,6 +122,15 @@ pub fn router(app: Web) -> Router {
         .with_state(app)
 }
 
+/// What an address is answered that holds its share of the connections already.
+pub fn turning_away(app: Web) -> Router {
+    Router::new().fallback(too_many_connections).layer(from_fn_with_state(app.clone(), frame)).with_state(app)
+}
+
+async fn too_many_connections(State(app): State<Web>) -> Response {
+    Problem::from(app.shares.address_is_full()).into_response()
+}
+
 async fn no_such_address(State(_): State<Web>) -> Response {
     Problem::from(Refusal::new(
         Code::NotFound,

@@ -19,10 +19,19 @@ section! {
         trusted_proxies: Vec<IpAddr> = "";
         /// The most connections at once; further ones wait.
         connections: usize = "1024";
+        /// The most of them that one peer address may hold, in percent; behind a proxy, requests of one address.
+        address_share: u32 = "50";
+        /// The most requests of one agency at once, in percent of `connections`.
+        agency_share: u32 = "75";
+        /// The most requests of one account at once, in percent of `connections`; of its bodies the same part of
+        /// `limits.in_flight`.
+        account_share: u32 = "50";
         /// How long the head of a request may take to arrive.
         header_timeout: Duration = "10s";
         /// How long a body may pause.
         body_timeout: Duration = "30s";
+        /// How fast a body must arrive: it may take `body_timeout` and a second for each so many bytes.
+        body_rate: Size = "16KiB";
         /// The largest head of a request.
         headers: Size = "32KiB";
         /// The longest address (path and query).
@@ -47,6 +56,21 @@ impl Http {
                 "an address beyond loopback needs a proxy that ends TLS: set http.behind_proxy = true and name it in \
                  http.trusted_proxies, or listen on 127.0.0.1",
             ));
+        }
+        if self.connections == 0 {
+            return Err(values.wrong("http.connections", "must be at least 1"));
+        }
+        for (name, share) in [
+            ("http.address_share", self.address_share),
+            ("http.agency_share", self.agency_share),
+            ("http.account_share", self.account_share),
+        ] {
+            if !(1..=100).contains(&share) {
+                return Err(values.wrong(name, "must lie between 1 and 100 (percent)"));
+            }
+        }
+        if self.body_rate.0 == 0 {
+            return Err(values.wrong("http.body_rate", "must be at least 1 byte a second"));
         }
         if self.behind_proxy && self.trusted_proxies.is_empty() {
             return Err(values.wrong(

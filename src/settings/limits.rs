@@ -9,9 +9,11 @@ use super::{SettingsError, Size};
 section! {
     /// Sizes and rates.
     Limits in "limits" {
-        /// The largest body as it arrives.
+        /// The largest body of records as it arrives.
         body: Size = "16MiB";
-        /// The largest body once decompressed.
+        /// The largest document of any other request, decompressed.
+        document: Size = "1MiB";
+        /// The largest body of records once decompressed.
         decompressed: Size = "64MiB";
         /// How many times larger than it arrived a body may become.
         ratio: u32 = "100";
@@ -49,7 +51,7 @@ section! {
 }
 
 impl Limits {
-    pub(super) fn check(&self, values: &Values) -> Result<(), SettingsError> {
+    pub(super) fn check(&self, account_share: u32, values: &Values) -> Result<(), SettingsError> {
         if self.record.0 > RECORD_MAX {
             return Err(
                 values.wrong("limits.record", format!("the log takes records of {RECORD_MAX} bytes at most"))
@@ -58,8 +60,10 @@ impl Limits {
         if self.record > self.body {
             return Err(values.wrong("limits.record", "a record cannot be larger than limits.body"));
         }
-        if self.decompressed > self.in_flight {
-            return Err(values.wrong("limits.in_flight", "must be at least limits.decompressed"));
+        let of_one_account = self.in_flight.0 / 100 * account_share as usize;
+        if self.decompressed.0.max(self.document.0) > of_one_account {
+            let reason = "http.account_share of it must be at least limits.decompressed and limits.document";
+            return Err(values.wrong("limits.in_flight", reason));
         }
         if self.body > self.decompressed {
             return Err(values.wrong("limits.decompressed", "must be at least limits.body"));

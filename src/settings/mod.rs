@@ -55,8 +55,8 @@ impl Key {
 pub enum SettingsError {
     #[error("cannot read {}: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
-    #[error("{} is not TOML: {reason}", path.display())]
-    NotToml { path: PathBuf, reason: String },
+    #[error("{}: line {line}, column {column}{} is not TOML", path.display(), Within(key))]
+    NotToml { path: PathBuf, line: usize, column: usize, key: Option<&'static str> },
     #[error("{origin}: there is no setting {found}{}", Nearest(nearest))]
     Unknown { origin: Origin, found: String, nearest: Option<String> },
     #[error("{origin}: {key}: {reason}")]
@@ -69,7 +69,10 @@ impl SettingsError {
     pub fn text(&self) -> Text {
         let zh = match self {
             Self::Unreadable { path, reason } => format!("无法读取 {}:{reason}", path.display()),
-            Self::NotToml { path, reason } => format!("{} 不是 TOML:{reason}", path.display()),
+            Self::NotToml { path, line, column, key } => {
+                let key = key.map(|key| format!("({key})")).unwrap_or_default();
+                format!("{}:第 {line} 行第 {column} 列{key}不是 TOML", path.display())
+            }
             Self::Unknown { origin, found, nearest } => {
                 let nearest = nearest.as_ref().map(|nearest| format!(";是否应为 {nearest}?"));
                 format!("{}:没有 {found} 这项设置{}", origin.zh(), nearest.unwrap_or_default())
@@ -88,6 +91,17 @@ impl fmt::Display for Nearest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(nearest) => write!(f, "; did you mean {nearest}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Within<'a>(&'a Option<&'static str>);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(key) => write!(f, " (at {key})"),
             None => Ok(()),
         }
     }

@@ -73,7 +73,7 @@ impl Settings {
         settings.operations.check(values)?;
         settings.database.check(values)?;
         settings.kafka.check(&settings.log, values)?;
-        settings.limits.check(values)?;
+        settings.limits.check(settings.http.account_share, values)?;
         settings.rules.check(values, dev)?;
         settings.time.check(values)?;
         Ok(settings)

@@ -104,9 +104,9 @@ impl Values {
 
     fn read_file(&mut self, path: &Path, text: &str) -> Result<(), SettingsError> {
         let origin = Origin::File(path.to_path_buf());
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| SettingsError::NotToml {
-            path: path.to_path_buf(),
-            reason: error.to_string(),
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let (line, column, key) = place(text, error.span().map_or(0, |span| span.start));
+            SettingsError::NotToml { path: path.to_path_buf(), line, column, key }
         })?;
         for (section, content) in table {
             let toml::Value::Table(content) = content else {
@@ -176,6 +176,17 @@ impl Values {
     fn origins(&self) -> Vec<(Key, String, Origin)> {
         self.0.values().cloned().collect()
     }
+}
+
+/// Line, column and key of a place in a file of settings. Nothing else of the line is told, as it may hold a secret;
+/// and what stands before `=` only if it is the name of a setting.
+fn place(text: &str, at: usize) -> (usize, usize, Option<&'static str>) {
+    let before = text.get(..at).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+    let name = line.split('=').next().unwrap_or_default().trim();
+    let key = Settings::keys().map(|key| key.name).find(|known| *known == name);
+    (before.matches('\n').count() + 1, before.get(start..).unwrap_or_default().chars().count() + 1, key)
 }
 
 fn text_of(value: &toml::Value) -> Option<String> {

@@ -109,6 +109,25 @@ fn secrets_are_references_and_never_show() {
 }
 
 #[test]
+fn of_a_broken_file_only_place_and_key_are_told() {
+    let broken = [
+        ("[database]\npassword = sesame\n", "line 2, column 12 (at password)", "第 2 行第 12 列(password)"),
+        ("[database]\npassword = \"sesame\n", "line 2, column ", "第 2 行"),
+        ("[database]\nsesame\n", "line 2, column ", "第 2 行"),
+        ("[database]\nc2VzYW1l==\n", "line 2, column ", "第 2 行"),
+        ("[database]\nurl = ''\nurl = 'sesame'\n", "line 3, column 1 (at url)", "第 3 行第 1 列(url)"),
+    ];
+    for (text, en, zh) in broken {
+        let said = with_file(text).unwrap_err();
+        let both = said.text();
+        assert!(both.en.contains(en) && both.zh.contains(zh), "{text}: {} {}", both.en, both.zh);
+        for shown in [both.en, both.zh, format!("{said:?}")] {
+            assert!(!shown.contains("sesame") && !shown.contains("c2V"), "{text}: {shown}");
+        }
+    }
+}
+
+#[test]
 fn a_password_in_an_address_is_refused() {
     for url in ["postgres://u:p@host/db", "postgres://host/db?password=p"] {
         let error = with_variable("CHANGTONG_DATABASE__URL", url).unwrap_err().to_string();

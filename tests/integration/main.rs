@@ -14,6 +14,8 @@ mod connectors;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod disclosure;
+#[cfg(test)]
 mod errors_doc;
 #[cfg(test)]
 mod examples;

@@ -96,12 +96,12 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     let mut problems = Problems::default();
     line(64).check(&mut problems, Code::Invalid, "name", name);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.chars().all(good) {
+    if !name.chars().all(good) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         problems.add(
             Code::Invalid,
             "name",
-            "只含字母、数字和 - _ .",
-            "has letters, digits, '-', '_' and '.' only",
+            "只含字母、数字和 - _ .,以字母或数字开头",
+            "has letters, digits, '-', '_' and '.' only, and begins with a letter or digit",
         );
     }
     problems.check()

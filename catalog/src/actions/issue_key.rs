@@ -9,6 +9,9 @@ use crate::error::{Code, Refusal};
 use crate::ids::{AccountId, KeyId};
 use crate::store::{LockClass, NewKey, Store};
 
+/// Keys of one account that stand at once: enough for every system of an agency, not for keys without end.
+const MOST_KEYS: i64 = 100;
+
 pub async fn issue_key(
     store: &Store,
     act: &Act<'_>,
@@ -33,9 +36,12 @@ pub async fn issue_key(
         Begun::Fresh(tx) => tx,
         Begun::Before(mut tx, result) => return Done::before(tx.api_key(&KeyId(result.object)).await?),
     };
-    // A suspension that runs at the same time comes first or finds this key.
-    tx.lock_shared(LockClass::Account, account).await?;
+    // A suspension that runs at the same time comes first or finds this key, and so does another key's making.
+    tx.lock_exclusive(LockClass::Account, account).await?;
     let account = tx.account(account).await?.ok_or_else(no_account)?;
+    if tx.keys_in_force(account.id, act.now).await? >= MOST_KEYS {
+        return Err(too_many());
+    }
     // Who makes a key for itself cannot widen what its own key was cut to.
     check_scopes(scopes, if own { act.caller.roles } else { account.roles })?;
     let key = ApiKey {
@@ -58,4 +64,15 @@ pub async fn issue_key(
     };
     act.finish(tx, 201, &key.id, vec![event.into()]).await?;
     Ok(Done::now(key))
+}
+
+fn too_many() -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        format!("账号已有 {MOST_KEYS} 个有效密钥,不能再发;请先撤销不用的"),
+        format!(
+            "the account has {MOST_KEYS} keys that stand, which is the most; revoke what is not used first"
+        ),
+    )
+    .with("limit", MOST_KEYS)
 }

@@ -147,6 +147,18 @@ pub fn steward(caller: &Caller, resource: &Resource) -> Decision {
         .decision
 }
 
+/// May the caller see a sample of its agency's own records, as a consumer would see them, to decide on a request?
+#[must_use]
+pub fn preview(caller: &Caller, resource: &Resource) -> Decision {
+    Judge::new()
+        .look(Factor::Sight, || visible::entry(caller, resource))
+        .look(Factor::Agency, || of_agency(caller, resource.provider))
+        .look(Factor::Role, || caller.require(Role::Reviewer))
+        .look(Factor::Resource, || open(resource))
+        .look(Factor::Log, || log_stands(resource))
+        .decision
+}
+
 /// May the caller read under the grant, now and for this purpose? `purpose` may be left out where there is only one.
 #[must_use]
 pub fn deliver(

@@ -125,6 +125,14 @@ impl Tx {
         self.api_key(id).await
     }
 
+    /// How many keys of an account stand at that time.
+    pub async fn keys_in_force(&mut self, account: AccountId, now: Time) -> Result<i64, Refusal> {
+        const COUNT: &str = "SELECT count(*) FROM api_key \
+            WHERE account = $1 AND revoked_at IS NULL AND expires_at > $2";
+        let (count,): (i64,) = on!(self, |conn| query_as(COUNT).bind(account).bind(now).fetch_one(conn))?;
+        Ok(count)
+    }
+
     pub async fn insert_key(&mut self, key: &ApiKey, new: &NewKey) -> Result<(), Refusal> {
         const INSERT: &str = "INSERT INTO api_key \
             (id, mac, pepper, account, scopes, issued_by, created_at, expires_at) \

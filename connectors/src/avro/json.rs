@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
             let raw: &'de RawValue = members.next_value()?;
             if name == "$op" {
                 if std::mem::replace(&mut told, true) {
-                    self.problem("$op", Reason::Duplicate);
+                    self.found.problems.push(Problem::at("$op", Reason::Duplicate));
                 }
                 self.operation(raw.get());
                 continue;
@@ -167,9 +167,13 @@ impl<'de> Object<'_, 'de> {
 
     fn problem(&mut self, name: &str, reason: Reason) {
         if self.found.problems.len() < MOST_PROBLEMS {
-            // An unknown name is the sender's text: shown only as far as an item name may go.
-            let shown: String = name.chars().take(64).collect();
-            self.found.problems.push(Problem { path: shown, reason });
+            // An unknown name is the sender's text, perhaps a value in the wrong place: told only where it could be
+            // the name of an item.
+            let like_an_item = name.len() <= 64
+                && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let shown = if like_an_item { name } else { "?" };
+            self.found.problems.push(Problem::at(shown, reason));
         }
     }
 }

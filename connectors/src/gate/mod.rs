@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a body becomes visible records (protocol.md 3) | `publish.rs`, `append.rs`, `topics.rs`, `claims.rs` |
 //! | a subscription is read and moved (6, 7) | `deliver/` |
-//! | an owner reads its own; records set aside | `steward.rs`, `quarantine.rs` |
+//! | an owner reads its own; records set aside; a sample before agreeing | `steward.rs`, `quarantine.rs`, `preview.rs` |
 //! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs` |
 
 mod alive;
@@ -17,6 +17,7 @@ mod keys;
 mod marks;
 pub mod permit;
 mod plans;
+mod preview;
 mod publish;
 mod quarantine;
 mod refusals;
@@ -58,6 +59,7 @@ pub use keys::{GateKeys, KeyRing};
 use marks::Marks;
 pub use permit::{Permit, PermitKind};
 use plans::Plans;
+pub use preview::Sample;
 pub use settings::{Limits, Settings};
 use settle::Settler;
 use topics::Topics;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
 
-/// Why records move. A closed list: copies into a grant's own topic and previews come with their own kinds.
+/// Why records move. A closed list: copies into a grant's own topic come with their own kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PermitKind {
     Publish,
@@ -15,6 +15,8 @@ pub enum PermitKind {
     },
     /// An owner reading its own records.
     Steward,
+    /// A sample shown to whoever decides on a request.
+    Preview,
 }
 
 /// The right to one append or one read. Who has one may use it:

@@ -68,13 +68,33 @@ fn show(shown: &Value) {
         println!();
         print!("{}", table(&list("together"), &columns));
     }
+    println!();
+    println!("Derived schema:");
+    println!();
+    println!("{}", shown.get("schema").unwrap_or(&Value::Null));
+    println!();
+    show_sample(shown.get("sample").unwrap_or(&Value::Null));
     for notice in list("notices") {
         println!();
-        for language in ["zh", "en"] {
-            println!("! {}", notice.get(language).and_then(Value::as_str).unwrap_or_default());
-        }
+        both_languages("!", &notice);
     }
     println!();
+}
+
+fn show_sample(sample: &Value) {
+    match sample.get("nothing") {
+        Some(reason) => both_languages("-", reason),
+        None => println!("Some of the newest records, as they would be delivered:\n"),
+    }
+    for record in sample.get("records").and_then(Value::as_array).into_iter().flatten() {
+        println!("{record}");
+    }
+}
+
+fn both_languages(mark: &str, text: &Value) {
+    for language in ["zh", "en"] {
+        println!("{mark} {}", text.get(language).and_then(Value::as_str).unwrap_or_default());
+    }
 }
 
 fn confirmed() -> Done<bool> {

@@ -6,8 +6,13 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::*;
 
-const LIMITS: BodyLimits =
-    BodyLimits { arriving: 4 << 20, decompressed: 8 << 20, ratio: 100, pause: Duration::from_millis(50) };
+const LIMITS: BodyLimits = BodyLimits {
+    arriving: Bound(4 << 20, "limits.body"),
+    decompressed: Bound(8 << 20, "limits.decompressed"),
+    ratio: 100,
+    pause: Duration::from_millis(50),
+    rate: 1000,
+};
 
 fn headers(coding: Option<&'static str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -59,10 +64,10 @@ async fn each_coding_is_read_back() {
 
 #[tokio::test]
 async fn sizes_are_bounded_to_the_byte() {
-    assert_eq!(send(None, vec![b'x'; LIMITS.arriving]).await.unwrap().len(), LIMITS.arriving);
-    assert_eq!(send(None, vec![b'x'; LIMITS.arriving + 1]).await, Err(Code::BodyTooLarge));
+    assert_eq!(send(None, vec![b'x'; LIMITS.arriving.0]).await.unwrap().len(), LIMITS.arriving.0);
+    assert_eq!(send(None, vec![b'x'; LIMITS.arriving.0 + 1]).await, Err(Code::BodyTooLarge));
     let mut announced = headers(None);
-    announced.insert(CONTENT_LENGTH, HeaderValue::from(LIMITS.arriving + 1));
+    announced.insert(CONTENT_LENGTH, HeaderValue::from(LIMITS.arriving.0 + 1));
     let refused = read(&announced, Body::empty(), LIMITS, &Budget::new(1)).await.unwrap_err();
     assert_eq!(refused.code, Code::BodyTooLarge);
 }
@@ -90,6 +95,24 @@ async fn a_body_that_stops_arriving_is_given_up() {
         .chain(futures::stream::pending());
     let refused = read(&headers(None), Body::from_stream(stream), LIMITS, &Budget::new(1 << 20)).await;
     assert_eq!(refused.unwrap_err().code, Code::RequestTimeout);
+}
+
+#[tokio::test]
+async fn a_body_that_never_pauses_for_long_is_given_up_all_the_same() {
+    let drop_by_drop = |drops: usize| {
+        let pieces = futures::stream::unfold(0, move |sent| async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            (sent < drops).then(|| (Ok::<_, io::Error>(Bytes::from_static(b"0")), sent + 1))
+        });
+        Body::from_stream(pieces)
+    };
+    let budget = Budget::new(1 << 20);
+    let quick = BodyLimits { pause: Duration::from_millis(200), rate: 1 << 20, ..LIMITS };
+    let refusal = read(&headers(None), drop_by_drop(usize::MAX), quick, &budget).await.unwrap_err();
+    assert_eq!((refusal.code, &refusal.extra["limit"]), (Code::RequestTimeout, &"http.body_rate".into()));
+    let patient = BodyLimits { pause: Duration::from_secs(60), rate: 1, ..LIMITS };
+    let steady = read(&headers(None), drop_by_drop(100), patient, &budget).await;
+    assert_eq!(steady.unwrap().bytes.len(), 100, "a body that keeps the rate is read to its end");
 }
 
 #[tokio::test]

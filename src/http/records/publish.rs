@@ -10,6 +10,7 @@ use changtong_connectors::gate::{Format, OnInvalid, Publish};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use crate::http::frame::budget;
 use crate::http::parts::{Asked, At, media_type, unsupported};
 use crate::http::problem::Answer;
 use crate::http::{Known, Web, body, idempotency};
@@ -71,7 +72,8 @@ pub async fn publish(
     let format = format(&parts.headers)?;
     let idempotency_key = idempotency::key(&parts.headers)?;
     let source = source(&parts.headers)?;
-    let body = body::read(&parts.headers, stream, app.body_limits(), app.gate.budget()).await?;
+    let body =
+        body::read(&parts.headers, stream, app.body_limits(), &budget(&parts.extensions, &app)).await?;
     let on_invalid = match options.on_invalid {
         Invalid::Reject => OnInvalid::Reject,
         Invalid::Quarantine => OnInvalid::Quarantine,

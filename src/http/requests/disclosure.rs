@@ -1,16 +1,21 @@
-//! `POST /requests/{id}/disclosure`: what the consumer would see if the provider agreed so. Changes nothing.
+//! `POST /requests/{id}/disclosure`: what the consumer would see if the provider agreed so: items, derived schema, a
+//! sample of records, what else is revealed. Changes nothing; a sample leaves its event.
 
 use axum::Json;
 use axum::extract::State;
 use changtong_catalog::clock::Clock as _;
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::Grant;
 use changtong_catalog::grant::disclose::{Notice, Shown, disclose};
-use changtong_catalog::grant::{Grant, make};
+use changtong_catalog::grant::make::{self, Terms};
 use changtong_catalog::ids::{AgencyId, GrantNumber, RequestId, ResourceNumber};
 use changtong_catalog::request::Agreement;
 use changtong_catalog::request::lifecycle::{self, Act};
+use changtong_catalog::resource::Resource;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::sample::{Sampled, sample};
 use super::visible;
 use crate::app::App;
 use crate::http::parts::{At, Document};
@@ -27,6 +32,9 @@ pub struct Disclosed {
     together: Vec<Shown>,
     other_grants: Vec<GrantNumber>,
     notices: Vec<Noticed>,
+    /// The derived schema; the number in its namespace is given when the grant is made.
+    schema: Box<RawValue>,
+    sample: Sampled,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,7 +66,14 @@ pub async fn disclosure(
         together: shown.together,
         other_grants: shown.other_grants,
         notices: shown.notices.into_iter().map(noticed).collect(),
+        schema: schema(&terms, &entry)?,
+        sample: sample(&app, &caller, &terms, now).await?,
     }))
+}
+
+fn schema(terms: &Terms, entry: &Resource) -> Result<Box<RawValue>, Refusal> {
+    RawValue::from_string(terms.schema(GrantNumber(0), entry)?)
+        .map_err(|_| Refusal::new(Code::Internal, "派生的模式不是 JSON", "a derived schema is not JSON"))
 }
 
 /// Every grant of the agency on the resource.

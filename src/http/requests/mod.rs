@@ -5,6 +5,7 @@ mod disclosure;
 mod list;
 mod need_material;
 mod refuse;
+mod sample;
 mod show;
 mod shown;
 mod submit;

@@ -120,6 +120,8 @@ async fn a_request_is_written_once_shown_before_it_is_agreed_and_its_grant_ends(
     let ran = shell.run(&agree.split_whitespace().collect::<Vec<_>>()).await;
     assert_eq!(ran.code, 2, "nobody can be asked here: {}", ran.err);
     assert!(ran.out.contains("blank") && ran.out.contains("人数"), "{}", ran.out);
+    assert!(ran.out.contains("\"type\":\"record\""), "the derived schema: {}", ran.out);
+    assert!(ran.out.contains("\"op\":\"upsert\"") && !ran.out.contains("甲"), "a sample: {}", ran.out);
     assert_eq!(shell.json(&format!("request show {id} --as stats")).await["state"], "submitted");
     shell.line(&format!("{agree} --yes")).await;
 

@@ -26,6 +26,16 @@ impl Client {
         Self { base, key, http }
     }
 
+    /// A caller of the same server with another key.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self::new(self.base.clone(), Some(key.to_owned()))
+    }
+
+    /// Its key, for callers that write their requests byte by byte.
+    pub fn key(&self) -> &str {
+        self.key.as_deref().expect("a caller with a key")
+    }
+
     /// A request below the root.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
@@ -35,6 +45,12 @@ impl Client {
             Some(key) => request.bearer_auth(key),
             None => request,
         }
+    }
+
+    /// Sends a request that was built and changed by hand.
+    pub async fn send(request: reqwest::Request) -> Reply {
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Reply::from(http.execute(request).await.expect("an answer")).await
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -55,7 +71,17 @@ impl Client {
 
 impl Reply {
     pub async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("an answer");
+        Self::from(request.send().await.expect("an answer")).await
+    }
+
+    /// `None` where no whole answer came: the server died.
+    pub async fn if_any(request: RequestBuilder) -> Option<Self> {
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Some(Self { status, headers, text: response.text().await.ok()? })
+    }
+
+    async fn from(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("the whole answer");
         Self { status, headers, text }

@@ -7,7 +7,7 @@ mod world;
 
 pub use app::{Pair, TestApp, kafka, prefix};
 pub use client::{Client, Reply};
-pub use world::{RESOURCE, World, number, resource_file};
+pub use world::{RESOURCE, World, credit_code, number, resource_file};
 
 /// Stamps each `async fn case(app: &TestApp)` as a test on both pairs of engines.
 macro_rules! on_both_pairs {

@@ -29,15 +29,19 @@ pub struct World {
 
 impl World {
     pub async fn of(app: &TestApp) -> Self {
-        let authority = app.client(&app.authority);
-        let provider = agency(app, &authority, "meteorology", 1).await;
-        let consumer = agency(app, &authority, "emergency", 2).await;
-        let stranger = agency(app, &authority, "forestry", 3).await;
+        Self::at(app.client(&app.authority)).await
+    }
+
+    /// Of whichever server the authority calls.
+    pub async fn at(authority: Client) -> Self {
+        let provider = agency(&authority, "meteorology", 1).await;
+        let consumer = agency(&authority, "emergency", 2).await;
+        let stranger = agency(&authority, "forestry", 3).await;
         // Suspended and resumed by whoever tests that.
         let spare = json!({ "code": credit_code(4), "name": "测试机构4", "alias": "aquaculture" });
         authority.post("/api/v1/agencies", spare).await.expect(201);
-        let (operator, ..) = account(app, &authority, "authority", "operator").await;
-        let (auditor, ..) = account(app, &authority, "authority", "auditor").await;
+        let (operator, ..) = account(&authority, "authority", "operator").await;
+        let (auditor, ..) = account(&authority, "authority", "auditor").await;
         Self { authority, provider, consumer, stranger, operator, auditor }
     }
 
@@ -94,28 +98,28 @@ pub fn resource_file(share_type: &str) -> Value {
     })
 }
 
-async fn agency(app: &TestApp, authority: &Client, alias: &'static str, number: u8) -> Agency {
+async fn agency(authority: &Client, alias: &'static str, number: u8) -> Agency {
     let body = json!({ "code": credit_code(number), "name": format!("测试机构{number}"), "alias": alias });
     authority.post("/api/v1/agencies", body).await.expect(201);
-    let (editor, ..) = account(app, authority, alias, "editor").await;
-    let (reviewer, ..) = account(app, authority, alias, "reviewer").await;
-    let (integrator, integrator_account, integrator_key) = account(app, authority, alias, "integrator").await;
+    let (editor, ..) = account(authority, alias, "editor").await;
+    let (reviewer, ..) = account(authority, alias, "reviewer").await;
+    let (integrator, integrator_account, integrator_key) = account(authority, alias, "integrator").await;
     Agency { editor, reviewer, integrator, integrator_account, integrator_key }
 }
 
 /// An account of one role and its key: the caller, the account's id, the key's id.
-async fn account(app: &TestApp, authority: &Client, agency: &str, role: &str) -> (Client, String, String) {
+async fn account(authority: &Client, agency: &str, role: &str) -> (Client, String, String) {
     let path = format!("/api/v1/agencies/{agency}/accounts");
     let made = authority.post(&path, json!({ "name": role, "roles": [role] })).await.expect(201);
     let account = made["id"].as_str().expect("an id").to_owned();
     let path = format!("/api/v1/accounts/{account}/keys");
     let key = authority.post(&path, json!({ "roles": [role] })).await.expect(201);
     let text = key["text"].as_str().expect("the text of the key");
-    (app.client(text), account, key["id"].as_str().expect("an id").to_owned())
+    (authority.with_key(text), account, key["id"].as_str().expect("an id").to_owned())
 }
 
 /// A credit code with right check characters: those that fit are found by trying.
-fn credit_code(number: u8) -> String {
+pub fn credit_code(number: u8) -> String {
     const SIGNS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
     let body = format!("1133000000000{number:03}");
     let ends = SIGNS.chars().flat_map(|a| SIGNS.chars().map(move |b| (a, b)));

@@ -35,6 +35,22 @@ fn the_owner_publishes_and_the_consumer_reads() {
 }
 
 #[test]
+fn only_the_providers_reviewer_is_shown_a_sample() {
+    for role in Role::ALL {
+        let decision = preview(&caller(1, 13, &[role]), &resource());
+        assert_eq!(decision.allowed(), role == Role::Reviewer, "{}", role.as_str());
+        assert!(
+            !preview(&caller(2, 23, &[role]), &resource()).allowed(),
+            "of the consumer: {}",
+            role.as_str()
+        );
+    }
+    let suspended = Resource { state: ResourceState::Suspended, ..resource() };
+    let refused = preview(&caller(1, 13, &[Role::Reviewer]), &suspended);
+    assert_eq!(refused.code(), Some(Code::ResourceSuspended));
+}
+
+#[test]
 fn others_are_told_only_what_they_may_know() {
     let mut entry = resource();
     assert_eq!(publish(&consumer(), &entry).code(), Some(Code::Forbidden), "published, so it is known");

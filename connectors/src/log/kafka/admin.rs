@@ -142,18 +142,33 @@ impl Drop for Admin {
     }
 }
 
-fn topic_config(settings: &KafkaSettings, spec: &TopicSpec) -> [(&'static str, String); 7] {
-    let retention = spec.retention.map_or(-1, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
-    [
+/// The parts of a topic that is kept for a while: what is too old goes in such a part of its time at most.
+const PARTS: u32 = 8;
+/// Segments are no shorter: each is a file of its own.
+const SHORTEST_SEGMENT: Duration = Duration::from_secs(600);
+/// Nor longer than brokers have them by default.
+const LONGEST_SEGMENT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+fn topic_config(settings: &KafkaSettings, spec: &TopicSpec) -> Vec<(&'static str, String)> {
+    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX).to_string();
+    let retention = spec.retention.map_or("-1".to_owned(), millis);
+    let mut config = vec![
         ("cleanup.policy", "delete".to_owned()),
         ("message.timestamp.type", "LogAppendTime".to_owned()),
         ("unclean.leader.election.enable", "false".to_owned()),
         ("min.insync.replicas", settings.min_insync_replicas.to_string()),
-        ("retention.ms", retention.to_string()),
+        ("retention.ms", retention),
         // By age alone, whatever the brokers' default says of sizes.
         ("retention.bytes", "-1".to_owned()),
         ("max.message.bytes", TOPIC_MESSAGE_MAX.to_string()),
-    ]
+    ];
+    // Only a whole segment goes, once its newest record is too old: without a bound of its age, a small topic's one
+    // segment would keep records for a week longer, or until it has its gigabyte.
+    if let Some(kept) = spec.retention {
+        let segment = (kept / PARTS).clamp(SHORTEST_SEGMENT, LONGEST_SEGMENT);
+        config.push(("segment.ms", millis(segment)));
+    }
+    config
 }
 
 fn few_brokers(settings: &KafkaSettings) -> Refusal {
@@ -162,4 +177,34 @@ fn few_brokers(settings: &KafkaSettings) -> Refusal {
         format!("Kafka 集群的节点少于 kafka.replication_factor({wanted})"),
         format!("the Kafka cluster has fewer brokers than kafka.replication_factor ({wanted})"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_for_a_while_lies_in_short_segments() {
+        let settings = KafkaSettings {
+            brokers: String::new(),
+            tls: None,
+            sasl: None,
+            replication_factor: 1,
+            min_insync_replicas: 1,
+            linger: Duration::ZERO,
+        };
+        let of = |retention: Option<Duration>| {
+            let name = TopicName::records("", ResourceNumber(1), Generation(1));
+            let config = topic_config(&settings, &TopicSpec { name, partitions: 1, retention });
+            let value = |key| config.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+            (value("retention.ms").unwrap(), value("segment.ms"))
+        };
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+        assert_eq!(of(None), ("-1".to_owned(), None));
+        assert_eq!(of(hours(24)), ("86400000".to_owned(), Some("10800000".to_owned())));
+        assert_eq!(of(hours(1)).1, Some("600000".to_owned()));
+        assert_eq!(of(hours(36500 * 24)).1, Some("604800000".to_owned()));
+    }
 }

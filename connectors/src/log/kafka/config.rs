@@ -1,9 +1,11 @@
 //! Settings of the cluster, and what librdkafka is told of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -165,6 +167,9 @@ impl KafkaSettings {
     }
 }
 
+/// What librdkafka and its clients have said lately: while a broker is away each client says so several times a second.
+static LATELY: Lately = Lately::new();
+
 /// Passes what librdkafka has to say to the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Speaker;
@@ -175,7 +180,7 @@ impl ClientContext for Speaker {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka client");
+        complain(&error, reason);
     }
 }
 
@@ -186,10 +191,50 @@ pub(super) fn speak(level: RDKafkaLogLevel, fac: &str, message: &str) {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(fac, message, "librdkafka");
         }
-        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => tracing::warn!(fac, message, "librdkafka"),
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+            if let Some(alike) = LATELY.passes(fac, Instant::now()) {
+                tracing::warn!(fac, message, alike, "librdkafka");
+            }
+        }
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::debug!(fac, message, "librdkafka");
         }
+    }
+}
+
+/// An error that a client reports.
+pub(super) fn complain(error: &KafkaError, reason: &str) {
+    if let Some(alike) = LATELY.passes(&error.to_string(), Instant::now()) {
+        tracing::warn!(%error, reason, alike, "kafka client");
+    }
+}
+
+/// One line of a kind in a while; those between are counted.
+struct Lately(Mutex<BTreeMap<String, (Instant, u64)>>);
+
+impl Lately {
+    const PAUSE: Duration = Duration::from_secs(30);
+    /// Kinds are few; should they not be, all begin anew.
+    const MOST: usize = 256;
+
+    const fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    /// Whether a line of that kind is written; how many like it were not since the last.
+    fn passes(&self, kind: &str, now: Instant) -> Option<u64> {
+        let mut kinds = self.0.lock();
+        if let Some((written, alike)) = kinds.get_mut(kind)
+            && now.saturating_duration_since(*written) < Self::PAUSE
+        {
+            *alike += 1;
+            return None;
+        }
+        if kinds.len() >= Self::MOST {
+            kinds.clear();
+        }
+        let before = kinds.insert(kind.to_owned(), (now, 0));
+        Some(before.map_or(0, |(_, alike)| alike))
     }
 }
 
@@ -220,6 +265,17 @@ mod tests {
             assert!(settings.asking().create::<BaseConsumer>().is_ok());
             assert_eq!(settings.producer().get("security.protocol"), Some("sasl_ssl"));
         }
+    }
+
+    #[test]
+    fn lines_of_a_kind_are_written_once_in_a_while_and_counted() {
+        let (lately, began) = (Lately::new(), Instant::now());
+        let at = |kind, seconds| lately.passes(kind, began + Duration::from_secs(seconds));
+        assert_eq!(at("FAIL", 0), Some(0));
+        assert_eq!((at("FAIL", 1), at("FAIL", 29)), (None, None));
+        assert_eq!(at("ERROR", 29), Some(0), "another kind is not held back");
+        assert_eq!(at("FAIL", 30), Some(2));
+        assert_eq!(at("FAIL", 31), None);
     }
 
     #[test]

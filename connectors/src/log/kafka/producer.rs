@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::batch::{Batches, Failure, MOST, Outcome};
 use super::company::Departures;
-use super::config::speak;
+use super::config::{complain, speak};
 use super::statistics::KafkaMetrics;
 use super::{broker_refused, elsewhere};
 use crate::fault;
@@ -44,7 +44,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka producer");
+        complain(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

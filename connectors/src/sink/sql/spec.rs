@@ -39,6 +39,14 @@ impl SqlSinkSpec {
                 "1 to 63 of a-z, 0-9 and '_', not beginning with a digit, changtong_ or sqlite_",
             ));
         }
+        // Whatever else stands there may be the password itself, and the file is kept and shown.
+        if self.password.as_ref().is_some_and(|password| !password.starts_with("file:")) {
+            return Err(wrong(
+                "password",
+                "口令须写作 file:名称,不得写口令本身",
+                "a password is named as file:NAME, never written itself",
+            ));
+        }
         if let Some(path) = self.url.strip_prefix("sqlite:") {
             return plain(path).map(drop);
         }

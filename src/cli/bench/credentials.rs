@@ -1,0 +1,58 @@
+//! `changtong bench credentials`: how long refusing a key takes, by what is wrong with it. What differs would tell a
+//! guesser which ids exist.
+
+use std::time::{Duration, Instant};
+
+use changtong_catalog::api_key::KeyText;
+
+use super::super::failure::{Done, Failure};
+use super::report::Row;
+use super::{Refusing, setup};
+use crate::client::{CallError, Client};
+use crate::clock::SystemIds;
+
+pub async fn run(authority: &Client, refusing: &Refusing) -> Done<Vec<Row>> {
+    let agency = setup::agency(authority).await?;
+    let known = KeyText::parse(agency.first.key()).map_err(|refusal| Failure::Failed(refusal.text.en))?;
+    let wrong = [
+        ("refused: a wrong secret", KeyText::guess(known.id().clone(), &SystemIds)),
+        ("refused: an unknown id", KeyText::make(&SystemIds)),
+    ];
+    let mut callers = Vec::new();
+    for (what, key) in wrong {
+        let client = Client::new(authority.url(), key.text().expose(), "en")?.with_patience(Duration::ZERO);
+        callers.push((what, client, Vec::with_capacity(refusing.samples as usize)));
+    }
+    // One of each in turn, so that whatever else the machine does falls on both.
+    for _ in 0..refusing.samples {
+        for (_, client, took) in &mut callers {
+            took.push(refused(client).await?);
+        }
+    }
+    Ok(callers.into_iter().map(|(what, _, took)| row(what, took)).collect())
+}
+
+async fn refused(client: &Client) -> Done<Duration> {
+    let began = Instant::now();
+    match client.get("/whoami").await {
+        Err(CallError::Refused(problem)) if problem.status == 401 => Ok(began.elapsed()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(Failure::Failed("a guessed key was let in".into())),
+    }
+}
+
+fn row(what: &'static str, mut took: Vec<Duration>) -> Row {
+    took.sort_unstable();
+    let micros = |took: &Duration| took.as_secs_f64() * 1e6;
+    let part = |percent: usize| {
+        let place = (took.len() * percent).div_ceil(100).saturating_sub(1);
+        took.get(place).map(micros)
+    };
+    let sum: f64 = took.iter().map(micros).sum();
+    Row::new(what)
+        .with("calls", took.len() as f64)
+        .with_some("p1_us", part(1))
+        .with_some("p50_us", part(50))
+        .with_some("p99_us", part(99))
+        .with_some("mean_us", Some(sum / took.len() as f64))
+}
