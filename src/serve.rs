@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changtong_catalog::clock::Clock as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::task::TaskTracker;
 
@@ -27,8 +27,8 @@ pub struct Server {
 impl Server {
     /// Opens the listeners and starts the jobs.
     pub async fn start(app: Arc<App>) -> Result<Self, StartError> {
-        let api = bind(app.settings.http.listen).await?;
-        let operations = bind(app.settings.operations.listen).await?;
+        let api = bind(app.settings.http.listen)?;
+        let operations = bind(app.settings.operations.listen)?;
         let (api_address, operations_address) = (address(&api)?, address(&operations)?);
         let limits = ConnectionLimits {
             connections: app.settings.http.connections,
@@ -101,10 +101,18 @@ impl Server {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::Listen { address: address.to_string(), error })
+/// Connections that wait to be taken. Of more the system loses some on the way, and who made them waits for ever.
+const WAITING: u32 = 4096;
+
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // As after a restart, while connections of before are still remembered.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING)
+    };
+    listen().map_err(|error| StartError::Listen { address: address.to_string(), error })
 }
 
 fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {

@@ -6,9 +6,9 @@
 
 mod catch_up;
 mod connector;
-mod credentials;
 mod crowd;
 mod deliver;
+mod keys;
 mod load;
 mod machine;
 mod measure;
@@ -59,8 +59,8 @@ enum What {
     Mixed(Mixing),
     /// Publish a CSV file by a managed connector; the server must run on this machine
     Connector(Connecting),
-    /// Call with keys that are refused, and compare how long each kind takes: no kind should stand out
-    Credentials(Refusing),
+    /// Compare how long refusing a key takes, by what is wrong with it
+    Keys(Refusing),
 }
 
 /// How records are made and who is measured.
@@ -186,7 +186,7 @@ struct Connecting {
 struct Refusing {
     /// Calls with each kind of key
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    samples: u32,
+    calls: u32,
 }
 
 pub fn run(bench: &Bench) -> Done {
@@ -212,6 +212,6 @@ async fn once(authority: &Client, what: &What) -> Done<Vec<Row>> {
         What::Crowd(crowding) => crowd::run(authority, crowding).await,
         What::Mixed(mixing) => mixed::run(authority, mixing).await,
         What::Connector(connecting) => connector::run(authority, connecting).await,
-        What::Credentials(refusing) => credentials::run(authority, refusing).await,
+        What::Keys(refusing) => keys::run(authority, refusing).await,
     }
 }

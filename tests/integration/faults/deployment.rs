@@ -91,11 +91,21 @@ impl Deployment {
         Process { child, url: format!("http://127.0.0.1:{port}"), output }
     }
 
-    /// An agency with a published table, made through a running server.
-    pub async fn table(&self, server: &Process) -> Table {
+    /// The key of the built-in authority, which the first start wrote.
+    pub fn authority(&self) -> String {
         let text = std::fs::read_to_string(self.profiles()).expect("the authority's profile");
         let profiles: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(&text).expect("profiles");
-        let authority = Client::new(&server.url, &profiles["authority"]["key"], "en").expect("a client");
+        profiles["authority"]["key"].clone()
+    }
+
+    /// The folder that all of it lies in; a node's data is in the folder of its name.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// An agency with a published table, made through a running server.
+    pub async fn table(&self, server: &Process) -> Table {
+        let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
         let joining = json!({"code": "11999999FAKE00021N", "name": "统计局", "alias": "stats"});
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
         let key = joined["key"]["text"].as_str().expect("its key").to_owned();
@@ -168,6 +178,26 @@ impl Process {
         while !std::fs::read_to_string(&stat).expect("its state").contains(") T ") {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it holds in memory now, in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).expect("its state");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let kib = line.split_whitespace().next().expect("a number").parse::<u64>().expect("a number");
+        kib << 10
+    }
+
+    /// The address of its operations listener, as it said it.
+    pub fn operations(&self) -> String {
+        let said = self.said();
+        let address = said.split("operations=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        format!("http://{}", address.unwrap_or_else(|| panic!("no operations listener: {said}")))
     }
 
     pub async fn kill(mut self) {

@@ -3,9 +3,57 @@
 //!
 //! | case | what is tried | test |
 //! |---|---|---|
+//! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
+//! | 6 | a head, an address, a document beyond its limit | `sizes.rs`: `heads_addresses_and_documents_have_limits_of_their_own` |
+//! | 7 | malformed headers | `names.rs`: `a_header_that_is_malformed_is_named_and_does_nothing` |
+//! | 7 | line ends and zeros within a header | `names.rs`: `line_ends_and_zeros_in_a_header_reach_no_handler` |
+//! | 7 | one address behind a proxy that names others before itself | `crowds.rs`: `behind_a_proxy_the_last_address_counts` |
+//! | 8 | codes and names that would be topics, paths or other names | `names.rs`: `a_code_never_becomes_a_topic` |
+//! | 9 | paths that climb, absolute ones, links, of another agency | `connectors.rs`: `a_file_connector_reads_nothing_outside_its_folder` |
+//! | 9 | a link put in a file's place between check and open | `connectors/src/root.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
+//! | 11 | names and values that break out of a statement, SQLite | `connectors.rs`: `values_and_names_stay_what_they_are_in_sqlite` |
+//! | 11 | the same, PostgreSQL; a database that nobody allowed | `connectors.rs`: `values_and_names_stay_what_they_are_in_postgresql` |
+//! | 12 | an idempotency key with another body, of another account, after a refusal, after its time | `replays.rs`: `of_one_key_one_batch_counts` |
+//! | 12 | one key many times at once | `replays.rs`: `of_requests_at_once_with_one_key_one_counts` |
+//! | 13 | store time jumps by minutes and days, forth and back, and drifts | `clocks.rs`: `a_jump_of_store_time_is_reported_and_ends_nothing` |
+//! | 13 | what ends at a time, whatever a client believes | `clocks.rs`: `what_ends_ends_by_store_time` |
+//! | 14 | wrong, unknown, malformed and revoked keys | `credentials.rs`: `whatever_is_wrong_with_a_key_the_answer_is_the_same` |
+//! | 14 | the steps that each of them costs | `catalog/src/api_key.rs`: `every_refusal_costs_the_same_steps` |
+//! | 19 | kill -9 at named places | `tests/integration/faults/kills.rs`: `killed_at` |
+//! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
+//! | 24 | slow bodies of one account on every connection | `crowds.rs`: `slow_bodies_of_one_account_leave_room_for_others` |
+//! | 24 | one address opens connections and is silent | `crowds.rs`: `one_address_does_not_hold_every_connection` |
+//! | 24 | a body that arrives drop by drop | `src/http/body/tests.rs`: `a_body_that_never_pauses_for_long_is_given_up_all_the_same` |
+//! | 24 | ten thousand requests at once | `floods.rs`: `ten_thousand_requests_at_once_cost_no_memory` |
+//! | 24 | heads that never end | `floods.rs`: `heads_that_never_end_are_given_up` |
+//! | 24 | more bytes than may be in flight | `floods.rs`: `a_publisher_faster_than_the_log_is_held_back` |
+//! | 25 | a hundred keys of one agency | `credentials.rs`: `many_keys_of_one_agency_share_its_limits` |
+//! | 25 | keys without end | `credentials.rs`: `an_account_has_so_many_keys_and_no_more` |
+//! | 26 | ids of other agencies, guessed or known | `tenants.rs`: `a_guessed_id_tells_nothing_and_opens_nothing` |
+//! | 27 | a key wider than its account, or than the key that makes it | `tenants.rs`: `a_key_is_never_wider_than_its_account` |
+//! | 30 | a revision that would drop a mask or change an item | `masks.rs`: `a_revision_changes_no_item_and_loosens_no_mask` |
+//! | 31, 40 | ways around a mask; what a mask does not recognise | `masks.rs`: `what_is_masked_leaves_by_no_other_way` |
+//! | 33, 37 | values of records, keys and passwords in logs, metrics, errors, events, the process | `leaks.rs`: `nothing_of_a_record_or_a_secret_shows` |
+//! | 34 | who asks agrees with itself | `tenants.rs`: `nobody_agrees_with_itself` |
+//! | 40 | every mask on any text | `catalog/src/mask/tests.rs`: `a_masked_text_is_empty_or_hides_something` |
 //!
 //! Rows stand in the order of their numbers. A case may have several; a test that stands elsewhere is named with its
 //! path from the project's root.
+
+mod clocks;
+mod connectors;
+mod credentials;
+mod crowds;
+#[cfg(feature = "faults")]
+mod floods;
+#[cfg(feature = "faults")]
+mod leaks;
+mod masks;
+mod names;
+mod replays;
+mod scene;
+mod sizes;
+mod tenants;
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `changtong bench credentials`: how long refusing a key takes, by what is wrong with it. What differs would tell a
+//! `changtong bench keys`: how long refusing a key takes, by what is wrong with it. What differs would tell a
 //! guesser which ids exist.
 
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ pub async fn run(authority: &Client, refusing: &Refusing) -> Done<Vec<Row>> {
     let mut callers = Vec::new();
     for (what, key) in wrong {
         let client = Client::new(authority.url(), key.text().expose(), "en")?.with_patience(Duration::ZERO);
-        callers.push((what, client, Vec::with_capacity(refusing.samples as usize)));
+        callers.push((what, client, Vec::with_capacity(refusing.calls as usize)));
     }
     // One of each in turn, so that whatever else the machine does falls on both.
-    for _ in 0..refusing.samples {
+    for _ in 0..refusing.calls {
         for (_, client, took) in &mut callers {
             took.push(refused(client).await?);
         }

@@ -1,0 +1,77 @@
+//! A TCP proxy before an engine that can cut every connection and refuse new ones.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Open,
+    /// Connections are cut, new ones too.
+    Closed,
+}
+
+pub struct Proxy {
+    pub address: String,
+    mode: Arc<watch::Sender<Mode>>,
+}
+
+impl Proxy {
+    pub async fn before(upstream: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address").to_string();
+        let mode = Arc::new(watch::channel(Mode::Open).0);
+        let seen = mode.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let mut mode = seen.subscribe();
+                if *mode.borrow_and_update() == Mode::Closed {
+                    continue;
+                }
+                let upstream = upstream.clone();
+                tokio::spawn(async move {
+                    let Ok(server) = TcpStream::connect(&upstream).await else { return };
+                    let (from_client, to_client) = client.into_split();
+                    let (from_server, to_server) = server.into_split();
+                    let mut cut = mode;
+                    tokio::select! {
+                        () = pass(from_client, to_server) => {}
+                        () = pass(from_server, to_client) => {}
+                        _ = cut.wait_for(|mode| *mode == Mode::Closed) => {}
+                    }
+                });
+            }
+        });
+        Self { address, mode }
+    }
+
+    /// The same address of a PostgreSQL, by way of a proxy.
+    pub async fn before_database(url: &str) -> (Self, String) {
+        let (user, place) = url.split_once('@').expect("a user");
+        let (upstream, name) = place.split_once('/').expect("a database");
+        let proxy = Self::before(upstream.to_owned()).await;
+        let url = format!("{user}@{}/{name}", proxy.address);
+        (proxy, url)
+    }
+
+    pub fn close(&self) {
+        self.mode.send_replace(Mode::Closed);
+    }
+
+    pub fn reopen(&self) {
+        self.mode.send_replace(Mode::Open);
+    }
+}
+
+/// Passes bytes on.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Case 13: a clock that jumps. What ends at a time ends by store time; a jump is reported and not followed.
+
+use std::time::Instant;
+
+use changtong_catalog::clock::Clock as _;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::scene::{Scene, observation, refused};
+use crate::support::{TestApp, on_both_pairs};
+
+on_both_pairs!(a_jump_of_store_time_is_reported_and_ends_nothing, what_ends_ends_by_store_time);
+
+async fn readiness(app: &TestApp) -> (u16, Value) {
+    let reply = app.operator().get("/health/ready").await;
+    (reply.status, reply.json()["checks"]["clock"].clone())
+}
+
+async fn a_jump_of_store_time_is_reported_and_ends_nothing(app: &TestApp) {
+    let scene = Scene::of(app).await;
+    let grant = scene.granted(&["station", "hour"], None).await;
+    let subscription = scene.world.subscribe(&grant, "copy").await;
+    let records = format!("/api/v1/subscriptions/{subscription}/records");
+    scene.publish(&[observation("JFK", 1)]).await.expect(200);
+    let clock = &app.app().clock;
+    for jump in [TimeDelta::minutes(5), -TimeDelta::minutes(5), TimeDelta::days(2), -TimeDelta::days(2)] {
+        let before = clock.now();
+        clock.correct(before + jump, Instant::now());
+        assert_eq!(readiness(app).await, (503, json!("clock_skew")), "{jump}");
+        let after = clock.now();
+        assert!(before <= after && after - before < TimeDelta::minutes(1), "followed: {jump}");
+        clock.correct(app.app().store.now().await.expect("the time"), Instant::now());
+        assert_eq!(readiness(app).await, (200, json!("ok")), "{jump}");
+        scene.world.consumer.integrator.get(&records).await.lines();
+    }
+    // A leap of a second and the slow drift of a clock are followed, and time never runs backwards.
+    for step in [TimeDelta::seconds(1), -TimeDelta::seconds(1), TimeDelta::milliseconds(-900)] {
+        let before = clock.now();
+        clock.correct(before + step, Instant::now());
+        assert!(clock.now() >= before);
+        assert_eq!(readiness(app).await, (200, json!("ok")), "{step}");
+    }
+    scene.others_are_served().await;
+    // Events lie in the order in which they happened, whatever the clock said.
+    let found = scene.world.auditor.get("/api/v1/audit/events?code=publish").await.expect(200);
+    let times: Vec<&str> = found["items"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|e| e["at"].as_str().expect("a time"))
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+async fn what_ends_ends_by_store_time(app: &TestApp) {
+    let scene = Scene::of(app).await;
+    let keys = format!("/api/v1/accounts/{}/keys", scene.world.provider.integrator_account);
+    let now = app.app().clock.now();
+    let at = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let past = json!({ "roles": ["integrator"], "expires_at": at(now - TimeDelta::seconds(1)) });
+    let refusal = scene.world.authority.post(&keys, past).await;
+    assert_eq!(refused(&refusal, 422, "invalid")["path"], "expires_at");
+
+    let soon = json!({ "roles": ["integrator"], "expires_at": at(now + TimeDelta::seconds(2)) });
+    let key = scene.world.authority.post(&keys, soon).await.expect(201);
+    let caller = app.client(key["text"].as_str().expect("a key"));
+    caller.get("/api/v1/whoami").await.expect(200);
+    // A client that is sure of another time changes nothing: only the server's clock is asked.
+    let dated = caller.request("get", "/api/v1/whoami").header("date", "Thu, 01 Jan 1970 00:00:00 GMT");
+    crate::support::Reply::of(dated).await.expect(200);
+    while app.app().clock.now() < now + TimeDelta::seconds(2) {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    refused(&caller.get("/api/v1/whoami").await, 401, "unauthenticated");
+    let mut file = scene.request(&["station"], None);
+    file["valid_until"] = json!("2020-01-01");
+    let written = scene.world.consumer.editor.post("/api/v1/requests", file).await;
+    assert_eq!(written.status, 422, "an end in the past: {}", written.text);
+    scene.others_are_served().await;
+}

@@ -1,0 +1,199 @@
+//! Case 24: more connections, requests and bytes than a server takes. It answers what it can, refuses the rest by name or
+//! closes it, and its memory stays what it was.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::scene::{Scene, observation};
+use crate::faults::deployment::{Deployment, Process};
+use crate::support::{Client, Pair, Reply, World, resource_file};
+
+const REQUESTS: u32 = 10_000;
+/// Files that this process may have open, with room for the rest of the tests.
+const FILES: u64 = 14_000;
+/// Addresses that the flood comes from.
+const ADDRESSES: u32 = 40;
+
+/// As many open files as the flood needs; a machine that cannot have them cannot run this.
+fn open_files() {
+    let id = std::process::id().to_string();
+    let limits = std::fs::read_to_string("/proc/self/limits").expect("the limits of this process");
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("of files");
+    let soft: u64 = line.split_whitespace().nth(3).expect("a number").parse().unwrap_or(u64::MAX);
+    if soft < FILES {
+        let raised = std::process::Command::new("prlimit")
+            .args(["--pid", &id, &format!("--nofile={FILES}:")])
+            .status();
+        assert!(raised.is_ok_and(|status| status.success()), "this needs {FILES} open files (ulimit -n)");
+    }
+}
+
+async fn connect(server: &Process, number: u32) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(format!("127.0.1.{}:0", 1 + number % ADDRESSES).parse().expect("an address"))?;
+    socket.connect(server.url.trim_start_matches("http://").parse().expect("an address")).await
+}
+
+/// The status of one request, 0 where the connection was closed without a word.
+async fn ask(server: &Process, number: u32, key: &str) -> u16 {
+    let asking = async {
+        let mut stream = connect(server, number).await?;
+        let ask = format!(
+            "GET /api/v1/whoami HTTP/1.1\r\nHost: bus\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(ask.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    // A connection that the system lost on the way is one that nobody answers.
+    let answer = tokio::time::timeout(Duration::from_secs(20), asking).await;
+    let answer = answer.map(Result::unwrap_or_default).unwrap_or_default();
+    let text = String::from_utf8_lossy(&answer);
+    text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
+}
+
+/// All at once; how many were answered with which status.
+async fn wave(server: &Process, key: &str) -> std::collections::BTreeMap<u16, u32> {
+    let mut calls: FuturesUnordered<_> = (0..REQUESTS).map(|number| ask(server, number, key)).collect();
+    let mut counts = std::collections::BTreeMap::new();
+    while let Some(status) = calls.next().await {
+        *counts.entry(status).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_requests_at_once_cost_no_memory() {
+    open_files();
+    let Some(mut deployment) = Deployment::new(Pair::Embedded).await else { return };
+    deployment.set("CHANGTONG_LIMITS__ACCOUNT_REQUESTS_PER_SECOND", String::new());
+    deployment.set("CHANGTONG_LIMITS__AGENCY_REQUESTS_PER_SECOND", String::new());
+    let server = deployment.start("node", None).await;
+    let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
+    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let key = scene.world.provider.integrator.key().to_owned();
+    wave(&server, &key).await;
+    let before = server.resident();
+    let (counts, ()) = tokio::join!(wave(&server, &key), async {
+        for hour in 0..20 {
+            let reply = scene.world.stranger.editor.get("/api/v1/resources").await;
+            assert_eq!(reply.status, 200, "another agency waits behind a flood: {hour}: {}", reply.text);
+        }
+    });
+    assert!(counts.keys().all(|status| matches!(status, 0 | 200 | 429 | 503)), "{counts:?}");
+    assert!(counts.get(&200).is_some_and(|served| *served > REQUESTS / 4), "{counts:?}");
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 48 << 20, "{} MiB more than after the first wave", grown >> 20);
+    scene.others_are_served().await;
+    server.kill().await;
+    deployment.done().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_never_end_are_given_up() {
+    let Some(mut deployment) = Deployment::new(Pair::Embedded).await else { return };
+    deployment.set("CHANGTONG_HTTP__HEADER_TIMEOUT", "2s".to_owned());
+    let server = deployment.start("node", None).await;
+    let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
+    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let before = server.resident();
+    let dribble = async |number: u32| {
+        let mut stream = connect(&server, number).await.expect("a connection");
+        for piece in ["GET /api", "/v1/whoami HTTP/1.1\r\n", "Host: bus\r\n", "X-A: "] {
+            if stream.write_all(piece.as_bytes()).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // A byte now and then, for ever: whoever waits for the end of the head waits in vain.
+        let (mut from, mut to) = stream.into_split();
+        let mut answer = Vec::new();
+        let dribbling = async {
+            while to.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        tokio::select! {
+            _ = from.read_to_end(&mut answer) => {}
+            () = dribbling => {}
+        }
+    };
+    let mut flood: FuturesUnordered<_> = (0..1500).map(dribble).collect();
+    let ended = async { while flood.next().await.is_some() {} };
+    let served = async {
+        for hour in 0..20 {
+            scene.publish(&[observation("JFK", hour)]).await.expect(200);
+        }
+    };
+    let both = async { tokio::join!(ended, served) };
+    tokio::time::timeout(Duration::from_secs(120), both).await.expect("it holds its connections for ever");
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 64 << 20, "{} MiB more", grown >> 20);
+    drop(flood);
+    scene.others_are_served().await;
+    server.kill().await;
+    deployment.done().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_faster_than_the_log_is_held_back_embedded() {
+    a_publisher_faster_than_the_log_is_held_back(Pair::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_faster_than_the_log_is_held_back_production() {
+    a_publisher_faster_than_the_log_is_held_back(Pair::Production).await;
+}
+
+/// Bodies that together are many times what may be in flight.
+async fn a_publisher_faster_than_the_log_is_held_back(pair: Pair) {
+    const BODIES: usize = 120;
+    const RECORDS: usize = 500;
+    let Some(mut deployment) = Deployment::new(pair).await else { return };
+    deployment.set("CHANGTONG_LIMITS__BODY", "1MiB".to_owned());
+    deployment.set("CHANGTONG_LIMITS__DECOMPRESSED", "2MiB".to_owned());
+    deployment.set("CHANGTONG_LIMITS__IN_FLIGHT", "6MiB".to_owned());
+    let server = deployment.start("node", None).await;
+    let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
+    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let send = async |body: usize| {
+        let lines: String = (0..RECORDS)
+            .map(|record| {
+                let mut line = observation(&format!("S{body}"), record % 24);
+                line["station"] = json!(format!("S{body}.{record}"));
+                line["observer"] = json!("x".repeat(40));
+                format!("{line}{}\n", " ".repeat(400))
+            })
+            .collect();
+        let request = scene.world.provider.integrator.request("post", &scene.records());
+        let request = request.header("content-type", "application/x-ndjson");
+        let request = request.header("idempotency-key", format!("body-{body}"));
+        Reply::of(request.body(lines)).await
+    };
+    send(0).await.expect(200);
+    let before = server.resident();
+    let replies: Vec<Reply> = futures::future::join_all((1..=BODIES).map(send)).await;
+    let mut taken: Vec<Value> = Vec::new();
+    for reply in &replies {
+        match reply.status {
+            200 => taken.push(reply.json()),
+            _ => {
+                assert_eq!((reply.status, reply.code().as_str()), (503, "overloaded"), "{}", reply.text);
+                assert!(reply.headers.contains_key("retry-after"), "when to come back");
+            }
+        }
+    }
+    assert!(!taken.is_empty() && taken.len() < BODIES, "{} of {BODIES} were taken", taken.len());
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 96 << 20, "{} MiB more", grown >> 20);
+    assert_eq!(scene.own().await.len(), (taken.len() + 1) * RECORDS, "what was acknowledged, and no more");
+    scene.others_are_served().await;
+    server.kill().await;
+    deployment.done().await;
+}

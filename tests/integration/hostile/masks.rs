@@ -1,0 +1,156 @@
+//! Cases 30, 31 and 40: ways around a mask. What is masked leaves by no alias, filter, path, delete line, error or
+//! revision, and a mask that does not recognise what it is given blanks it.
+
+use serde_json::{Value, json};
+
+use super::scene::{Scene, observation, refused};
+use crate::support::{RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
+
+on_both_pairs!(what_is_masked_leaves_by_no_other_way, a_revision_changes_no_item_and_loosens_no_mask);
+
+const SECRET: &str = "欧阳娜娜";
+
+fn record(hour: usize) -> Value {
+    json!({ "station": "JFK", "hour": hour, "temp": "12.5", "observer": SECRET })
+}
+
+async fn what_is_masked_leaves_by_no_other_way(app: &TestApp) {
+    let scene = Scene::of(app).await;
+    let world = &scene.world;
+    scene.publish(&(0..6).map(record).collect::<Vec<_>>()).await.expect(200);
+
+    // Items by any other name are no items.
+    let tricks =
+        ["observer.value", "observer.string", "Observer", "observer ", "record.observer", "$.observer", "*"];
+    for item in tricks {
+        let written =
+            world.consumer.editor.post("/api/v1/requests", scene.request(&["station", item], None)).await;
+        assert_eq!(written.status, 422, "{item}: {}", written.text);
+    }
+    let twice = scene.request(&["observer", "observer"], None);
+    assert_eq!(world.consumer.editor.post("/api/v1/requests", twice).await.status, 422);
+
+    // A filter on it would tell its value bit by bit.
+    let guesses = [
+        format!("observer == \"{SECRET}\""),
+        format!("observer >= \"{SECRET}\""),
+        format!("observer in [\"{SECRET}\"]"),
+        format!("hour == 1 || !(observer != \"{SECRET}\")"),
+        "observer != null".to_owned(),
+        "size(observer) == 4".to_owned(),
+        "observer == station".to_owned(),
+    ];
+    for filter in &guesses {
+        let request = scene.request(&["station", "hour", "observer"], Some(filter));
+        let reply = world.consumer.editor.post("/api/v1/requests", request).await;
+        assert_eq!(reply.status, 422, "{filter}: {}", reply.text);
+    }
+
+    let grant = scene.granted(&["hour", "observer"], Some("hour < 3")).await;
+    let subscription = world.subscribe(&grant, "copy").await;
+    let records = format!("/api/v1/subscriptions/{subscription}/records");
+    let read = world.consumer.integrator.get(&records).await;
+    assert_eq!(read.lines().len(), 4);
+    hidden(&read);
+    // No parameter, representation or position shows more.
+    for more in ["?items=observer", "?mask=none", "?raw=true", "?fields=observer"] {
+        let reply = world.consumer.integrator.get(&format!("{records}{more}")).await;
+        refused(&reply, 400, "bad_request");
+    }
+    let schema = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}/schema")).await;
+    let names: Vec<Value> = {
+        let schema = schema.expect(200);
+        schema["schema"]["fields"]
+            .as_array()
+            .expect("fields")
+            .iter()
+            .map(|field| field["name"].clone())
+            .collect()
+    };
+    assert_eq!(names, [json!("hour"), json!("observer")]);
+    hidden(&schema);
+
+    // A row that leaves the filter, and one that is deleted, leave as lines without items.
+    let request = world.provider.integrator.request("post", &scene.records());
+    let lines = format!("{}\n{}\n", record(9), json!({ "$op": "delete", "station": "JFK", "hour": 1 }));
+    Reply::of(request.header("content-type", "application/x-ndjson").body(lines)).await.expect(200);
+    let next = last(&read);
+    let read = world.consumer.integrator.get(&format!("{records}?cursor={next}")).await;
+    hidden(&read);
+    for line in read.lines().iter().filter(|line| line["op"] == "delete") {
+        assert!(line.get("record").is_none(), "{line}");
+    }
+
+    // Odd input is blanked, not passed.
+    let odd = ["", " ", "x", "\u{202e}娜娜", "Zoë O'Neil-Çelik 4", "9", "👩‍👩‍👧"];
+    let odd_records = odd
+        .iter()
+        .enumerate()
+        .map(|(at, name)| json!({ "station": format!("S{at}"), "hour": 0, "temp": null, "observer": name }));
+    scene.publish(&odd_records.collect::<Vec<_>>()).await.expect(200);
+    let read = world.consumer.integrator.get(&format!("{records}?cursor={}", last(&read))).await;
+    let shown: Vec<String> = read
+        .lines()
+        .iter()
+        .filter_map(|line| line["record"]["observer"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(shown.len(), odd.len());
+    for name in odd.iter().filter(|name| !name.trim().is_empty()) {
+        assert!(!shown.iter().any(|shown| shown == name), "{name:?} passed the mask");
+    }
+
+    // What the provider does wrong with the item is told without its value, to the provider.
+    let wrong = json!({ "station": "JFK", "hour": 1, "temp": null, "observer": { "name": SECRET } });
+    let reply = scene.publish(&[wrong]).await;
+    refused(&reply, 422, "records_invalid");
+    hidden(&reply);
+    scene.others_are_served().await;
+}
+
+fn last(read: &Reply) -> String {
+    read.lines().last().expect("a last line")["next"].as_str().expect("a cursor").to_owned()
+}
+
+#[track_caller]
+fn hidden(reply: &Reply) {
+    assert!(!reply.text.contains(SECRET) && !reply.text.contains("娜"), "{}", reply.text);
+}
+
+async fn a_revision_changes_no_item_and_loosens_no_mask(app: &TestApp) {
+    let world = World::of(app).await;
+    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let world = &scene.world;
+    scene.publish(&[observation("JFK", 1)]).await.expect(200);
+    let grant = scene.granted(&["station", "hour", "observer"], None).await;
+    let path = format!("/api/v1/resources/{RESOURCE}");
+    let changes: [fn(&mut Value); 9] = [
+        |file| file["items"][3]["mask"] = Value::Null,
+        |file| file["items"][3]["mask"] = json!("mobile"),
+        |file| file["items"][3]["name"] = json!("watcher"),
+        |file| file["items"][3]["title"] = json!("别名"),
+        |file| file["items"][3]["length"] = json!(400),
+        |file| file["items"][2]["nullable"] = json!(false),
+        |file| file["key"] = json!(["station"]),
+        |file| {
+            let more = json!({ "name": "more", "title": "更多", "type": "C", "length": 9, "nullable": true });
+            file["items"].as_array_mut().expect("items").push(more);
+        },
+        |file| {
+            file["items"].as_array_mut().expect("items").pop();
+        },
+    ];
+    for (at, change) in changes.iter().enumerate() {
+        let mut file = resource_file("unconditional");
+        change(&mut file);
+        let etag = world.provider.reviewer.get(&path).await.headers["etag"].clone();
+        let revise = world.provider.reviewer.request("post", &format!("{path}/revise"));
+        let reply = Reply::of(revise.header("if-match", etag).json(&file)).await;
+        assert!(matches!(reply.status, 409 | 422), "change {at}: {} {}", reply.status, reply.text);
+    }
+    let subscription = world.subscribe(&grant, "copy").await;
+    let read = world.consumer.integrator.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    assert_eq!(read.lines()[0]["record"]["observer"], "王**");
+    let shown = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}")).await.expect(200);
+    assert_eq!(shown["masks"], json!({ "observer": "name" }));
+    scene.others_are_served().await;
+}

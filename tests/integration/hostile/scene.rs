@@ -1,0 +1,101 @@
+//! What most cases begin with: a published table, a consumer with a grant on it, and how an error must look.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Reply, TestApp, World, resource_file};
+
+pub struct Scene {
+    pub world: World,
+    /// The entry's code, as it stands in a path.
+    pub code: String,
+}
+
+impl Scene {
+    /// An unconditional table of the provider.
+    pub async fn of(app: &TestApp) -> Self {
+        let world = World::of(app).await;
+        let code = world.entry(resource_file("unconditional")).await;
+        Self { world, code }
+    }
+
+    pub fn records(&self) -> String {
+        format!("/api/v1/resources/{}/records", self.code)
+    }
+
+    /// What the consumer asks for; `null` members are left out.
+    pub fn request(&self, items: &[&str], filter: Option<&str>) -> Value {
+        json!({
+            "resource": self.code,
+            "consumer": "emergency",
+            "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+            "basis": "突发事件应对职责",
+            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
+            "history": "all",
+            "items": items,
+            "filter": filter,
+            "valid_until": "2090-12-31",
+        })
+    }
+
+    /// A grant of these items, given at once; answers its id.
+    pub async fn granted(&self, items: &[&str], filter: Option<&str>) -> String {
+        let (_, request) = self.world.request(self.request(items, filter)).await;
+        request["grant"].as_str().unwrap_or_else(|| panic!("no grant: {request}")).to_owned()
+    }
+
+    pub async fn publish(&self, lines: &[Value]) -> Reply {
+        self.world.provider.integrator.publish(&self.code, lines).await
+    }
+
+    /// The records that count, as their owner reads them.
+    pub async fn own(&self) -> Vec<Value> {
+        let mut records = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("{}?limit=10000{cursor}", self.records());
+            let mut lines = self.world.provider.integrator.get(&path).await.lines();
+            let last = lines.pop().expect("a last line");
+            if lines.is_empty() {
+                return records;
+            }
+            records.extend(lines);
+            cursor = format!("&cursor={}", last["next"].as_str().expect("a cursor"));
+        }
+    }
+
+    /// Nobody else was hurt: the provider publishes and the consumer finds entries.
+    pub async fn others_are_served(&self) {
+        self.publish(&[observation("ZZZ", 23)]).await.expect(200);
+        self.world.consumer.editor.get("/api/v1/resources").await.expect(200);
+    }
+}
+
+pub fn observation(station: &str, hour: usize) -> Value {
+    json!({ "station": station, "hour": hour, "temp": "12.5", "observer": "王小明" })
+}
+
+/// A refusal as it must be: status and code, a text in English without Chinese, an instance.
+#[track_caller]
+pub fn refused(reply: &Reply, status: u16, code: &str) -> Value {
+    assert_eq!((reply.status, reply.code().as_str()), (status, code), "{}", reply.text);
+    let problem = reply.json();
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(detail.len() > 10, "{problem}");
+    assert_eq!(problem["instance"], reply.headers["x-request-id"].to_str().expect("an id"));
+    problem
+}
+
+/// The same call, answered in Chinese.
+pub async fn in_chinese(client: &Client, method: &str, path: &str, body: Option<Value>) -> String {
+    let mut request = client.request(method, path);
+    if let Some(body) = &body {
+        request = request.json(body);
+    }
+    let mut request = request.build().expect("a request");
+    request.headers_mut().insert("accept-language", "zh".parse().expect("a language"));
+    let reply = Client::send(request).await;
+    assert_eq!(reply.headers["content-language"], "zh");
+    let detail = reply.json()["detail"].as_str().expect("a text").to_owned();
+    assert!(!detail.is_ascii(), "{detail}");
+    detail
+}
