@@ -1,0 +1,5 @@
+//! Our parser beside Java's, and the limits that Java does not have.
+
+mod forms;
+mod java;
+mod limits;

@@ -1,0 +1,120 @@
+//! The seven levels of a schema registry, and what each holds a new schema against.
+
+use super::difference::Difference;
+use super::house::{self, Change};
+use super::read::read;
+use crate::avro::Schema;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    None,
+    Backward,
+    BackwardTransitive,
+    Forward,
+    ForwardTransitive,
+    Full,
+    FullTransitive,
+}
+
+impl Level {
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Backward,
+        Self::BackwardTransitive,
+        Self::Forward,
+        Self::ForwardTransitive,
+        Self::Full,
+        Self::FullTransitive,
+    ];
+    /// Of a resource's subjects: old consumers must keep reading, new ones read what is there.
+    pub const OF_RESOURCES: Self = Self::FullTransitive;
+    /// Of other subjects, as clients of registries expect.
+    pub const OF_OTHERS: Self = Self::Backward;
+
+    /// The registry's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Backward => "BACKWARD",
+            Self::BackwardTransitive => "BACKWARD_TRANSITIVE",
+            Self::Forward => "FORWARD",
+            Self::ForwardTransitive => "FORWARD_TRANSITIVE",
+            Self::Full => "FULL",
+            Self::FullTransitive => "FULL_TRANSITIVE",
+        }
+    }
+
+    /// By its word, in any case.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.word().eq_ignore_ascii_case(word))
+    }
+
+    /// The new schema must read what earlier ones wrote.
+    #[must_use]
+    pub fn backward(self) -> bool {
+        matches!(self, Self::Backward | Self::BackwardTransitive | Self::Full | Self::FullTransitive)
+    }
+
+    /// Earlier schemas must read what the new one writes.
+    #[must_use]
+    pub fn forward(self) -> bool {
+        matches!(self, Self::Forward | Self::ForwardTransitive | Self::Full | Self::FullTransitive)
+    }
+
+    /// All earlier schemas count, not the latest only.
+    #[must_use]
+    pub fn transitive(self) -> bool {
+        matches!(self, Self::BackwardTransitive | Self::ForwardTransitive | Self::FullTransitive)
+    }
+}
+
+/// Whether what Avro lets pass, but changes what data mean, breaks too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Avro's rules only: free subjects.
+    Avro,
+    /// The house's on top: resources.
+    House,
+}
+
+/// What a new schema breaks with one earlier version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break {
+    /// Its place among the versions given.
+    pub version: usize,
+    /// Why the earlier version cannot read what the new one writes.
+    pub forward: Vec<Difference>,
+    /// Why the new schema cannot read what the earlier version wrote.
+    pub backward: Vec<Difference>,
+    /// What means something else.
+    pub house: Vec<Change>,
+}
+
+/// What a new schema breaks: one value for each earlier version (newest first) that its level does not let pass. A
+/// registry answers with the first; a person wants all.
+pub fn breaks<'a>(
+    new: &'a Schema,
+    earlier: &'a [&'a Schema],
+    level: Level,
+    policy: Policy,
+) -> impl Iterator<Item = Break> + 'a {
+    let counted = match level {
+        Level::None => 0,
+        level if level.transitive() => earlier.len(),
+        _ => earlier.len().min(1),
+    };
+    earlier[..counted].iter().enumerate().filter_map(move |(version, old)| {
+        let differences = |wanted: bool, reader, writer| {
+            if wanted { read(reader, writer).differences } else { Vec::new() }
+        };
+        let found = Break {
+            version,
+            forward: differences(level.forward(), *old, new),
+            backward: differences(level.backward(), new, *old),
+            house: if policy == Policy::House { house::changes(old, new) } else { Vec::new() },
+        };
+        (!found.forward.is_empty() || !found.backward.is_empty() || !found.house.is_empty()).then_some(found)
+    })
+}

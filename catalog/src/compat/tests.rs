@@ -1,0 +1,6 @@
+//! Our rules beside Java's, and what the house asks beyond them.
+
+mod house;
+mod java;
+mod levels;
+mod rules;
