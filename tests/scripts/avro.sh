@@ -54,7 +54,7 @@ case "${1-}" in
   make)
     build
     oracle pairs 80 1 >"$root/catalog/src/compat/tests/java.txt"
-    oracle texts "$root/tests/avro/texts.txt" 400 1000 >"$root/catalog/src/avro/tests/java.jsonl"
+    oracle texts "$root/tests/avro/texts.txt" 500 1000 >"$root/catalog/src/avro/tests/java.jsonl"
     ;;
   pairs) build && oracle pairs "$2" "$3" ;;
   texts) build && oracle texts "$root/tests/avro/texts.txt" "$2" "$3" ;;

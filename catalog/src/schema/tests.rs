@@ -27,7 +27,7 @@ fn every_type() -> Vec<Item> {
 fn the_value_schema_has_title_and_grade_as_properties() {
     let expected = concat!(
         r#"{"type":"record","name":"Value","namespace":"ct.r12","fields":["#,
-        r#"{"name":"f_c","type":{"type":"string","values":["JFK","含“引号\""]},"title":"项f_c","grade":1},"#,
+        r#"{"name":"f_c","type":"string","title":"项f_c","grade":1,"values":["JFK","含“引号\""]},"#,
         r#"{"name":"f_n","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}],"default":null,"title":"项f_n","grade":1},"#,
         r#"{"name":"f_y","type":{"type":"bytes","logicalType":"decimal","precision":12,"scale":2},"title":"项f_y","grade":1},"#,
         r#"{"name":"f_d","type":{"type":"int","logicalType":"date"},"title":"项f_d","grade":1},"#,
@@ -115,6 +115,9 @@ proptest! {
             .map(|(item, _)| (item.name.clone(), Mask::Blank))
             .collect::<BTreeMap<_, _>>();
         let text = derived_schema(GrantNumber(1), &items, &names, &masks).unwrap();
+        // What Java would write of it, so that a registry keeps every character.
+        let read = crate::avro::parse(&text, crate::avro::Rules::RESOURCE).unwrap();
+        prop_assert_eq!(read.canonical(), text.clone());
         let parsed: Value = serde_json::from_str(&text).unwrap();
         let fields = parsed["fields"].as_array().unwrap();
         let found: Vec<_> = fields.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect();

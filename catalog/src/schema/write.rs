@@ -24,27 +24,27 @@ pub(super) fn record(namespace: &str, name: &str, fields: &[Field<'_>], detail: 
 }
 
 fn one(field: &Field<'_>, detail: Detail) -> String {
-    let values = if detail == Detail::Full { field.values() } else { &[] };
     let mut text = format!(r#"{{"name":{},"type":"#, quote(&field.item.name));
     if field.nullable {
-        text.push_str(&format!(r#"["null",{}],"default":null"#, avro(field.item.avro(), values)));
+        text.push_str(&format!(r#"["null",{}],"default":null"#, avro(field.item.avro())));
     } else {
-        text.push_str(&avro(field.item.avro(), values));
+        text.push_str(&avro(field.item.avro()));
     }
     if detail == Detail::Full {
         text.push_str(&format!(r#","title":{},"grade":{}"#, quote(&field.item.title), field.item.grade));
+        if !field.values().is_empty() {
+            // On the field: on a type Avro takes "values" for a word of its own and drops it.
+            let values: Vec<_> = field.values().iter().map(|value| quote(value)).collect();
+            text.push_str(&format!(r#","values":[{}]"#, values.join(",")));
+        }
     }
     text.push('}');
     text
 }
 
-fn avro(kind: AvroType, values: &[String]) -> String {
+fn avro(kind: AvroType) -> String {
     let plain = match kind {
-        AvroType::String if values.is_empty() => r#""string""#,
-        AvroType::String => {
-            let values: Vec<_> = values.iter().map(|value| quote(value)).collect();
-            return format!(r#"{{"type":"string","values":[{}]}}"#, values.join(","));
-        }
+        AvroType::String => r#""string""#,
         AvroType::Decimal { precision, scale } => {
             return format!(
                 r#"{{"type":"bytes","logicalType":"decimal","precision":{precision},"scale":{scale}}}"#
