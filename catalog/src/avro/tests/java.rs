@@ -1,4 +1,4 @@
-//! What Apache Avro 1.12 for Java takes, writes and fingerprints (`java.jsonl`, made by tests/scripts/avro.sh): the
+//! What Apache Avro 1.12 for Java takes, writes and fingerprints (`java.jsonl`, made by tests/scripts/schemas.sh): the
 //! same of ours, without exception.
 
 use serde_json::Value;

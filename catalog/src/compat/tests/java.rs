@@ -1,4 +1,4 @@
-//! What Apache Avro 1.12 for Java says of pairs (`java.txt`, made by tests/scripts/avro.sh): the same of ours, finding by
+//! What Apache Avro 1.12 for Java says of pairs (`java.txt`, made by tests/scripts/schemas.sh): the same of ours, finding by
 //! finding, in both directions.
 //!
 //! A family is 12 schemas, a row of verdicts for each as reader with each as writer, and two sums: of what is written of

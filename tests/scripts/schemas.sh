@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What Apache Avro for Java says of schemas: our parser and our rules of compatibility are held against it.
 #
-#   avro.sh make                       make the files again that the tests read (the same, as long as Avro is)
-#   avro.sh pairs FAMILIES SEED        print the verdicts on so many families of 12 schemas
-#   avro.sh texts COUNT SEED           print what becomes of tests/avro/texts.txt and of so many texts made at random
+#   schemas.sh make                       make the files again that the tests read (the same, as long as Avro is)
+#   schemas.sh pairs FAMILIES SEED        print the verdicts on so many families of 12 schemas
+#   schemas.sh texts COUNT SEED           print what becomes of tests/schemas/texts.txt and of so many texts made at random
 #
 # To hold our code against more than the files: print other families or texts into catalog/src/compat/tests/java.txt or
 # catalog/src/avro/tests/java.jsonl, run `cargo test -p changtong-catalog java`, and check the files out again.
@@ -26,26 +26,26 @@ fetch() {
   mkdir -p "$libs"
   for try in 1 2 3; do
     if complete; then return 0; fi
-    command -v mvn >/dev/null || { echo "avro.sh: mvn is missing (Debian package maven)" >&2; return 1; }
-    echo "avro.sh: fetching Apache Avro $version (try $try of 3)" >&2
+    command -v mvn >/dev/null || { echo "schemas.sh: mvn is missing (Debian package maven)" >&2; return 1; }
+    echo "schemas.sh: fetching Apache Avro $version (try $try of 3)" >&2
     rm -f "$libs/jars.list"
-    if timeout 900 mvn -q -B -f "$root/tests/avro/pom.xml" dependency:copy-dependencies \
+    if timeout 900 mvn -q -B -f "$root/tests/schemas/pom.xml" dependency:copy-dependencies \
       -DincludeScope=runtime "-DoutputDirectory=$libs" >&2; then
       (cd "$libs" && printf '%s\n' *.jar >jars.list.part && mv jars.list.part jars.list)
     else
       sleep "$((try * 3))"
     fi
   done
-  complete || { echo "avro.sh: Apache Avro $version could not be fetched" >&2; return 1; }
+  complete || { echo "schemas.sh: Apache Avro $version could not be fetched" >&2; return 1; }
 }
 
 # Compiled into a folder of its own each time: it takes two seconds.
 build() {
-  command -v javac >/dev/null || { echo "avro.sh: javac is missing (Debian package default-jdk-headless)" >&2; return 1; }
+  command -v javac >/dev/null || { echo "schemas.sh: javac is missing (Debian package default-jdk-headless)" >&2; return 1; }
   fetch
   classes=$(mktemp -d)
   trap 'rm -rf "$classes"' EXIT
-  javac -encoding UTF-8 -cp "$libs/*" -d "$classes" "$root"/tests/avro/*.java
+  javac -encoding UTF-8 -cp "$libs/*" -d "$classes" "$root"/tests/schemas/*.java
 }
 
 oracle() { java -Dfile.encoding=UTF-8 -cp "$classes:$libs/*" Oracle "$@"; }
@@ -54,9 +54,9 @@ case "${1-}" in
   make)
     build
     oracle pairs 80 1 >"$root/catalog/src/compat/tests/java.txt"
-    oracle texts "$root/tests/avro/texts.txt" 500 1000 >"$root/catalog/src/avro/tests/java.jsonl"
+    oracle texts "$root/tests/schemas/texts.txt" 500 1000 >"$root/catalog/src/avro/tests/java.jsonl"
     ;;
   pairs) build && oracle pairs "$2" "$3" ;;
-  texts) build && oracle texts "$root/tests/avro/texts.txt" "$2" "$3" ;;
+  texts) build && oracle texts "$root/tests/schemas/texts.txt" "$2" "$3" ;;
   *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
