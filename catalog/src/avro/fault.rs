@@ -44,7 +44,8 @@ impl Faults {
     pub fn refusal(self, within: &str) -> Refusal {
         let mut problems = Problems::default();
         for Fault { path, text } in self.0 {
-            let path = if path.is_empty() { within.to_owned() } else { format!("{within}.{path}") };
+            let dot = if path.is_empty() || path.starts_with('[') || within.is_empty() { "" } else { "." };
+            let path = format!("{within}{dot}{path}");
             problems.add(Code::SchemaRejected, path, text.zh, text.en);
         }
         match problems.check() {

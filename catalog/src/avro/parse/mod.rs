@@ -31,6 +31,7 @@ pub fn parse_with(text: &str, references: &[&str], rules: Rules) -> Result<Schem
         trails: Trails::default(),
         names: HashMap::new(),
         defined: Vec::new(),
+        open: Vec::new(),
         fields: 0,
         faults: Faults::default(),
     };
@@ -66,6 +67,8 @@ struct Parser {
     names: HashMap<String, Id>,
     /// The same in the order of the ends of their definitions.
     defined: Vec<Id>,
+    /// Full names of the records around.
+    open: Vec<String>,
     fields: usize,
     faults: Faults,
 }

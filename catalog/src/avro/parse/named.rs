@@ -6,6 +6,7 @@ use super::{At, ENUM, Parser, TYPE, properties};
 use crate::avro::fault::Fault;
 use crate::avro::json::{Json, Members};
 use crate::avro::model::{Enum, Id, Kind, Named, Record};
+use crate::avro::path::Trail;
 use crate::avro::rules::{MOST_FIELDS, MOST_NAMED, MOST_SYMBOLS};
 
 /// Bytes of a fixed type, as in Java: what an array can hold there.
@@ -28,6 +29,7 @@ impl Parser {
         }
         let mut fields = Vec::with_capacity(written.len());
         let mut names = HashSet::new();
+        self.open.push(named.name.full());
         for (place, field) in written.iter().enumerate() {
             let trail = self.trails.element(trail, place);
             let within = At { space: named.name.space.as_deref(), trail, depth: at.depth };
@@ -40,6 +42,7 @@ impl Parser {
                 Err(fault) => self.faults.add(fault),
             }
         }
+        self.open.pop();
         let error = members.text("type") == Some("error");
         self.define(members, |named| Kind::Record(named, Record { fields, error }), named, &TYPE, at)
     }
@@ -92,6 +95,11 @@ impl Parser {
         self.define(members, |named| Kind::Fixed(named, size), named, &TYPE, at)
     }
 
+    pub(super) fn taken(&mut self, trail: Trail) -> Fault {
+        let trail = self.trails.member(trail, "name");
+        self.fault(trail, "同名类型已另有定义", "another type of that name is defined")
+    }
+
     /// The end of a definition: from here on its name stands for it.
     fn define(
         &mut self,
@@ -106,13 +114,7 @@ impl Parser {
         match self.names.get(&full) {
             // The same said twice is taken, as in Java; the name stays that of the first.
             Some(first) if self.equal(*first, id) => return Ok(id),
-            Some(_) => {
-                return Err(self.fault(
-                    at.trail,
-                    "同名类型已另有定义",
-                    "another type of that name is defined",
-                ));
-            }
+            Some(_) => return Err(self.taken(at.trail)),
             None => {}
         }
         if self.defined.len() == MOST_NAMED {

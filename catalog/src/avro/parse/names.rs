@@ -23,6 +23,10 @@ impl Parser {
             ));
         }
         self.short(&name.full(), trail)?;
+        // A record around it of that name will be another type.
+        if self.open.contains(&name.full()) {
+            return Err(self.taken(at.trail));
+        }
         for part in name.space.iter().flat_map(|space| space.split('.')) {
             self.part(part, trail)?;
         }

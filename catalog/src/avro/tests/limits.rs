@@ -191,6 +191,19 @@ fn everything_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn a_name_that_is_taken_is_told_where_it_comes_again() {
+    for (text, place) in [
+        (
+            r#"{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"fixed","name":"R","size":1}}]}"#,
+            "fields[0].type.name",
+        ),
+        (r#"[{"type":"fixed","name":"X","size":1},{"type":"fixed","name":"X","size":2}]"#, "[1].name"),
+    ] {
+        assert_eq!(path(text, Rules::FREE), place);
+    }
+}
+
+#[test]
 fn what_a_registry_took_before_stays_readable() {
     let text = r#"{"type":"record","name":"记录-1","namespace":"a..b","fields":[{"name":"名","type":"int","default":"x"}]}"#;
     assert!(parse(text, Rules::FREE).is_err());
