@@ -12,6 +12,8 @@ pub const MOST_NAMED: usize = 2000;
 pub const MOST_BRANCHES: usize = 256;
 /// Bytes of a full name, an alias or the name of a field.
 pub const MOST_NAME: usize = 512;
+/// Aliases of one type or field.
+pub const MOST_ALIASES: usize = 256;
 /// Symbols of one enum.
 pub const MOST_SYMBOLS: usize = 10_000;
 

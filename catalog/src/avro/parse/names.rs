@@ -5,7 +5,7 @@ use crate::avro::fault::Fault;
 use crate::avro::json::{Json, Members};
 use crate::avro::model::{Name, Named, Primitive};
 use crate::avro::path::Trail;
-use crate::avro::rules::MOST_NAME;
+use crate::avro::rules::{MOST_ALIASES, MOST_NAME};
 
 impl Parser {
     /// Name, doc and aliases of a definition.
@@ -89,6 +89,13 @@ impl Parser {
             Some(Json::Array(written)) => written,
             Some(_) => return Err(self.fault(trail, "别名应为数组", "aliases are an array")),
         };
+        if written.len() > MOST_ALIASES {
+            return Err(self.fault(
+                trail,
+                format!("别名超过 {MOST_ALIASES} 个"),
+                format!("more than {MOST_ALIASES} aliases"),
+            ));
+        }
         let mut aliases: Vec<String> = Vec::new();
         for (place, alias) in written.iter().enumerate() {
             let Some(alias) = alias.text() else {

@@ -1,8 +1,8 @@
 //! Hostile schemas (trust.md, case 3) are refused at their limit, told where, without a deep stack.
 
 use crate::avro::{
-    MOST_BRANCHES, MOST_BYTES, MOST_DEPTH, MOST_FIELDS, MOST_NAME, MOST_NAMED, MOST_SYMBOLS, Rules, Schema,
-    parse,
+    MOST_ALIASES, MOST_BRANCHES, MOST_BYTES, MOST_DEPTH, MOST_FIELDS, MOST_NAME, MOST_NAMED, MOST_SYMBOLS,
+    Rules, Schema, parse,
 };
 
 fn path(text: &str, rules: Rules) -> String {
@@ -125,6 +125,16 @@ fn sizes_are_bounded() {
     let named = |length: usize| format!(r#"{{"type":"fixed","name":"{}","size":1}}"#, "n".repeat(length));
     taken(&named(MOST_NAME), Rules::RESOURCE);
     assert_eq!(path(&named(MOST_NAME + 1), Rules::FREE), "name");
+
+    let aliases = |count: usize| {
+        let aliases: Vec<_> = (0..count).map(|n| format!(r#""a{n}""#)).collect();
+        let aliases = aliases.join(",");
+        format!(
+            r#"{{"type":"record","name":"R","fields":[{{"name":"f","type":"int","aliases":[{aliases}]}}],"aliases":[{aliases}]}}"#
+        )
+    };
+    taken(&aliases(MOST_ALIASES), Rules::RESOURCE);
+    assert_eq!(path(&aliases(MOST_ALIASES + 1), Rules::FREE), "aliases");
 
     let long = format!(r#"{{"type":"string","x":"{}"}}"#, "x".repeat(MOST_BYTES - 25));
     taken(&long[..], Rules::FREE);

@@ -29,16 +29,16 @@ impl<'a> Walk<'a> {
                 if found != expected {
                     tasks.push(Task::Found(What::Size, self.step(at, "size")));
                 }
-                Judged::of(tasks)
+                Judged { tasks, work: own.aliases.len() }
             }
             (Kind::Enum(own, symbols), Kind::Enum(written, theirs)) => {
                 let mut tasks = self.names(at, own, written);
                 tasks.extend(self.symbols(at, symbols, theirs));
-                Judged { tasks, work: symbols.symbols.len() + theirs.symbols.len() }
+                Judged { tasks, work: own.aliases.len() + symbols.symbols.len() + theirs.symbols.len() }
             }
             (Kind::Record(own, record), Kind::Record(written, theirs)) => {
                 let mut tasks = self.names(at, own, written);
-                let work = self.fields(at, record, theirs, &mut tasks);
+                let work = own.aliases.len() + self.fields(at, record, theirs, &mut tasks);
                 Judged { tasks, work }
             }
             (Kind::Union(_), Kind::Union(branches)) => {
