@@ -47,10 +47,7 @@ impl Writer<'_> {
             Kind::Primitive(primitive) if found.properties.is_empty() => {
                 quote(&mut self.out, primitive.word())
             }
-            Kind::Union(branches) => {
-                self.list(branches, |writer, branch| writer.any(*branch, space));
-                return;
-            }
+            Kind::Union(branches) => self.list(branches, |writer, branch| writer.any(*branch, space)),
             _ => self.object(id, space),
         }
     }
