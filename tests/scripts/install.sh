@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that building and testing need.
 #
-#   install.sh build|postgres|kafka|data …
+#   install.sh build|postgres|kafka|data|clients …
 #
 # A machine that has the tools needs neither root nor apt-get. Where something is missing and cannot be
 # installed, it is named and the exit code is 1.
@@ -38,6 +38,14 @@ for_data() {
   have npm || need npm
 }
 
+# The programs of docs/clients are run as they stand there; Java's from its source, which needs the compiler.
+for_clients() {
+  have python3 || need python3
+  have curl || need curl
+  have jq || need jq
+  java --list-modules 2>/dev/null | grep -q '^jdk\.compiler@' || need openjdk-17-jdk-headless
+}
+
 install_packages() {
   echo "installing: ${packages[*]}" >&2
   local sudo=() log
@@ -65,7 +73,7 @@ install_packages() {
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 for group in "$@"; do
   case "$group" in
-    build | postgres | kafka | data) "for_$group" ;;
+    build | postgres | kafka | data | clients) "for_$group" ;;
     *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done

@@ -29,6 +29,7 @@ sum() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "
 
 status=0
 tests/scripts/check.sh || status=$?
+[ "$status" != 0 ] || tests/scripts/install.sh clients || status=$?
 if [ "$status" = 0 ]; then
   echo '--- cargo test'
   run_tests 2>&1 | tee "$log" || status=$?
