@@ -37,3 +37,4 @@ mod testing;
 pub mod visibility;
 pub mod visible;
 pub mod window;
+pub mod wording;

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use clap::ValueEnum;
-use encoding_rs::{Decoder, DecoderResult, GB18030};
+use encoding_rs::{Decoder, DecoderResult, GB18030, UTF_8};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Encoding {
@@ -14,21 +14,23 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// A reader of the same text in UTF-8. What is UTF-8 already is passed on as it is: its readers check it.
+    /// A reader of the same text in UTF-8.
     pub fn reader<'a>(self, input: impl Read + 'a) -> Box<dyn Read + 'a> {
-        match self {
-            Self::Utf8 => Box::new(input),
-            Self::Gb18030 => Box::new(Decoding {
-                input,
-                decoder: GB18030.new_decoder_without_bom_handling(),
-                raw: vec![0; PIECE],
-                filled: 0,
-                text: Vec::new(),
-                given: 0,
-                lines: 1,
-                ended: false,
-            }),
-        }
+        let (encoding, wrong) = match self {
+            Self::Utf8 => (UTF_8, "is not UTF-8 text; --encoding gb18030 reads GBK and GB 18030"),
+            Self::Gb18030 => (GB18030, "is not GB18030 text"),
+        };
+        Box::new(Decoding {
+            input,
+            decoder: encoding.new_decoder_without_bom_handling(),
+            wrong,
+            raw: vec![0; PIECE],
+            filled: 0,
+            text: Vec::new(),
+            given: 0,
+            lines: 1,
+            ended: false,
+        })
     }
 }
 
@@ -37,6 +39,8 @@ const PIECE: usize = 64 << 10;
 struct Decoding<R> {
     input: R,
     decoder: Decoder,
+    /// What is said of a line that is not of the encoding.
+    wrong: &'static str,
     raw: Vec<u8>,
     /// Bytes of `raw` that are not decoded yet.
     filled: usize,
@@ -53,14 +57,14 @@ impl<R: Read> Decoding<R> {
         let last = read == 0;
         self.filled += read;
         self.given = 0;
-        // GB18030 never needs more than three bytes of UTF-8 for one of its own.
+        // Neither encoding needs more than three bytes of UTF-8 for one of its own.
         self.text.resize(3 * self.filled + 16, 0);
         let (result, taken, written) =
             self.decoder.decode_to_utf8_without_replacement(&self.raw[..self.filled], &mut self.text, last);
         self.text.truncate(written);
         self.lines += self.text.iter().filter(|byte| **byte == b'\n').count();
         if let DecoderResult::Malformed(..) = result {
-            let reason = format!("line {} is not GB18030 text", self.lines);
+            let reason = format!("line {} {}", self.lines, self.wrong);
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
         }
         self.raw.copy_within(taken..self.filled, 0);
@@ -119,6 +123,9 @@ mod tests {
         let mut out = String::new();
         let error = Encoding::Gb18030.reader(&b"a\nb\xff\xff\n"[..]).read_to_string(&mut out).unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
+        let (gbk, _, _) = GB18030.encode("编号\n");
+        let error = Encoding::Utf8.reader(Slow(&gbk)).read_to_string(&mut out).unwrap_err();
+        assert!(error.to_string().contains("--encoding gb18030"), "{error}");
         let error = Encoding::Gb18030.reader(&b"a\x81"[..]).read_to_string(&mut out).unwrap_err();
         assert!(error.to_string().contains("line 1"), "{error}");
     }

@@ -113,6 +113,7 @@ impl Configured {
 /// Reads the command line and runs its command.
 #[must_use]
 pub fn main() -> ExitCode {
+    end_with_the_reader();
     let matches = groups::command().get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -125,6 +126,19 @@ pub fn main() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// `changtong resource list | head -1`: whoever read what is printed has what it wanted, which is no failure. `print!`
+/// has no other way to say so than to panic.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }
 
 fn run(command: &Command) -> Done {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::error::{Code, Refusal, Text};
 use changtong_catalog::ids::{AccountId, EventId, GrantId, KeyId, QuarantineId, RequestId, ResourceCode};
 use changtong_catalog::ids::{SchemaId, SubscriptionId};
+use changtong_catalog::wording::{of_data, of_json};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -86,12 +87,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
         let asked = Query::<T>::from_request_parts(parts, state).await;
         asked.map(|Query(asked)| Self(asked)).map_err(|rejection: QueryRejection| {
             let reason = rejection.body_text();
-            Refusal::new(
-                Code::BadRequest,
-                format!("查询参数有误:{reason}"),
-                format!("the query is wrong: {reason}"),
-            )
-            .into()
+            let reason = of_data(reason.rsplit("query string: ").next().unwrap_or_default());
+            let (zh, en) = (reason.zh, reason.en);
+            Refusal::new(Code::BadRequest, format!("查询参数有误:{zh}"), format!("the query is wrong: {en}"))
+                .into()
         })
     }
 }
@@ -116,12 +115,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Document<T> {
         let held = body::read(&parts.headers, body, app.document_limits(), &budget).await?;
         // An action without options is POSTed without a body.
         let bytes: &[u8] = if held.bytes.is_empty() { b"{}" } else { &held.bytes };
-        let value = serde_json::from_slice(bytes).map_err(|error| {
-            Refusal::new(
-                if error.is_data() { Code::Invalid } else { Code::BadRequest },
-                format!("请求体有误:{error}"),
-                format!("the body is wrong: {error}"),
+        let wrong = |code, text: Text| {
+            Refusal::new(code, format!("请求体有误:{}", text.zh), format!("the body is wrong: {}", text.en))
+        };
+        // serde would take an array for the members in their order.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(wrong(
+                Code::Invalid,
+                Text::new("应为对象,而不是数组", "an object is wanted, not an array"),
             )
+            .into());
+        }
+        let value = serde_json::from_slice(bytes).map_err(|error| {
+            wrong(if error.is_data() { Code::Invalid } else { Code::BadRequest }, of_json(&error))
         })?;
         Ok(Self { value, hash: digest(&[bytes]) })
     }

@@ -49,6 +49,43 @@ async fn bodies_are_bounded_and_of_a_known_type() {
     app.stop().await;
 }
 
+/// An array would be taken for the members in their order; and what a parser says is English.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_is_an_object_and_its_faults_are_said_in_the_callers_language() {
+    let app = embedded(&[]).await;
+    let caller = app.client(&app.authority);
+    let subscription = "00000000-0000-7000-8000-000000000000";
+    let acks = format!("/api/v1/subscriptions/{subscription}/acks");
+    for (path, array) in [
+        (acks.as_str(), json!(["a cursor"])),
+        ("/api/v1/agencies", json!(["x", "y"])),
+        ("/api/v1/resources", json!([])),
+    ] {
+        let refused = caller.post(path, array).await;
+        problem(&refused, 422, "invalid");
+        assert!(refused.json()["detail"].as_str().unwrap().contains("not an array"), "{}", refused.text);
+    }
+    for (language, body, said) in [
+        ("zh", "{\"nex\":1}", "请求体有误:第 1 行第 6 列:没有 nex 这一项;可用:next、window、digest"),
+        ("en", "{\"window\":null}", "the body is wrong: line 1, column 15: `next` is missing"),
+        ("zh", "{\"next\":7}", "类型不符:所写为数字,应为文本"),
+    ] {
+        let request = caller.request("post", &acks).header("content-type", "application/json").body(body);
+        let mut request = request.build().expect("a request");
+        request.headers_mut().insert("accept-language", language.parse().expect("a language"));
+        let answer = reqwest::Client::builder().no_proxy().build().unwrap().execute(request).await.unwrap();
+        let problem: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{problem}");
+    }
+    let mut nowhere = caller.request("get", "/api/v1/nothing").build().expect("a request");
+    nowhere.headers_mut().insert("accept-language", "mul".parse().expect("both languages"));
+    let answer = reqwest::Client::builder().no_proxy().build().unwrap().execute(nowhere).await.unwrap();
+    let problem: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let text = |language: &str| problem["texts"][language].as_str().unwrap().to_owned();
+    assert_eq!(problem["detail"], format!("{} / {}", text("zh"), text("en")));
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_are_answered_in_their_language() {
     let app = embedded(&[]).await;

@@ -96,6 +96,12 @@ pub fn run(publish: &Publish) -> Done {
         let salt = publish.again.then(salt);
         let sender = Sender { client: &client, code: &code, on_invalid: publish.on_invalid, salt };
         let sum = sender.send(chunks, Progress::of(size)).await?;
+        if sum.requests == 0 {
+            return Err(Failure::Failed(format!(
+                "{} holds no record; nothing was published",
+                publish.file.display()
+            )));
+        }
         publish.server.output.done(&sum.as_json(), || sum.told(&publish.resource))
     })
 }
@@ -204,7 +210,8 @@ impl Sum {
 
     /// A failure on the way, with what is published already and how to go on.
     fn stopped(&self, failure: Failure, of_the_file: bool) -> Failure {
-        let before = format!("{} records before this request are published", self.accepted);
+        let are = if self.accepted == 1 { "is" } else { "are" };
+        let before = format!("{} before this request {are} published", records(self.accepted));
         match (of_the_file, self.accepted) {
             (true, _) => failure.and(format!(
                 "{before}; the command repeated with the mended file goes on from there (--on-invalid quarantine sets \
@@ -223,7 +230,7 @@ impl Sum {
     }
 
     fn told(&self, resource: &str) -> String {
-        let mut text = format!("{resource}: {} records published", self.accepted - self.replayed);
+        let mut text = format!("{resource}: {} published", records(self.accepted - self.replayed));
         if self.replayed > 0 {
             text.push_str(&format!(
                 ", {} published before by an equal command (--again publishes them anew)",
@@ -238,4 +245,9 @@ impl Sum {
         }
         text
     }
+}
+
+/// `1 record`, `2 records`.
+fn records(count: u64) -> String {
+    if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
 }

@@ -2,7 +2,7 @@
 //! between the two prints some again, and they are known by their ids.
 
 use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -31,13 +31,19 @@ pub async fn run(subscribe: &Subscribe, client: &Client, grant: &str) -> Done {
     loop {
         let Some(answered) = poll(client, &mut reading).await? else { continue };
         lines += answered.records().count() as u64;
-        write(&mut out, &answered)?;
+        if !write(&mut out, &answered)? {
+            // Whoever read our output has what it wanted; these lines come again.
+            return Ok(());
+        }
         let end = answered.is_empty() && !subscribe.follow;
         if !answered.is_empty() || moved(&reading, &answered) {
             client.acknowledge(&reading.subscription, &answered).await?;
         }
         if end {
-            eprintln!("{lines} lines; everything there is has been read");
+            eprintln!(
+                "{lines} {}; everything there is has been read",
+                if lines == 1 { "line" } else { "lines" }
+            );
             return Ok(());
         }
         reading.cursor = Some(answered.next);
@@ -114,7 +120,11 @@ fn open(subscribe: &Subscribe) -> Done<Box<dyn Write>> {
     Ok(Box::new(BufWriter::new(file)))
 }
 
-fn write(out: &mut dyn Write, answered: &Answered) -> Done {
-    let written = out.write_all(&answered.lines).and_then(|()| out.flush());
-    written.map_err(|error| Failure::Failed(format!("the lines could not be written: {error}")))
+/// False where nobody reads what is printed any more.
+fn write(out: &mut dyn Write, answered: &Answered) -> Done<bool> {
+    match out.write_all(&answered.lines).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::Failed(format!("the lines could not be written: {error}"))),
+    }
 }

@@ -9,6 +9,7 @@ use crate::support::{TestApp, on_both_pairs};
 on_both_pairs!(
     every_form_is_published_and_read_back,
     bad_records_are_named_by_their_place_in_the_file_or_set_aside,
+    small_things_are_said_as_they_are,
 );
 
 const RESOURCE: &str = r#"
@@ -131,4 +132,39 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     let exported = shell.read("events.ndjson");
     assert!(exported.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(exported.contains("\"resource.published\"") && exported.contains("\"quarantine.discarded\""));
+}
+
+async fn small_things_are_said_as_they_are(app: &TestApp) {
+    let shell = world(app).await;
+    shell.write("one.csv", "id,name\n1,a\n");
+    let said = shell.line("publish 300000-000001 one.csv --as stats").await;
+    assert!(said.contains("1 record published"), "{said}");
+    for (file, content) in [("empty.csv", ""), ("header.csv", "id,name\n"), ("empty.ndjson", "\n")] {
+        shell.write(file, content);
+        let refused = shell.refused(&format!("publish 300000-000001 {file} --as stats"), 1).await;
+        assert!(refused.contains(&format!("{file} holds no record")), "{refused}");
+    }
+    shell.write("gbk.csv", b"id,name\n2,\xc3\xfb\n");
+    let refused = shell.refused("publish 300000-000001 gbk.csv --as stats", 1).await;
+    assert!(refused.contains("line 2") && refused.contains("--encoding gb18030"), "{refused}");
+    shell.line("publish 300000-000001 gbk.csv --encoding gb18030 --as stats").await;
+
+    let rows: String = (10..5000).map(|id| format!("{id},x\n")).collect();
+    shell.write("many.csv", format!("id,name\n{rows}"));
+    shell.line("publish 300000-000001 many.csv --as stats").await;
+    assert_eq!(subscribe(&shell, "--name all").await.len(), 4992);
+    // Whoever takes only the first line has what it wanted.
+    for line in ["subscribe 300000-000001 --as emergency --name first", "resource list --as stats"] {
+        let mut command = shell.command(&line.split_whitespace().collect::<Vec<_>>());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().await.expect("its end");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && !said.contains("roken pipe"),
+            "{line}: {:?} {said}",
+            output.status
+        );
+    }
 }
