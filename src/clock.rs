@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use changtong_catalog::clock::{Clock, Ids, Time};
+use changtong_catalog::clock::{Clock, Ids, Time, to_micros};
 use chrono::DateTime;
 
 /// A store whose time moves by more than this against ours cannot be believed, nor can we.
@@ -69,6 +69,31 @@ impl Clock for StoreClock {
         let now = self.offset.load(Ordering::Relaxed) + micros(self.origin.elapsed());
         let latest = self.latest.fetch_max(now, Ordering::Relaxed).max(now);
         DateTime::from_timestamp_micros(latest).unwrap_or_default()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.origin.elapsed()
+    }
+}
+
+/// The clock of a machine beside the bus: for what it says of itself, never for what is decided.
+#[derive(Debug)]
+pub struct MachineClock {
+    origin: Instant,
+}
+
+impl MachineClock {
+    #[must_use]
+    pub fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Time {
+        #[expect(clippy::disallowed_methods, reason = "the one look at the machine's clock behind `Clock`")]
+        let now = std::time::SystemTime::now();
+        to_micros(now.into())
     }
 
     fn monotonic(&self) -> Duration {

@@ -104,7 +104,7 @@ impl Server {
 /// Connections that wait to be taken. Of more the system loses some on the way, and who made them waits for ever.
 const WAITING: u32 = 4096;
 
-fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // As after a restart, while connections of before are still remembered.
@@ -115,12 +115,12 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     listen().map_err(|error| StartError::Listen { address: address.to_string(), error })
 }
 
-fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+pub(crate) fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|error| StartError::Listen { address: "listener".to_owned(), error })
 }
 
 /// SIGTERM or SIGINT.
-async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     let term = signal(SignalKind::terminate());
     let int = signal(SignalKind::interrupt());
     match (term, int) {

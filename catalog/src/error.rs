@@ -175,8 +175,18 @@ codes! {
     ClockSkew "clock_skew" 503 true "数据库时间跳变。";
     /// The server is shutting down.
     ShuttingDown "shutting_down" 503 true "服务正在停止。";
+    /// The server does not answer (said by a connector in its own process).
+    ServerUnreachable "server_unreachable" 503 true "服务器没有应答(由独立进程中的连接器报告)。";
     /// Too much at once; come back later.
     Overloaded "overloaded" 503 true "同时处理的过多。";
+}
+
+impl Code {
+    /// The code of that word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == word)
+    }
 }
 
 impl fmt::Display for Code {

@@ -14,6 +14,8 @@ use changtong_catalog::error::{Code, Refusal};
 pub struct Root {
     dir: Arc<Dir>,
     path: PathBuf,
+    /// What people call it.
+    name: Option<String>,
 }
 
 impl Root {
@@ -23,7 +25,28 @@ impl Root {
             .and_then(|()| path.canonicalize())
             .and_then(|path| Ok((Dir::open_ambient_dir(&path, ambient_authority())?, path)));
         let (dir, path) = opened.map_err(|error| unreadable(&path.display().to_string(), &error))?;
-        Ok(Self { dir: Arc::new(dir), path })
+        Ok(Self { dir: Arc::new(dir), path, name: None })
+    }
+
+    /// People are told this name instead of the folder's path, which is a matter of the machine.
+    #[must_use]
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// A path below it, for people.
+    pub(crate) fn shown(&self, relative: &str) -> String {
+        let folder = self.name.clone().unwrap_or_else(|| self.path.display().to_string());
+        format!("{folder}/{relative}")
+    }
+
+    /// Whether the folder that the path or pattern lies in is there.
+    pub(crate) fn has_folder_of(&self, relative: &str) -> bool {
+        match Path::new(relative).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => self.dir.is_dir(folder),
+            None => self.path.is_dir(),
+        }
     }
 
     /// Refuses what is absolute, climbs, or goes through a link.

@@ -2,12 +2,13 @@
 
 use changtong_catalog::error::Text;
 use clap::Args;
+use reqwest::Url;
 
 use super::failure::{Done, Failure};
 use super::output::Output;
 use crate::client::Client;
 use crate::profiles::{Profile, Profiles};
-use crate::settings::environment_variable;
+use crate::settings::{Secret, Setting as _, environment_variable};
 
 /// The profile that `login` writes and that is taken where nothing else says.
 pub const USUAL: &str = "default";
@@ -18,7 +19,7 @@ pub struct Connection {
     /// Address of the server; also CHANGTONG_URL
     #[arg(long, value_name = "URL", global = true, help_heading = "Server")]
     pub url: Option<String>,
-    /// API key; also CHANGTONG_KEY
+    /// API key, or where it lies: file:PATH, env:NAME; also CHANGTONG_KEY
     #[arg(long, value_name = "KEY", global = true, help_heading = "Server")]
     pub key: Option<String>,
     /// Name of the profile that holds address and key
@@ -37,6 +38,12 @@ impl Connection {
 
     /// `usual` are the profiles to look for where nothing says which, best first.
     pub fn client_of(&self, usual: &[&str]) -> Done<Client> {
+        let Profile { url, key } = self.profile_of(usual)?;
+        client(&url, &key)
+    }
+
+    /// Address and key that flags, environment or profile name.
+    pub fn profile_of(&self, usual: &[&str]) -> Done<Profile> {
         let named = self.profile.as_deref().map(named).transpose()?;
         let variable = |name| named.is_none().then(|| environment_variable(name)).flatten();
         let named_part = |part: fn(&Profile) -> &String| named.as_ref().map(part).cloned();
@@ -49,12 +56,40 @@ impl Connection {
             url = url.or(Some(profile.url));
             key = Some(profile.key);
         }
-        client(url.as_deref().unwrap_or(USUAL_URL), key.as_deref().unwrap_or_default())
+        let url = url.unwrap_or_else(|| USUAL_URL.to_owned());
+        check_url(&url)?;
+        Ok(Profile { url, key: secret(key.unwrap_or_default())? })
     }
+}
+
+/// A mistyped address is no server that does not answer.
+fn check_url(url: &str) -> Done {
+    let wrong = |why: &str| {
+        Err(Failure::Usage(format!("{url} is no address of a server ({why}); one is http://127.0.0.1:7070")))
+    };
+    match Url::parse(url) {
+        Ok(parsed) if !matches!(parsed.scheme(), "http" | "https") => {
+            wrong("it begins with http:// or https://")
+        }
+        Ok(parsed) if !parsed.has_host() => wrong("it names no host"),
+        Ok(_) => Ok(()),
+        Err(error) => wrong(&error.to_string()),
+    }
+}
+
+/// A key may be named by where it lies.
+fn secret(key: String) -> Done<String> {
+    if !key.starts_with("file:") && !key.starts_with("env:") {
+        return Ok(key);
+    }
+    Secret::parse(&key)
+        .and_then(|secret| secret.read())
+        .map_err(|reason| Failure::Usage(format!("the key: {reason}")))
 }
 
 /// A client that does not wait for a server that has never answered.
 pub fn client(url: &str, key: &str) -> Done<Client> {
+    check_url(url)?;
     Client::new(url, key, language())
         .map(Client::expecting_a_server)
         .map_err(|e| Failure::Usage(e.to_string()))

@@ -18,6 +18,10 @@ use crate::clock::SystemIds;
 const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A machine that is gone says nothing at all.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Between two pieces of an answer; a read may wait half a minute for its first.
+const PIECE_WITHIN: Duration = Duration::from_secs(90);
 
 /// A caller of one server with one key; cheap to clone.
 #[derive(Clone)]
@@ -39,14 +43,16 @@ pub struct Written {
 }
 
 impl Client {
-    /// `base` is the server's address without `/api/v1`; `language` is `zh` or `en`.
+    /// `base` is the server's address without `/api/v1`; `language` is `zh`, `en` or, for both, `mul`.
     pub fn new(base: &str, key: &str, language: &str) -> Result<Self, CallError> {
         let broken = |error: &dyn std::fmt::Display| CallError::Broken(format!("{base}: {error}"));
         let mut headers = reqwest::header::HeaderMap::new();
         let bearer = format!("Bearer {key}").parse().map_err(|e| broken(&e))?;
         headers.insert(reqwest::header::AUTHORIZATION, bearer);
         headers.insert(reqwest::header::ACCEPT_LANGUAGE, language.parse().map_err(|e| broken(&e))?);
-        let http = reqwest::Client::builder().default_headers(headers).build().map_err(|e| broken(&e))?;
+        let http = reqwest::Client::builder().default_headers(headers);
+        let http = http.connect_timeout(CONNECT_WITHIN).read_timeout(PIECE_WITHIN);
+        let http = http.build().map_err(|e| broken(&e))?;
         Ok(Self {
             http,
             base: base.trim_end_matches('/').to_owned(),
@@ -134,6 +140,11 @@ impl Client {
         self.answer(|| call().json(body)).await
     }
 
+    /// Puts a document that has no version: the last one stands.
+    pub async fn put_whole(&self, path: &str, body: &impl Serialize) -> Result<Written, CallError> {
+        self.answer(|| self.request(Method::PUT, path).json(body)).await
+    }
+
     /// A post that names the version it changes.
     pub async fn post_if_match(
         &self,
@@ -161,6 +172,25 @@ impl Client {
             self.request(Method::POST, &path)
                 .header("Content-Type", media_type)
                 .header("Idempotency-Key", idempotency_key)
+                .body(body.clone())
+        };
+        Ok(self.answer(call).await?.body)
+    }
+
+    /// Publishes one step of a source, `CONNECTOR FROM TO`.
+    pub async fn publish_step(
+        &self,
+        resource: &str,
+        media_type: &str,
+        on_invalid: &str,
+        step: &str,
+        body: Bytes,
+    ) -> Result<Value, CallError> {
+        let path = format!("/resources/{resource}/records?on_invalid={on_invalid}");
+        let call = || {
+            self.request(Method::POST, &path)
+                .header("Content-Type", media_type)
+                .header("Changtong-Source", step)
                 .body(body.clone())
         };
         Ok(self.answer(call).await?.body)

@@ -53,6 +53,12 @@ impl Answered {
 impl Client {
     /// One read. A connection that ends before the last line is an error: nothing of it may be taken as received.
     pub async fn deliver(&self, reading: &Reading) -> Result<Answered, CallError> {
+        let body = self.page(reading).await?;
+        split(&body).ok_or_else(|| self.cut_off())
+    }
+
+    /// The same as it came, the last line included.
+    pub async fn page(&self, reading: &Reading) -> Result<Bytes, CallError> {
         let mut query: Vec<(&str, String)> = vec![("wait", format!("{}s", reading.wait.as_secs()))];
         query.extend(reading.cursor.clone().map(|cursor| ("cursor", cursor)));
         query.extend(reading.limit.map(|limit| ("limit", limit.to_string())));
@@ -63,21 +69,33 @@ impl Client {
         if let Some(purpose) = &reading.purpose {
             call = call.header("Changtong-Purpose", purpose);
         }
-        self.lines_and_end(call).await
+        self.whole(call).await
     }
 
-    async fn lines_and_end(&self, call: RequestBuilder) -> Result<Answered, CallError> {
+    /// An answer of lines to its end.
+    async fn whole(&self, call: RequestBuilder) -> Result<Bytes, CallError> {
         let answer = call.send().await.map_err(|error| self.unreachable(&error))?;
         let answer = self.refused(answer).await?;
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
-        split(&body)
-            .ok_or_else(|| CallError::Broken(format!("{} ended an answer before its last line", self.url())))
+        if split(&body).is_none() {
+            return Err(self.cut_off());
+        }
+        Ok(body)
+    }
+
+    fn cut_off(&self) -> CallError {
+        CallError::Broken(format!("{} ended an answer before its last line", self.url()))
     }
 
     /// One page of an owner's reading of its own resource.
     pub async fn read_own(&self, code: &str, cursor: Option<&str>) -> Result<Answered, CallError> {
+        split(&self.own_page(code, cursor).await?).ok_or_else(|| self.cut_off())
+    }
+
+    /// The same as it came, the last line included.
+    pub async fn own_page(&self, code: &str, cursor: Option<&str>) -> Result<Bytes, CallError> {
         let query = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
-        self.lines_and_end(self.request(Method::GET, &format!("/resources/{code}/records{query}"))).await
+        self.whole(self.request(Method::GET, &format!("/resources/{code}/records{query}"))).await
     }
 
     /// A long answer of lines, piece by piece; a connection that breaks is an error in the stream.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changtong_catalog::clock::Clock as _;
-use changtong_catalog::connector::{Connector, Desired};
+use changtong_catalog::connector::{Connector, Desired, Process};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{AccountId, ConnectorId};
 use changtong_connectors::runner::{ConnectorSpec, Failure, Orders, Parts, RunState, Runner, Status};
@@ -106,11 +106,12 @@ async fn compare(app: &Arc<App>, managed: &mut HashMap<ConnectorId, Managed>) ->
     Ok(())
 }
 
+/// Every connector that is this server's to run.
 async fn all(app: &App) -> Result<Vec<Connector>, Refusal> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = app.store.connectors(None, after.as_deref(), 200).await?;
-        found.extend(page.items);
+        found.extend(page.items.into_iter().filter(|connector| connector.process() == Process::Server));
         after = page.next;
         if after.is_none() {
             return Ok(found);

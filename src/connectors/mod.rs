@@ -1,4 +1,5 @@
-//! Managed connectors: the server runs what its store holds, each under the account that applied it.
+//! Connectors: the server runs what its store holds, each under the account that applied it; `own` runs one in a process
+//! of its own.
 //!
 //! Every agency has a folder of its own below `connectors.root`, named by its credit code: no agency's connector
 //! touches another's files. Passwords lie in the same way below `connectors.secrets`, and sinks reach no database that
@@ -7,6 +8,7 @@
 mod account;
 mod bus;
 mod manager;
+pub mod own;
 mod report;
 mod surroundings;
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use changtong_catalog::actions::{Report, report_connector};
-use changtong_catalog::audit::Actor;
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::ConnectorId;
@@ -44,7 +43,7 @@ impl Reported {
             error: status.failure.as_ref().map(|failure| failure.refusal.code),
             details: status.details(),
         };
-        report_connector(&app.store, app.clock.now(), &*app.ids, Actor::Server, id, &report).await?;
+        report_connector(&app.store, app.clock.now(), &*app.ids, id, &report).await?;
         self.last = Some((status, app.clock.monotonic()));
         Ok(())
     }

@@ -19,7 +19,9 @@ pub fn agency_folder(agency: &Agency) -> String {
 /// The files of an agency's connectors.
 pub(super) fn files(settings: &Settings, agency: &Agency) -> Result<Root, Refusal> {
     let root = settings.connectors.root.clone().unwrap_or_else(|| settings.data.dir.join("files"));
-    Root::open(&root.join(agency_folder(agency)))
+    let folder = agency_folder(agency);
+    // Where that is on the server's machine is not for an agency to know; an operator sees it in `changtong doctor`.
+    Ok(Root::open(&root.join(&folder))?.called(format!("connectors.root/{folder}")))
 }
 
 pub(super) struct Around {

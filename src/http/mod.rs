@@ -32,6 +32,7 @@ mod whoami;
 use std::sync::Arc;
 
 pub use caller::Known;
+pub use connectors::process_router;
 pub use operations::router as operations_router;
 pub use router::{ROUTES, Route, router, turning_away};
 

@@ -38,6 +38,8 @@ impl IntoResponse for Problem {
 pub enum Language {
     Chinese,
     English,
+    /// For programs that pass a refusal on to people of either language: `detail` in both, and `texts` with each.
+    Both,
 }
 
 impl Language {
@@ -52,6 +54,7 @@ impl Language {
             let language = match tag.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
                 Some("zh") => Self::Chinese,
                 Some("en") => Self::English,
+                Some("mu") if tag.trim().eq_ignore_ascii_case("mul") => Self::Both,
                 _ => continue,
             };
             if quality > best.0 {
@@ -66,6 +69,7 @@ impl Language {
         match self {
             Self::Chinese => "zh",
             Self::English => "en",
+            Self::Both => "mul",
         }
     }
 }
@@ -114,11 +118,17 @@ fn spoken(value: &Value, language: Language) -> Value {
 
 fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Map<String, Value> {
     let code = refusal.code;
-    let (title, detail) = match language {
-        Language::Chinese => (code.title_zh(), &refusal.text.zh),
-        Language::English => (code.title().trim(), &refusal.text.en),
+    let (zh, en) = (&refusal.text.zh, &refusal.text.en);
+    let (title, detail, texts) = match language {
+        Language::Chinese => (code.title_zh().to_owned(), zh.clone(), None),
+        Language::English => (code.title().trim().to_owned(), en.clone(), None),
+        Language::Both => (
+            format!("{} / {}", code.title_zh(), code.title().trim()),
+            format!("{zh} / {en}"),
+            Some(json!({ "zh": zh, "en": en })),
+        ),
     };
-    let members = json!({
+    let mut members = json!({
         "type": format!("urn:changtong:problem:{code}"),
         "title": title,
         "status": code.status(),
@@ -127,6 +137,9 @@ fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Ma
         "instance": instance,
         "retryable": code.retryable(),
     });
+    if let Some(texts) = texts {
+        members["texts"] = texts;
+    }
     match members {
         Value::Object(members) => members,
         _ => Map::new(),
@@ -152,6 +165,7 @@ mod tests {
         assert_eq!(language("zh;q=0.1, en-GB;q=0.7"), Language::English);
         assert_eq!(language("de, fr;q=0.5"), Language::Chinese);
         assert_eq!(language("é;q=x"), Language::Chinese);
+        assert_eq!(language("mul"), Language::Both);
         assert_eq!(Language::of(&HeaderMap::new()), Language::Chinese);
     }
 
@@ -170,12 +184,16 @@ mod tests {
         assert_eq!(members["code"], "rate_limited");
         assert_eq!(members["instance"], "r-1");
         assert_eq!(members["status"], 429);
+        let both = standard_members(&refusal, Language::Both, "r-1");
+        assert_eq!(both["detail"], "超出速率 / too fast");
+        assert_eq!(both["texts"], json!({ "zh": "超出速率", "en": "too fast" }));
     }
 
     #[test]
     fn members_in_both_languages_are_said_in_the_callers() {
         let invalid = json!([{ "index": 3, "reason": { "zh": "缺", "en": "missing" } }]);
         let said = |language| spoken(&invalid, language)[0].clone();
+        assert_eq!(said(Language::Both), invalid[0]);
         assert_eq!(said(Language::English), json!({ "index": 3, "reason": "missing" }));
         assert_eq!(said(Language::Chinese), json!({ "index": 3, "reason": "缺" }));
     }

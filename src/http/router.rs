@@ -97,6 +97,8 @@ routes! {
     get "/api/v1/connectors" => connectors::list, "Connectors of the caller's agency; of an operator, the states of all";
     post "/api/v1/connectors" => connectors::apply, "A connector's file: makes it, or gives it a new file";
     get "/api/v1/connectors/{name}" => connectors::show, "One connector: its file, orders, and how it goes";
+    put "/api/v1/connectors/{name}/status" => connectors::status, "The report of one in its own process; the answer holds its orders";
+    get "/api/v1/connectors/{name}/position" => connectors::position, "Where a source of it stands; ?source= as in Changtong-Source";
     delete "/api/v1/connectors/{name}" => connectors::remove, "It runs no more; what it published or wrote stays";
     post "/api/v1/connectors/{name}/pause" => connectors::pause, "It keeps its place and waits";
     post "/api/v1/connectors/{name}/resume" => connectors::resume, "It goes on after a pause";

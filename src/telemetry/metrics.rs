@@ -130,7 +130,10 @@ pub struct Described<'r> {
     pub metrics: Vec<(String, String)>,
 }
 
-fn keep<C: Collector + Clone + 'static>(registry: &mut Described<'_>, collector: C) -> prometheus::Result<C> {
+pub(super) fn keep<C: Collector + Clone + 'static>(
+    registry: &mut Described<'_>,
+    collector: C,
+) -> prometheus::Result<C> {
     let described = collector.desc().into_iter().map(|desc| (desc.fq_name.clone(), desc.help.clone()));
     registry.metrics.extend(described);
     registry.registry.register(Box::new(collector.clone()))?;

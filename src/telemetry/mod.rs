@@ -1,8 +1,10 @@
 //! What the process tells about itself: log lines and metrics, never the content of a record.
 
+mod connector;
 mod logging;
 mod metrics;
 
+pub use connector::ConnectorMetrics;
 pub use logging::start as start_logging;
 use metrics::Described;
 pub use metrics::{HttpMetrics, Running, ServerMetrics};

@@ -74,6 +74,8 @@ post /api/v1/connectors/{name}/stop               UU FFA FFN FFN FFF
 post /api/v1/connectors/{name}/start              UU FFA FFN FFN FFF
 post /api/v1/connectors/{name}/reset              UU FFA FFN FFN FFF
 post /api/v1/connectors/{name}/confirm            UU FFA FFN FFN FFF
+put  /api/v1/connectors/{name}/status             UU FFA FFN FFN FFF
+get  /api/v1/connectors/{name}/position           UU FFA FFN FFN FFF
 delete /api/v1/connectors/{name}                  UU FFA FFN FFN FFF
 get  /api/v1/quarantine                           UU FFA NNN NNN NNN
 get  /api/v1/quarantine/{id}                      UU FFA NNN NNN NNN
@@ -217,7 +219,11 @@ impl Things {
             _ => &self.set_aside,
         };
         let path = row.path.replace("{code}", named).replace("{id}", named).replace("{name}", named);
-        if row.path == "/api/v1/quarantine" { format!("{path}?resource={RESOURCE}") } else { path }
+        match (noun, verb) {
+            ("quarantine", "quarantine") => format!("{path}?resource={RESOURCE}"),
+            ("connectors", "position") => format!("{path}?source={named}"),
+            _ => path,
+        }
     }
 
     /// A body that is understood, and where no version protects it one that is refused once the caller is let in.
@@ -230,6 +236,10 @@ impl Things {
             "resources/{code}/suspend" | "resources/{code}/retire" => json!({ "cause": "security" }),
             "connectors" => json!({ "name": "observations-in", "resource": RESOURCE,
                 "source": { "file": { "path": "observations.csv", "format": "csv", "mode": "append" } } }),
+            "connectors/{name}/status" => {
+                json!({ "node": "00000000-0000-0000-0000-000000000000", "version": "0",
+                "state": "running", "error": null, "details": {} })
+            }
             "requests" | "requests/{id}" => request_file(),
             "requests/{id}/refuse" => json!({ "reason": "other" }),
             "requests/{id}/need-material" => json!({ "text": "?" }),

@@ -10,6 +10,10 @@ mod border;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod connector_run;
+#[cfg(test)]
 mod connectors;
 #[cfg(test)]
 mod demo;

@@ -15,7 +15,8 @@ fn all() -> BTreeMap<String, String> {
     KafkaMetrics::register(&registry).expect("Kafka's metrics");
     let kafka = registry.gather();
     let kafka = kafka.iter().map(|family| (family.name().to_owned(), family.help().to_owned()));
-    own.into_iter().chain(bus).chain(kafka).collect()
+    let connector = telemetry::ConnectorMetrics::new().expect("a connector's own metrics").described;
+    own.into_iter().chain(bus).chain(kafka).chain(connector).collect()
 }
 
 #[test]

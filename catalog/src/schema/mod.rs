@@ -2,6 +2,7 @@
 //! canonical as Java's `Schema.toString` writes it (minified; type, name, namespace, fields; name, type, default,
 //! properties), so equal items give equal text, fingerprint and id.
 
+pub mod read;
 mod write;
 
 use std::collections::BTreeMap;

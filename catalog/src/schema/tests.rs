@@ -131,3 +131,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_written_is_read_back() {
+    let items = every_type();
+    let schema: Value = serde_json::from_str(&value_schema(NUMBER, &items).unwrap()).unwrap();
+    let read = read::items_of(&schema).unwrap();
+    let expected: Vec<_> = items
+        .iter()
+        .map(|item| read::Read { name: item.name.clone(), avro: item.avro(), nullable: item.nullable })
+        .collect();
+    assert_eq!(read, expected);
+    for foreign in [
+        r#"{}"#,
+        r#"{"fields":[{"name":"a","type":["string","null"]}]}"#,
+        r#"{"fields":[{"name":"a","type":{"type":"map"}}]}"#,
+    ] {
+        assert_eq!(read::items_of(&serde_json::from_str(foreign).unwrap()), None, "{foreign}");
+    }
+}

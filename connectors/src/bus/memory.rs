@@ -96,8 +96,7 @@ impl MemoryBus {
         assert!(!body.records.is_empty() || !body.bad.is_empty(), "an empty publish");
         if !body.bad.is_empty() && batch.on_invalid == OnInvalid::Reject {
             let bad = &body.bad[0];
-            let listed =
-                serde_json::json!([{"index": bad.index, "path": bad.problems[0].path, "reason": "no"}]);
+            let listed = serde_json::json!([{"index": bad.index, "path": bad.problems[0].path, "reason": {"zh": "不行", "en": "no"}}]);
             return Err(Refusal::new(Code::RecordsInvalid, "", "").with("invalid", listed));
         }
         inner.aside.extend(body.bad.into_iter().map(|bad| bad.raw));

@@ -1,5 +1,5 @@
 //! What a connector needs of the bus, and nothing more. In the server it is answered by the gate, under the
-//! connector's account; a connector in its own process will answer it over HTTP.
+//! connector's account; for a connector in its own process by the API.
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::status::{Counts, Failure, RunState, Status};
 use crate::events::ConnectorFailed;
 use crate::metrics::Metrics;
+use crate::source::Awaited;
 
 /// What a person ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +168,15 @@ impl Control {
             status.part = part.map(str::to_owned);
             status.position = Some(position.to_owned());
             status.bytes_left = bytes_left;
+        });
+    }
+
+    /// What it looks for, where nothing is there.
+    pub fn awaits(&self, awaited: Option<Awaited>) {
+        self.status.send_if_modified(|status| {
+            let changed = status.awaited != awaited;
+            status.awaited = awaited;
+            changed
         });
     }
 

@@ -26,7 +26,9 @@ pub(super) async fn run(
     control: &mut Control,
 ) -> Result<(), Refusal> {
     loop {
-        for part in source.discover().await? {
+        let parts = source.discover().await?;
+        control.awaits(source.awaited());
+        for part in parts {
             let read = read_part(source, &part, name, spec, bus, control).await;
             match read {
                 Ok(Flow::Continue(())) => {}
@@ -66,8 +68,11 @@ async fn read_part(
         let left = step.left;
         let offered = step.records;
         let deletes = step.deletes;
-        let Some(receipt) = publish(step, part, &name, &position, spec, bus, control).await? else {
-            return Ok(Flow::Break(()));
+        let receipt = match publish(step, part, &name, &position, spec, bus, control).await? {
+            Outcome::Published(receipt) => receipt,
+            // Not finished: it is looked at again, from where the bus says it stands.
+            Outcome::Before => return Ok(Flow::Continue(())),
+            Outcome::Stop => return Ok(Flow::Break(())),
         };
         position = to;
         let (accepted, aside) = (receipt.accepted.unsigned_abs(), receipt.quarantined.unsigned_abs());
@@ -85,7 +90,16 @@ async fn read_part(
     Ok(Flow::Continue(()))
 }
 
-/// `None`: it is to stop, and this step was not published.
+/// What became of a step.
+enum Outcome {
+    Published(Receipt),
+    /// The same step had been published before, by a try of which no answer came back: the process before this one
+    /// died while the bus was at it.
+    Before,
+    /// It is to stop, and this step was not published.
+    Stop,
+}
+
 async fn publish(
     step: Step,
     part: &Part,
@@ -94,7 +108,7 @@ async fn publish(
     spec: &SourceSpec,
     bus: &dyn Bus,
     control: &mut Control,
-) -> Result<Option<Receipt>, Refusal> {
+) -> Result<Outcome, Refusal> {
     let batch = SourceBatch {
         body: step.body,
         format: step.format,
@@ -103,17 +117,24 @@ async fn publish(
     };
     loop {
         if control.proceed().await.is_break() {
-            return Ok(None);
+            return Ok(Outcome::Stop);
         }
         match bus.publish(batch.clone()).await {
-            Ok(receipt) => return Ok(Some(receipt)),
+            Ok(receipt) => return Ok(Outcome::Published(receipt)),
+            Err(refusal) if stands_at(&refusal, &batch.step.to) => return Ok(Outcome::Before),
             Err(refusal) => match slow_down(&refusal) {
-                Some(wait) if control.wait(wait).await.is_break() => return Ok(None),
+                Some(wait) if control.wait(wait).await.is_break() => return Ok(Outcome::Stop),
                 Some(_) => {}
                 None => return Err(named(refusal, part, &step.lines, control)),
             },
         }
     }
+}
+
+/// Whether the bus refuses a step because the source stands behind it already.
+fn stands_at(refusal: &Refusal, position: &str) -> bool {
+    let stored = refusal.extra.get("position").and_then(Value::as_str);
+    refusal.code == Code::SourcePosition && stored == Some(position)
 }
 
 /// Records that do not fit are named by file and line.
@@ -127,16 +148,14 @@ fn named(refusal: Refusal, part: &Part, lines: &[u64], control: &Control) -> Ref
     let line = index.and_then(|index| lines.get(usize::try_from(index).ok()?)).copied();
     let total = refusal.extra.get("invalid_total").and_then(Value::as_u64);
     control.refused(total.or(listed.map(|listed| listed.len() as u64)).unwrap_or(0));
-    let word = |name: &str| first.and_then(|first| first.get(name)).and_then(Value::as_str).unwrap_or("");
-    let (path, reason, label) = (word("path"), word("reason"), &part.label);
+    let word = |at: &str| first.and_then(|first| first.pointer(at)).and_then(Value::as_str).unwrap_or("");
+    let (path, zh, en, label) = (word("/path"), word("/reason/zh"), word("/reason/en"), &part.label);
     let place = line.map_or_else(|| "?".to_owned(), |line| line.to_string());
     Refusal::new(
         Code::RecordsInvalid,
+        format!("文件 {label} 第 {place} 行不符合模式:{path} {zh};请修正,或设 on_invalid = \"quarantine\""),
         format!(
-            "文件 {label} 第 {place} 行不符合模式:{path} {reason};请修正,或设 on_invalid = \"quarantine\""
-        ),
-        format!(
-            "line {place} of the file {label} does not fit the schema: {path} {reason}; mend it, or set \
+            "line {place} of the file {label} does not fit the schema: {path} {en}; mend it, or set \
              on_invalid = \"quarantine\""
         ),
     )

@@ -75,6 +75,11 @@ impl Runner {
         });
     }
 
+    /// Ends a pause between two attempts: whoever calls knows that another one may succeed.
+    pub fn wake(&self) {
+        self.orders.send_modify(|_| {});
+    }
+
     /// How it goes; changes can be waited for.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {

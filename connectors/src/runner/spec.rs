@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use changtong_catalog::connector::Process;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{GrantId, ResourceCode};
+use changtong_catalog::wording::of_json;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,9 +17,9 @@ use crate::sink::sql::{SqlSink, SqlSinkSpec};
 use crate::source::Source;
 use crate::source::file::{FileSource, FileSourceSpec};
 
-/// What of the server's surroundings a connector may use.
+/// What of the surroundings of its process a connector may use.
 pub trait Surroundings: Send + Sync + 'static {
-    /// A secret named as `file:NAME`, from the folder of connectors' secrets.
+    /// A secret by its reference: `file:NAME`, in the server from the folder of connectors' secrets.
     fn secret(&self, reference: &str) -> Result<String, Refusal>;
     /// Whether a connector may open a database there: otherwise an agency's file could make the server knock anywhere.
     fn may_reach(&self, host: &str, port: u16) -> Result<(), Refusal>;
@@ -26,6 +28,7 @@ pub trait Surroundings: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConnectorSpec {
     pub name: String,
+    pub process: Process,
     pub end: End,
 }
 
@@ -72,6 +75,8 @@ pub enum SinkKind {
 #[serde(deny_unknown_fields)]
 struct Written {
     name: String,
+    #[serde(default)]
+    process: Process,
     resource: Option<ResourceCode>,
     grant: Option<String>,
     on_invalid: Option<Invalid>,
@@ -106,10 +111,26 @@ enum Sinks {
 impl ConnectorSpec {
     /// From the file as a value; what is wrong is named.
     pub fn from_value(value: &Value) -> Result<Self, Refusal> {
-        let written: Written = Deserialize::deserialize(value)
-            .map_err(|error: serde_json::Error| wrong(&format!("{error}"), &format!("{error}")))?;
-        let Written { name, resource, grant, on_invalid, subscription, purpose, from, deletes, source, sink } =
-            written;
+        if !value.is_object() {
+            return Err(wrong("应为对象", "an object is wanted"));
+        }
+        let written: Written = Deserialize::deserialize(value).map_err(|error: serde_json::Error| {
+            let text = of_json(&error);
+            wrong(&text.zh, &text.en)
+        })?;
+        let Written {
+            name,
+            process,
+            resource,
+            grant,
+            on_invalid,
+            subscription,
+            purpose,
+            from,
+            deletes,
+            source,
+            sink,
+        } = written;
         let of_sink = subscription.is_some() || purpose.is_some() || from.is_some() || deletes.is_some();
         let end = match (source, sink) {
             (Some(source), None) if grant.is_none() && !of_sink => {
@@ -143,7 +164,7 @@ impl ConnectorSpec {
                 ));
             }
         };
-        let spec = Self { name, end };
+        let spec = Self { name, process, end };
         spec.check()?;
         Ok(spec)
     }

@@ -7,6 +7,8 @@ use changtong_catalog::clock::{Time, rfc3339};
 use changtong_catalog::error::Refusal;
 use serde_json::{Value, json};
 
+use crate::source::Awaited;
+
 /// What it is doing. `Failed` waits for its next attempt.
 pub type RunState = ConnectorState;
 
@@ -47,6 +49,8 @@ pub struct Status {
     pub position: Option<String>,
     /// Bytes of the part not read yet.
     pub bytes_left: Option<u64>,
+    /// Nothing is there to be read: what it looks for.
+    pub awaited: Option<Awaited>,
     /// Everything there was has been read or applied at that moment.
     pub caught_up_at: Option<Time>,
     pub counts: Counts,
@@ -62,6 +66,7 @@ impl Status {
             part: None,
             position: None,
             bytes_left: None,
+            awaited: None,
             caught_up_at: None,
             counts: Counts::default(),
             failure: None,
@@ -76,6 +81,10 @@ impl Status {
             "since": rfc3339(self.since),
             "part": self.part,
             "position": self.position,
+            "waits_for": self.awaited.as_ref().map(|awaited| json!({
+                "path": awaited.path,
+                "folder": if awaited.has_folder { "there" } else { "missing" },
+            })),
             "lag": {
                 "bytes": self.bytes_left,
                 "caught_up_at": self.caught_up_at.map(rfc3339),

@@ -29,6 +29,15 @@ pub struct Part {
     pub bytes: u64,
 }
 
+/// What a source looks for and does not find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// For people, with the folder that it lies in.
+    pub path: String,
+    /// Whether that folder is there.
+    pub has_folder: bool,
+}
+
 /// One batch and the position behind it.
 #[derive(Debug)]
 pub struct Step {
@@ -99,6 +108,9 @@ impl Sender {
 pub trait Source: Send {
     /// The parts that may hold something new since they were last read to their end.
     async fn discover(&mut self) -> Result<Vec<Part>, Refusal>;
+
+    /// What the last `discover` looked for, if there was nothing at all.
+    fn awaited(&self) -> Option<Awaited>;
 
     /// Reads a part from a position that the bus has stored. With `confirmed`, what the source asked a person about
     /// (`confirm_required`, member `asks`) is allowed.

@@ -25,9 +25,10 @@ pub async fn apply(State(app): State<Web>, command: Command<Value>) -> Answer {
     };
     let file = ConnectorFile { name: spec.name, end, spec: command.document.clone() };
     let call = command.call(&app, "apply_connector", &file.name);
-    let done = apply_connector(&app.store, &call.act(), file).await?;
+    let act = call.act();
+    let done = apply_connector(&app.store, &act, file).await?;
     app.connectors.wake();
     let connector = done.object;
     let status = if connector.version == 1 { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, [(ETAG, etag(connector.version))], Json(Shown::whole(connector))).into_response())
+    Ok((status, [(ETAG, etag(connector.version))], Json(Shown::whole(connector, act.now))).into_response())
 }

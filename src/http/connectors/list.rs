@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use changtong_catalog::account::Role;
+use changtong_catalog::clock::Clock as _;
 
 use super::Shown;
 use crate::http::page::{Listed, Pages, rows};
@@ -21,5 +22,7 @@ pub async fn list(
     }
     let of = (!operator).then_some(caller.agency);
     let page = app.store.connectors(of, pages.after.as_deref(), rows(pages.limit)?).await?;
-    Ok(Json(Listed::of(page, if operator { Shown::state } else { Shown::whole })))
+    let now = app.clock.now();
+    let shown = if operator { Shown::state } else { Shown::whole };
+    Ok(Json(Listed::of(page, |connector| shown(connector, now))))
 }

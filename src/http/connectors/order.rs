@@ -33,7 +33,8 @@ orders! {
 
 async fn give(app: &Web, name: &str, command: Command<Nothing>, order: Order) -> Answer<Json<Shown>> {
     let call = command.call(app, &format!("order_connector {order:?}"), name);
-    let done = order_connector(&app.store, &call.act(), name, command.expected, order).await?;
+    let act = call.act();
+    let done = order_connector(&app.store, &act, name, command.expected, order).await?;
     app.connectors.wake();
-    Ok(Json(Shown::whole(done.object)))
+    Ok(Json(Shown::whole(done.object, act.now)))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use changtong_catalog::account::Role;
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Refusal;
 use http::header::ETAG;
 
@@ -22,5 +23,5 @@ pub async fn show(State(app): State<Web>, Known(caller): Known, At(name): At<Str
     {
         status.insert("details".to_owned(), details);
     }
-    Ok(([(ETAG, etag(connector.version))], Json(Shown::whole(connector))).into_response())
+    Ok(([(ETAG, etag(connector.version))], Json(Shown::whole(connector, app.clock.now()))).into_response())
 }

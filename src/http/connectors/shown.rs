@@ -1,7 +1,7 @@
 //! A connector as it is shown.
 
 use changtong_catalog::clock::Time;
-use changtong_catalog::connector::{Connector, Desired};
+use changtong_catalog::connector::{Connector, Desired, Process};
 use changtong_catalog::ids::{AccountId, AgencyId, ConnectorId};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +15,7 @@ pub struct Shown {
     /// Its file; an operator sees states only.
     #[serde(skip_serializing_if = "Option::is_none")]
     spec: Option<Value>,
+    process: Process,
     desired: Desired,
     resets: i32,
     confirmations: i32,
@@ -24,13 +25,16 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn whole(connector: Connector) -> Self {
+    /// As it stands at that moment.
+    pub fn whole(connector: Connector, now: Time) -> Self {
         let spec = Some(connector.spec.clone());
-        Self { spec, ..Self::state(connector) }
+        Self { spec, ..Self::state(connector, now) }
     }
 
-    pub fn state(connector: Connector) -> Self {
+    pub fn state(connector: Connector, now: Time) -> Self {
         Self {
+            process: connector.process(),
+            status: connector.shown_status(now),
             id: connector.id,
             name: connector.name,
             agency: connector.agency,
@@ -39,7 +43,6 @@ impl Shown {
             desired: connector.desired,
             resets: connector.resets,
             confirmations: connector.confirmations,
-            status: connector.status,
             version: connector.version,
             created_at: connector.created_at,
         }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::{Pair, kafka, prefix};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_changtong");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_changtong");
 
 /// Engines, folders and settings that outlive any one process.
 pub struct Deployment {
@@ -70,7 +70,17 @@ impl Deployment {
 
     /// The same without waiting.
     pub fn spawn(&self, node: &str, fault: Option<&str>) -> Process {
-        let port = free_port();
+        self.spawn_on(free_port(), node, fault)
+    }
+
+    /// Starts it on a port that its callers know from before, and waits until it serves.
+    pub async fn start_on(&self, port: u16, node: &str) -> Process {
+        let mut process = self.spawn_on(port, node, None);
+        assert!(process.serves().await, "the server ended: {}", process.said());
+        process
+    }
+
+    fn spawn_on(&self, port: u16, node: &str, fault: Option<&str>) -> Process {
         let output = self.folder.path().join(format!("{node}-{port}.log"));
         let file = std::fs::File::create(&output).expect("a file for its output");
         let mut command = Command::new(BINARY);
@@ -280,7 +290,7 @@ impl Table {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its number").port()
 }

@@ -1,11 +1,13 @@
 //! Connectors: files, orders, reports.
 
 use serde_json::json;
+use uuid::Uuid;
 
+use changtong_catalog::account::Caller;
 use changtong_catalog::actions::{self, ConnectorEnd, ConnectorFile, Order, Report};
-use changtong_catalog::audit::{Actor, ConnectorState};
+use changtong_catalog::audit::ConnectorState;
 use changtong_catalog::conformance;
-use changtong_catalog::connector::Desired;
+use changtong_catalog::connector::{Desired, Reporter};
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::ResourceCode;
 use changtong_catalog::resource::ShareType;
@@ -107,7 +109,7 @@ async fn only_a_changed_state_is_an_event(store: &Store) {
     let id = actions::apply_connector(store, &act, source(&resource.code, "a.csv")).await.unwrap().object.id;
     let report = async |seconds: i64, state: ConnectorState, error: Option<Code>, lag: i64| {
         let report = Report { state, error, details: json!({"lag": lag}) };
-        actions::report_connector(store, at(seconds), &stage.ids, Actor::Server, id, &report).await.unwrap()
+        actions::report_connector(store, at(seconds), &stage.ids, id, &report).await.unwrap()
     };
     assert!(report(31, ConnectorState::Running, None, 5).await);
     assert!(report(32, ConnectorState::Running, None, 3).await);
@@ -120,7 +122,51 @@ async fn only_a_changed_state_is_an_event(store: &Store) {
     assert!(!report(34, ConnectorState::Running, None, 0).await);
 }
 
+async fn a_process_of_its_own_is_heard(store: &Store) {
+    let stage = Stage::set(store).await;
+    let (office, other) = (stage.provider().await, stage.consumer().await);
+    let resource = stage.published(&office, ShareType::Conditional).await;
+    let own = |process: &str| ConnectorFile {
+        spec: json!({"process": process, "source": {"file": {"path": "a.csv"}}}),
+        ..source(&resource.code, "a.csv")
+    };
+    let act = stage.act(&office.integrator, 30);
+    let made = actions::apply_connector(store, &act, own("own")).await.unwrap().object;
+    assert!(made.is_silent(at(30)));
+    let hear = async |caller: &Caller, seconds: i64, node: u128, state: ConnectorState, lag: i64| {
+        let reporter = Reporter { node: Uuid::from_u128(node), version: "1".to_owned() };
+        let report = Report { state, error: None, details: json!({ "lag": lag }) };
+        actions::hear_connector(store, &stage.act(caller, seconds), "flights-in", &reporter, &report).await
+    };
+    let heard = hear(&office.integrator, 31, 1, ConnectorState::Running, 9).await.unwrap();
+    assert_eq!((heard.id, heard.desired, heard.version), (made.id, Desired::Running, 1));
+    assert_eq!(heard.status["node"], json!(Uuid::from_u128(1)));
+    assert!(!heard.is_silent(at(31)));
+    // What says nothing new is kept now and then only.
+    hear(&office.integrator, 33, 1, ConnectorState::Running, 8).await.unwrap();
+    let kept = store.read().await.unwrap().connector(made.id).await.unwrap().unwrap();
+    assert_eq!(kept.status["details"]["lag"], 9);
+    let heard = hear(&office.integrator, 37, 1, ConnectorState::Running, 7).await.unwrap();
+    assert_eq!(heard.status["details"]["lag"], 7);
+    let second = hear(&office.integrator, 38, 2, ConnectorState::Running, 7).await;
+    assert_eq!(second.unwrap_err().code, Code::Conflict, "one process at a time");
+    let by_head = hear(&office.head, 38, 1, ConnectorState::Running, 7).await;
+    assert_eq!(by_head.unwrap_err().code, Code::Forbidden);
+    let foreign = hear(&other.integrator, 38, 1, ConnectorState::Running, 7).await;
+    assert_eq!(foreign.unwrap_err().code, Code::NotFound);
+    hear(&office.integrator, 39, 1, ConnectorState::Stopped, 7).await.unwrap();
+    hear(&office.integrator, 40, 2, ConnectorState::Running, 7)
+        .await
+        .expect("the first one said that it ended");
+    let expected = ["connector.state", "connector.state", "connector.state"];
+    assert_eq!(stage.events_from(31).await, expected);
+    actions::apply_connector(store, &stage.act(&office.integrator, 41), own("server")).await.unwrap();
+    let managed = hear(&office.integrator, 42, 2, ConnectorState::Running, 7).await;
+    assert_eq!(managed.unwrap_err().code, Code::InvalidState, "the server runs it now");
+}
+
 conformance!(
+    a_process_of_its_own_is_heard,
     a_file_is_applied_again_without_an_event,
     orders_are_kept_for_the_runner,
     only_a_changed_state_is_an_event,

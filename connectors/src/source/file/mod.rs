@@ -32,7 +32,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use spec::{Encoding, FileFormat, FileSourceSpec, MaxDeletes, Mode};
 
-use super::{Part, Reading, Source};
+use super::{Awaited, Part, Reading, Source};
 use crate::bus::Bus;
 use crate::gate::OnInvalid;
 use crate::root::{Root, unreadable};
@@ -61,6 +61,7 @@ pub struct FileSource {
     seen: BTreeMap<String, Stamp>,
     /// The stamps that `discover` saw, until their part is finished.
     found: BTreeMap<String, Stamp>,
+    awaited: Option<Awaited>,
     state: replace::State,
 }
 
@@ -69,7 +70,15 @@ impl FileSource {
         spec.check()?;
         root.check(&spec.path)?;
         let state = replace::State::default();
-        Ok(Self { spec, on_invalid, root, seen: BTreeMap::new(), found: BTreeMap::new(), state })
+        Ok(Self {
+            spec,
+            on_invalid,
+            root,
+            seen: BTreeMap::new(),
+            found: BTreeMap::new(),
+            awaited: None,
+            state,
+        })
     }
 }
 
@@ -79,14 +88,20 @@ impl Source for FileSource {
         let (root, pattern, mode) = (self.root.clone(), self.spec.path.clone(), self.spec.mode);
         let looking = tokio::task::spawn_blocking(move || {
             let mut labels = root.matching(&pattern)?;
+            let awaited = labels
+                .is_empty()
+                .then(|| Awaited { path: root.shown(&pattern), has_folder: root.has_folder_of(&pattern) });
             if mode == Mode::Replace {
                 labels = labels.pop().into_iter().collect();
             }
             let stamp = |label: String| Ok((Stamp::of(&root.read(&label)?, &label)?, label));
-            labels.into_iter().map(stamp).collect::<Result<Vec<_>, Refusal>>()
+            let found = labels.into_iter().map(stamp).collect::<Result<Vec<_>, Refusal>>()?;
+            Ok::<_, Refusal>((awaited, found))
         });
         let mut parts = Vec::new();
-        for (stamp, label) in looking.await.map_err(|_| refusals::fault())?? {
+        let (awaited, found) = looking.await.map_err(|_| refusals::fault())??;
+        self.awaited = awaited;
+        for (stamp, label) in found {
             if self.seen.get(&label) == Some(&stamp) {
                 continue;
             }
@@ -95,6 +110,10 @@ impl Source for FileSource {
             parts.push(Part { name, label, bytes: stamp.size });
         }
         Ok(parts)
+    }
+
+    fn awaited(&self) -> Option<Awaited> {
+        self.awaited.clone()
     }
 
     async fn read(

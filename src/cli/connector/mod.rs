@@ -1,4 +1,6 @@
-//! `changtong connector`: sources and sinks that the server runs.
+//! `changtong connector`: sources and sinks, run by the server or, with `run`, by this process.
+
+mod run;
 
 use std::path::PathBuf;
 
@@ -12,6 +14,7 @@ use super::files::read_toml;
 use super::output::Column;
 use super::text;
 use crate::client::Client;
+use run::Run;
 
 #[derive(Debug, Args)]
 pub struct Connector {
@@ -31,6 +34,9 @@ enum Verb {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Run it in this process, beside the agency's system (process = "own" in its file): outbound calls only, until it
+    /// is asked to end
+    Run(Run),
     /// Connectors of the caller's agency
     List,
     /// Where it stands: state, position, what is left to do, last error
@@ -57,21 +63,27 @@ struct One {
     name: String,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 8] = [
     ("NAME", "/name"),
+    ("PROCESS", "/process"),
     ("ORDERED", "/desired"),
     ("STATE", "/status/state"),
     ("READS", "/status/details/part"),
+    ("WAITS FOR", "/status/details/waits_for/path"),
     ("BYTES LEFT", "/status/details/lag/bytes"),
     ("ERROR", "/status/error"),
 ];
 
-const FIELDS: [Column; 16] = [
+const FIELDS: [Column; 21] = [
     ("name", "/name"),
+    ("process", "/process"),
     ("ordered", "/desired"),
     ("state", "/status/state"),
+    ("before that", "/status/before"),
     ("since", "/status/details/since"),
     ("reads", "/status/details/part"),
+    ("waits for", "/status/details/waits_for/path"),
+    ("its folder is", "/status/details/waits_for/folder"),
     ("position", "/status/details/position"),
     ("bytes left", "/status/details/lag/bytes"),
     ("caught up at", "/status/details/lag/caught_up_at"),
@@ -83,9 +95,13 @@ const FIELDS: [Column; 16] = [
     ("原因", "/status/details/last_error/zh"),
     ("reason", "/status/details/last_error/en"),
     ("reported at", "/status/reported_at"),
+    ("by version", "/status/version"),
 ];
 
 pub fn run(connector: &Connector) -> Done {
+    if let Verb::Run(run) = &connector.verb {
+        return run::run(run, &connector.server);
+    }
     let output = connector.server.output;
     block_on(async {
         let client = connector.server.client()?;
@@ -109,6 +125,8 @@ pub fn run(connector: &Connector) -> Done {
                 let answer = client.post("/connectors", &spec).await?.body;
                 output.done(&answer, || format!("{name} is {did}"))
             }
+            // Begun above, on a runtime of its own.
+            Verb::Run(_) => Ok(()),
             Verb::List => output.list(&client.list("/connectors").await?, &COLUMNS),
             Verb::Status(One { name }) => {
                 let shown = client.get(&format!("/connectors/{name}")).await?;
