@@ -123,7 +123,9 @@ pub fn run(connector: &Connector) -> Done {
                         .done(&json!({ "name": name, "would": did }), || format!("{name} would be {did}"));
                 }
                 let answer = client.post("/connectors", &spec).await?.body;
-                output.done(&answer, || format!("{name} is {did}"))
+                let own = text(&answer, "/process") == "own";
+                let how = format!("; it runs where `changtong connector run {}` is started", file.display());
+                output.done(&answer, || format!("{name} is {did}{}", if own { &how } else { "" }))
             }
             // Begun above, on a runtime of its own.
             Verb::Run(_) => Ok(()),

@@ -18,11 +18,11 @@ null = ["", "NA"]
 mode = "append"
 "#;
 
-/// Looks until the connector has accepted so many records.
-async fn accepted(shell: &Shell, records: u64) -> Value {
+/// Looks until the connector is shown so.
+async fn shown(shell: &Shell, what: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..600 {
         let shown = shell.json("connector status people-in --as stats").await;
-        if shown.pointer("/status/details/counts/accepted").and_then(Value::as_u64) == Some(records) {
+        if what(&shown) {
             return shown;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -38,15 +38,20 @@ async fn a_connector_is_applied_ordered_and_removed() {
     shell.write("people.csv", "id,name\n1,a\n2,NA\n3,c\n");
     shell.line("resource draft people.csv --provider stats --out people.toml").await;
     assert_eq!(published(&shell, "people.toml").await, "300000-000001");
-    let files = app.app().settings.data.dir.join("files/11999999FAKE00021N");
-    std::fs::create_dir_all(&files).expect("the agency's folder");
-    std::fs::copy(shell.path("people.csv"), files.join("people.csv")).expect("its file");
-
     shell.write("people-in.toml", CONNECTOR);
     assert!(shell.line("connector apply people-in.toml --dry-run --as stats").await.contains("would be new"));
     assert!(shell.line("connector apply people-in.toml --as stats").await.contains("is new"));
     assert!(shell.line("connector apply people-in.toml --as stats").await.contains("unchanged"));
-    accepted(&shell, 3).await;
+    // It says what it waits for, by the name that the folder has in the settings.
+    let awaited = "connectors.root/11999999FAKE00021N/people.csv";
+    let waiting = shown(&shell, |shown| !shown["status"]["details"]["waits_for"].is_null()).await;
+    let waits_for = &waiting["status"]["details"]["waits_for"];
+    assert_eq!((&waits_for["path"], &waits_for["folder"]), (&awaited.into(), &"there".into()));
+    let files = app.app().settings.data.dir.join("files/11999999FAKE00021N");
+    std::fs::create_dir_all(&files).expect("the agency's folder");
+    std::fs::copy(shell.path("people.csv"), files.join("people.csv")).expect("its file");
+
+    shown(&shell, |shown| shown["status"]["details"]["counts"]["accepted"] == 3).await;
     assert!(shell.line("connector list --as stats").await.contains("people-in"));
     assert_eq!(shell.json("connector list --as emergency").await, serde_json::json!([]));
 

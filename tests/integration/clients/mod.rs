@@ -1,19 +1,18 @@
 //! The clients of docs/clients, as they stand there, against the real application behind a rough road: refusals that
 //! pass, answers that get lost, a view that changed, a position that somebody set.
 
-mod rough;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use changtong_catalog::connector::Process;
+use changtong_connectors::runner::ConnectorSpec;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::shell::project;
-use crate::support::{TestApp, World, on_both_pairs, resource_file};
-use rough::{Road, Turn};
+use crate::support::{Road, TestApp, Turn, World, on_both_pairs, resource_file};
 
 on_both_pairs!(python_publishes_and_reads, java_publishes_and_reads, curl_publishes_and_reads);
 
@@ -97,6 +96,7 @@ async fn publishes_and_reads(app: &TestApp, client: &Client, copy: impl AsyncFn(
     // A refusal that passes, then an answer that gets lost: the records count once.
     let road = Road::to(app.api).await;
     road.expect("POST", Turn::Refuse);
+    road.expect("POST", Turn::SlowDown);
     road.expect("POST", Turn::LoseAnswer);
     let run = Run { client, folder: &folder, url: road.url() };
     let said = run.publisher(world.provider.integrator.key(), &code).await;
@@ -146,6 +146,15 @@ async fn publishes_and_reads(app: &TestApp, client: &Client, copy: impl AsyncFn(
     let events = world.auditor.get("/api/v1/audit/events?code=deliver.acked&limit=100").await.expect(200);
     let acks = events["items"].as_array().expect("events");
     assert!(acks.iter().any(|event| event.to_string().contains("\"digest\"")), "{acks:?}");
+}
+
+#[test]
+fn the_connector_of_the_page_is_one_for_a_process_of_its_own() {
+    let page = std::fs::read_to_string(project("docs/clients/README.md")).expect("the page");
+    let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a file");
+    let file: Value = toml::from_str(block).expect("TOML");
+    let spec = ConnectorSpec::from_value(&file).expect("a connector's file");
+    assert_eq!((spec.name.as_str(), spec.process), ("flights-in", Process::Own));
 }
 
 fn observation(station: &str, hour: i64, temp: &str) -> Value {

@@ -10,9 +10,13 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::shell::Shell;
-use crate::support::{Client, TestApp, World, on_both_pairs, resource_file};
+use crate::support::{Client, Road, TestApp, Turn, World, on_both_pairs, resource_file};
 
-on_both_pairs!(it_lives_obeys_and_falls_silent, a_second_process_waits_and_a_removed_one_ends);
+on_both_pairs!(
+    it_lives_obeys_and_falls_silent,
+    a_second_process_waits_and_a_removed_one_ends,
+    a_rough_road_costs_time_only,
+);
 
 /// A process of its own with an empty folder beside it.
 struct Beside {
@@ -172,6 +176,53 @@ async fn a_second_process_waits_and_a_removed_one_ends(app: &TestApp) {
     let mut anew = second.spawn(&[]);
     until(integrator, |status| status["state"] == "running").await;
     anew.kill().await.expect("kill -9");
+}
+
+async fn a_rough_road_costs_time_only(app: &TestApp) {
+    let world = World::of(app).await;
+    let code = world.entry(resource_file("unconditional")).await;
+    let integrator = &world.provider.integrator;
+    let road = Road::to(app.api).await;
+    // The first tries of its first step: nobody there, too fast, done without an answer.
+    for turn in [Turn::Refuse, Turn::SlowDown, Turn::LoseAnswer] {
+        road.expect("/records?on_invalid", turn);
+    }
+    let beside = Beside { url: road.url(), ..Beside::new(app, integrator.key()) };
+    beside.shell.write("obs-in.toml", source(&code).replace("mode = \"append\"", "batch_records = 4"));
+    std::fs::create_dir(beside.shell.path("in")).expect("a folder");
+    append(&beside.shell.path("in/obs.csv"), &format!("station,hour,temp,observer\n{}", rows(0..10)));
+    let mut process = beside.spawn(&[]);
+    let left = until(integrator, |status| status["details"]["lag"]["caught_up_at"].is_string()).await;
+    assert_eq!((road.left(), records(integrator, &code).await), (0, 10), "{left}");
+    assert_eq!(left["status"]["state"], "running");
+    process.kill().await.expect("kill -9");
+
+    let request = json!({
+        "resource": code, "consumer": "emergency", "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+        "basis": "突发事件应对职责", "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
+        "history": "all", "items": ["station", "hour", "temp"],
+    });
+    let (_, request) = world.request(request).await;
+    let grant = request["grant"].as_str().expect("a grant");
+    let reader = &world.consumer.integrator;
+    let road = Road::to(app.api).await;
+    for turn in [Turn::Refuse, Turn::LoseAnswer, Turn::SlowDown] {
+        road.expect("GET /api/v1/subscriptions", turn);
+    }
+    road.expect("/acks", Turn::LoseAnswer);
+    let beside = Beside { url: road.url(), ..Beside::new(app, reader.key()) };
+    let sink = format!(
+        "name = \"obs-in\"\nprocess = \"own\"\ngrant = \"{grant}\"\n[sink.file]\npath = \"obs.csv\"\nformat = \"csv\"\n"
+    );
+    beside.shell.write("obs-in.toml", sink);
+    let mut process = beside.spawn(&[]);
+    until(reader, |status| status["details"]["lag"]["caught_up_at"].is_string()).await;
+    process.kill().await.expect("kill -9");
+    assert_eq!(
+        (road.left(), beside.shell.read("obs.csv").lines().count()),
+        (0, 11),
+        "a header and ten lines"
+    );
 }
 
 impl Beside {

@@ -220,7 +220,7 @@ impl<'a> World<'a> {
 
 /// The full state of a round: some rows are new, some changed, some gone.
 fn state(round: u32) -> BTreeMap<i64, i64> {
-    let rows = (0..ROWS).filter(|id| (id + round) % 5 != 0);
+    let rows = (0..ROWS).filter(|id| !(id + round).is_multiple_of(5));
     rows.map(|id| (i64::from(id), i64::from(if id % 3 == round % 3 { round } else { id }))).collect()
 }
 

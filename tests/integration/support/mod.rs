@@ -3,10 +3,12 @@
 mod app;
 mod checks;
 mod client;
+mod road;
 mod world;
 
 pub use app::{Pair, TestApp, kafka, prefix};
 pub use client::{Client, Reply};
+pub use road::{Road, Turn};
 pub use world::{RESOURCE, World, credit_code, number, resource_file};
 
 /// Stamps each `async fn case(app: &TestApp)` as a test on both pairs of engines.

@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub enum Turn {
     /// 503, which passes; the server hears nothing.
     Refuse,
+    /// 429, with the second after which to come back.
+    SlowDown,
     /// The server does what is asked, and nobody hears of it.
     LoseAnswer,
     /// 410 of that code, with a cursor to begin anew at.
@@ -67,6 +69,10 @@ async fn travel(mut client: TcpStream, server: SocketAddr, script: Script) -> Op
         Some(Turn::Refuse) => {
             let problem = "{\"code\":\"store_unavailable\",\"status\":503,\"retryable\":true}";
             answer(&mut client, "503 Service Unavailable\r\nRetry-After: 1", problem).await
+        }
+        Some(Turn::SlowDown) => {
+            let problem = "{\"code\":\"rate_limited\",\"status\":429,\"retryable\":true}";
+            answer(&mut client, "429 Too Many Requests\r\nRetry-After: 1", problem).await
         }
         Some(Turn::Gone(code, next)) => {
             let problem =
