@@ -12,9 +12,11 @@ use changtong_catalog::schema::read::items_of;
 use changtong_connectors::bus::{Applied, Bus, GrantedItem, SourceBatch, Subscribed};
 use changtong_connectors::gate::From;
 use changtong_connectors::runner::{ConnectorSpec, End};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::answers::{self, Entry, Grant, Named, read};
+use super::evidence::Evidence;
 use super::refusal::refusal;
 use crate::client::{Client, Reading};
 
@@ -27,11 +29,12 @@ pub(super) struct ApiBus {
     client: Client,
     name: String,
     end: End,
+    evidence: Mutex<Evidence>,
 }
 
 impl ApiBus {
     pub fn new(client: Client, spec: &ConnectorSpec) -> Self {
-        Self { client, name: spec.name.clone(), end: spec.end.clone() }
+        Self { client, name: spec.name.clone(), end: spec.end.clone(), evidence: Mutex::default() }
     }
 
     fn code(&self) -> Result<String, Refusal> {
@@ -131,7 +134,8 @@ impl Bus for ApiBus {
             wait: WAIT,
             purpose,
         };
-        self.client.page(&reading).await.map_err(refusal)
+        let page = self.client.page(&reading).await.map_err(refusal)?;
+        Ok(self.evidence.lock().take(page))
     }
 
     async fn acknowledge(&self, subscription: SubscriptionId, applied: Applied) -> Result<(), Refusal> {

@@ -6,6 +6,7 @@
 
 mod answers;
 mod bus;
+mod evidence;
 mod metrics;
 mod orders;
 mod refusal;
