@@ -117,7 +117,7 @@ impl<'a> World<'a> {
 
     fn declare(&mut self, name: &'static str, rest: &str) {
         let text = format!("name = \"{name}\"\nprocess = \"own\"\n{rest}");
-        std::fs::write(self.deployment.folder().join(&format!("{name}.toml")), text)
+        std::fs::write(self.deployment.folder().join(format!("{name}.toml")), text)
             .expect("a connector's file");
         self.names.push(name);
     }
@@ -144,11 +144,11 @@ impl<'a> World<'a> {
 
     fn spawn(&self, name: &str, round: u32) -> Child {
         let key = if name.ends_with("in") { &self.provider } else { &self.consumer };
-        let log = std::fs::File::create(self.deployment.folder().join(&format!("{name}-{round}.log")))
+        let log = std::fs::File::create(self.deployment.folder().join(format!("{name}-{round}.log")))
             .expect("a log");
         Command::new(BINARY)
             .args(["connector", "run"])
-            .arg(self.deployment.folder().join(&format!("{name}.toml")))
+            .arg(self.deployment.folder().join(format!("{name}.toml")))
             .env_clear()
             .env("CHANGTONG_URL", &self.url)
             .env("CHANGTONG_KEY", key)
@@ -160,7 +160,7 @@ impl<'a> World<'a> {
     }
 
     fn said(&self, name: &str, round: u32) -> String {
-        std::fs::read_to_string(self.deployment.folder().join(&format!("{name}-{round}.log")))
+        std::fs::read_to_string(self.deployment.folder().join(format!("{name}-{round}.log")))
             .unwrap_or_default()
     }
 
