@@ -45,6 +45,8 @@ bench() {
 
 publish() {
   bench publish --pid "$server" --repeat "$repeat" --records 1 --concurrency 64 --seconds "$seconds"
+  # More than one agency may do by default.
+  bench publish --pid "$server" --repeat "$repeat" --records 1 --concurrency 256 --resources 4 --seconds "$seconds"
   for records in 100 1000; do
     bench publish --pid "$server" --repeat "$repeat" --records "$records" --concurrency "$concurrency" \
       --seconds "$seconds"

@@ -62,13 +62,16 @@ impl Worker {
 }
 
 pub async fn run(authority: &Client, bench: &Publishing) -> Done<Vec<Row>> {
-    let time = Duration::from_secs(bench.seconds);
-    let provider = setup::agency(authority).await?;
-    let code = setup::resource(&provider).await?;
+    let mut targets = Vec::new();
+    for _ in 0..bench.resources {
+        let provider = setup::agency(authority).await?;
+        let code = setup::resource(&provider).await?;
+        targets.push((provider.first, code));
+    }
     let bodies = Arc::new(load::bodies(bench.common.format, bench.common.records));
     let turn = Arc::new(AtomicUsize::new(0));
-    let worker = |until| Worker {
-        client: provider.first.clone(),
+    let worker = |(client, code): &(Client, String), until| Worker {
+        client: client.clone(),
         code: code.clone(),
         media_type: bench.common.format.media_type(),
         bodies: bodies.clone(),
@@ -76,25 +79,29 @@ pub async fn run(authority: &Client, bench: &Publishing) -> Done<Vec<Row>> {
         until,
     };
     // The first publish makes the topic, which is not what is measured.
-    let warm = worker(Until::Turns(1)).run().await?;
+    let mut before = 0;
+    for (at, target) in targets.iter().enumerate() {
+        before += worker(target, Until::Turns(at + 1)).run().await?.accepted;
+        turn.store(at + 1, Ordering::Relaxed);
+    }
+    let time = Duration::from_secs(bench.seconds);
     let began = Instant::now();
     let started = measure::start(bench.common.pid);
     let mut workers = JoinSet::new();
-    for _ in 0..bench.concurrency {
-        workers.spawn(worker(Until::Time(began + time)).run());
+    for target in targets.iter().cycle().take(usize::from(bench.concurrency)) {
+        workers.spawn(worker(target, Until::Time(began + time)).run());
     }
     let all = gather(workers).await?;
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
-    let visible = visible(&provider.first, &code).await?;
-    let measured = Measured {
-        records: visible.saturating_sub(warm.accepted),
-        answered: all.accepted,
-        elapsed,
-        calls: all.calls,
-        used,
-    };
-    let (records, callers) = (bench.common.records, bench.concurrency);
-    Ok(vec![measured.row(format!("publish, {records} records a request, {callers} callers"))])
+    let mut seen = 0;
+    for (client, code) in &targets {
+        seen += visible(client, code).await?;
+    }
+    let records = seen.saturating_sub(before);
+    let measured = Measured { records, answered: all.accepted, elapsed, calls: all.calls, used };
+    let Publishing { common, concurrency, resources, .. } = bench;
+    let (records, to) = (common.records, if *resources == 1 { "" } else { " to several resources" });
+    Ok(vec![measured.row(format!("publish{to}, {records} records a request, {concurrency} callers"))])
 }
 
 /// Everything that all callers published.
