@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 /// An append of more records than this fills requests by itself and goes at once.
-const SMALL: usize = 32;
+const SMALL: usize = 512;
 
 pub(super) struct Departures {
     /// The longest that one waits for others.
