@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::{App, StartError};
 use crate::http;
 use crate::http::listener::{ConnectionLimits, Crowd, Doors, Serving, serve};
+use crate::http::slow::Slow;
 use crate::jobs;
 
 /// A server whose listeners are open.
@@ -36,16 +37,20 @@ impl Server {
             head: 4 * app.settings.http.headers.0.max(app.settings.http.uri.0),
         };
         let few = ConnectionLimits { connections: 32, ..limits };
+        let slow = Slow::new(app.settings.http.write_timeout, app.metrics.http.clone());
         let crowd = Crowd {
             shares: app.shares.clone(),
             proxies: app.settings.http.trusted_proxies.clone(),
             turning_away: http::turning_away(app.clone()),
         };
         let serving = [
-            serve(api, Doors { router: http::router(app.clone()), limits, crowd: Some(crowd) }),
+            serve(
+                api,
+                Doors { router: http::router(app.clone()), limits, slow: slow.clone(), crowd: Some(crowd) },
+            ),
             serve(
                 operations,
-                Doors { router: http::operations_router(app.clone()), limits: few, crowd: None },
+                Doors { router: http::operations_router(app.clone()), limits: few, slow, crowd: None },
             ),
         ];
         let jobs = jobs::start(&app);

@@ -124,6 +124,7 @@ fn gate_settings(settings: &Settings) -> gate::Settings {
         partitions: settings.log.partitions,
         settle_after: settings.time.settle_after,
         window: settings.time.window,
+        heartbeat: settings.http.heartbeat,
         batch_records: settings.limits.batch,
         record_bytes: settings.limits.record.0,
         bytes_in_flight: settings.limits.in_flight.0 as u64,

@@ -147,6 +147,41 @@ impl PollRefused<'_> {
     }
 }
 
+/// An event stream began.
+pub struct StreamBegun;
+
+impl StreamBegun {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.event_streams.inc();
+    }
+}
+
+/// An event stream ended; `reader` is no code of a refusal: its reader went.
+pub struct StreamEnded {
+    pub subscription: SubscriptionId,
+    pub code: &'static str,
+}
+
+impl StreamEnded {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.event_streams.dec();
+        metrics.ended_event_streams.with_label_values(&[self.code]).inc();
+        debug!(subscription = %self.subscription, code = self.code, "event stream ended");
+    }
+}
+
+/// A read of a consumer's was answered by the log, or by what another had just read.
+pub struct LogRead {
+    pub shared: bool,
+}
+
+impl LogRead {
+    pub fn emit(self, metrics: &Metrics) {
+        let from = if self.shared { "shared" } else { "log" };
+        metrics.log_reads.with_label_values(&[from]).inc();
+    }
+}
+
 /// Lines were handed to the HTTP layer.
 pub struct LetOut {
     pub lines: u64,

@@ -79,8 +79,14 @@ metrics! {
     commit_queue: IntGauge = "changtong_commit_queue";
     /// Polls by result: sent, empty, or the code of the refusal.
     polls: IntCounterVec = "changtong_polls_total" ["result"];
-    /// Polls waiting for records.
+    /// Polls and event streams waiting for records.
     waiting_polls: IntGauge = "changtong_waiting_polls";
+    /// Event streams that are open now.
+    event_streams: IntGauge = "changtong_event_streams";
+    /// Event streams that ended, by the code that they ended with; reader where the reader went.
+    ended_event_streams: IntCounterVec = "changtong_event_streams_ended_total" ["code"];
+    /// Reads for consumers, by where the records came from: the log, or shared with another that had just read them.
+    log_reads: IntCounterVec = "changtong_log_reads_total" ["from"];
     /// Record lines handed to consumers.
     delivered_records: IntCounter = "changtong_delivered_records_total";
     /// Bytes of record lines handed to consumers.

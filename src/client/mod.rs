@@ -3,10 +3,12 @@
 
 mod call;
 mod deliver;
+mod follow;
 mod problem;
 
 pub use call::{Client, Written};
 pub use deliver::{Answered, Reading};
+pub use follow::{Following, Said};
 pub use problem::{CallError, Problem};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Accepts connections and speaks HTTP/1.1 on them: a bounded number at once and of each address, a bounded time for a
 //! head, and on shutdown each finishes the answer it is in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use super::frame::Peer;
 use super::shares::{Share, Shares};
+use super::slow::Slow;
 
 /// Connections that are told at once that their address has too many; more than these are closed without a word.
 const TURNED_AWAY: usize = 32;
@@ -39,6 +40,7 @@ pub struct ConnectionLimits {
 pub struct Doors {
     pub router: Router,
     pub limits: ConnectionLimits,
+    pub slow: Slow,
     /// Whose share each address holds; `None` where callers are the operator's own.
     pub crowd: Option<Crowd>,
 }
@@ -94,7 +96,7 @@ pub fn serve(listener: TcpListener, doors: Doors) -> Serving {
 }
 
 async fn accept(listener: TcpListener, doors: Doors, stop: &CancellationToken, tasks: &TaskTracker) {
-    let Doors { router, limits, crowd } = doors;
+    let Doors { router, limits, slow, crowd } = doors;
     let patient = Arc::new(builder(limits));
     let short = Arc::new(builder(ConnectionLimits { head_within: TURNED_AWAY_WITHIN, ..limits }));
     let free = Arc::new(Semaphore::new(limits.connections));
@@ -122,8 +124,9 @@ async fn accept(listener: TcpListener, doors: Doors, stop: &CancellationToken, t
                     },
                 };
                 let stop = stop.clone();
+                let slow = slow.clone();
                 tasks.spawn(async move {
-                    connection(stream, peer.ip(), &builder, router, &stop).await;
+                    connection(stream, peer, &builder, router, slow, &stop).await;
                     drop(held);
                 });
             }
@@ -148,17 +151,19 @@ fn builder(limits: ConnectionLimits) -> Builder {
 
 async fn connection(
     stream: TcpStream,
-    peer: IpAddr,
+    peer: SocketAddr,
     builder: &Builder,
     router: Router,
+    slow: Slow,
     stop: &CancellationToken,
 ) {
     // Small answers should not wait for company.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let stream = slow.watch(stream, peer);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer(peer.ip()));
         router.clone().oneshot(request)
     });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));

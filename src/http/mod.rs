@@ -26,6 +26,7 @@ mod requests;
 mod resources;
 pub mod router;
 pub mod shares;
+pub mod slow;
 mod subscriptions;
 mod whoami;
 

@@ -77,11 +77,8 @@ impl Language {
 /// The body and headers of a refusal.
 #[must_use]
 pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response {
-    let mut members = Map::new();
-    for (name, value) in &refusal.extra {
-        members.insert(name.clone(), spoken(value, language));
-    }
-    members.extend(standard_members(refusal, language, instance));
+    let mut members = members(refusal, language);
+    members.insert("instance".to_owned(), instance.into());
     let mut response = Response::new(Body::from(Value::Object(members).to_string()));
     *response.status_mut() =
         StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -104,6 +101,15 @@ pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response
     response
 }
 
+/// What a refusal says, in the caller's language.
+#[must_use]
+pub fn members(refusal: &Refusal, language: Language) -> Map<String, Value> {
+    let own = refusal.extra.iter().map(|(name, value)| (name.clone(), spoken(value, language)));
+    let mut members: Map<String, Value> = own.collect();
+    members.extend(standard_members(refusal, language));
+    members
+}
+
 /// Texts that a member holds in both languages, in the caller's.
 fn spoken(value: &Value, language: Language) -> Value {
     match value {
@@ -116,7 +122,7 @@ fn spoken(value: &Value, language: Language) -> Value {
     }
 }
 
-fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Map<String, Value> {
+fn standard_members(refusal: &Refusal, language: Language) -> Map<String, Value> {
     let code = refusal.code;
     let (zh, en) = (&refusal.text.zh, &refusal.text.en);
     let (title, detail, texts) = match language {
@@ -134,7 +140,6 @@ fn standard_members(refusal: &Refusal, language: Language, instance: &str) -> Ma
         "status": code.status(),
         "detail": detail,
         "code": code.as_str(),
-        "instance": instance,
         "retryable": code.retryable(),
     });
     if let Some(texts) = texts {
@@ -178,11 +183,10 @@ mod tests {
         let response = render(&refusal, Language::English, "r-1");
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
-        let members = standard_members(&refusal, Language::Chinese, "r-1");
+        let members = members(&refusal, Language::Chinese);
         assert_eq!(members["detail"], "超出速率");
         assert_eq!(members["title"], "速率暂时用尽。");
         assert_eq!(members["code"], "rate_limited");
-        assert_eq!(members["instance"], "r-1");
         assert_eq!(members["status"], 429);
         let both = standard_members(&refusal, Language::Both, "r-1");
         assert_eq!(both["detail"], "超出速率 / too fast");

@@ -90,7 +90,7 @@ routes! {
     get "/api/v1/grants/{id}/subscriptions" => subscriptions::list, "Subscriptions of a grant";
     post "/api/v1/grants/{id}/subscriptions" => subscriptions::create, "A further named position within a grant";
     get "/api/v1/subscriptions/{id}" => subscriptions::show, "One subscription and its position";
-    get "/api/v1/subscriptions/{id}/records" => records::deliver, "Read under the grant";
+    get "/api/v1/subscriptions/{id}/records" => records::deliver, "Read under the grant: lines, or with Accept: text/event-stream an event stream";
     post "/api/v1/subscriptions/{id}/acks" => subscriptions::acknowledge, "The consumer has what lies before the cursor";
     post "/api/v1/subscriptions/{id}/seek" => subscriptions::seek, "Set the position";
 

@@ -17,8 +17,8 @@ section! {
         behind_proxy: bool = "false";
         /// Addresses of the proxies whose `X-Forwarded-For` is believed.
         trusted_proxies: Vec<IpAddr> = "";
-        /// The most connections at once; further ones wait.
-        connections: usize = "1024";
+        /// The most connections at once; further ones wait. Each takes a file descriptor (`ulimit -n`).
+        connections: usize = "4096";
         /// The most of them that one peer address may hold, in percent; behind a proxy, requests of one address.
         address_share: u32 = "50";
         /// The most requests of one agency at once, in percent of `connections`.
@@ -32,6 +32,10 @@ section! {
         body_timeout: Duration = "30s";
         /// How fast a body must arrive: it may take `body_timeout` and a second for each so many bytes.
         body_rate: Size = "16KiB";
+        /// How long what is sent may stay untaken before the connection ends.
+        write_timeout: Duration = "30s";
+        /// How often an event stream that has nothing to send says that it lives.
+        heartbeat: Duration = "15s";
         /// The largest head of a request.
         headers: Size = "32KiB";
         /// The longest address (path and query).
@@ -71,6 +75,11 @@ impl Http {
         }
         if self.body_rate.0 == 0 {
             return Err(values.wrong("http.body_rate", "must be at least 1 byte a second"));
+        }
+        for (name, span) in [("write_timeout", self.write_timeout), ("heartbeat", self.heartbeat)] {
+            if span < Duration::from_millis(100) {
+                return Err(values.wrong(&format!("http.{name}"), "must be 100ms or more"));
+            }
         }
         if self.behind_proxy && self.trusted_proxies.is_empty() {
             return Err(values.wrong(

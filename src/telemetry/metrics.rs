@@ -13,6 +13,7 @@ pub struct HttpMetrics {
     seconds: HistogramVec,
     running: IntGauge,
     unknown: IntCounter,
+    slow: IntCounter,
 }
 
 /// Counts one running request until it is dropped.
@@ -43,6 +44,13 @@ impl HttpMetrics {
                 registry,
                 IntGauge::new("changtong_http_requests_running", "Requests being answered now.")?,
             )?,
+            slow: keep(
+                registry,
+                IntCounter::new(
+                    "changtong_slow_consumers_total",
+                    "Connections ended because their other end took nothing for http.write_timeout.",
+                )?,
+            )?,
             unknown: keep(
                 registry,
                 IntCounter::new(
@@ -68,6 +76,10 @@ impl HttpMetrics {
         };
         self.requests.with_label_values(&[route, method, status.to_string().as_str(), code]).inc();
         self.seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
+    }
+
+    pub fn slow_consumer(&self) {
+        self.slow.inc();
     }
 
     pub fn unknown_caller(&self) {

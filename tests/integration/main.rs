@@ -39,6 +39,8 @@ mod metrics_doc;
 #[cfg(test)]
 mod shell;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tour;

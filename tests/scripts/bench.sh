@@ -5,7 +5,8 @@
 #   bench.sh [--seconds N] [--concurrency N] [--thousands N] [--repeat N] [--minutes N] [--json FILE]
 #            [--benches "publish deliver catch-up"]
 #
-# Further benches, which take long: crowd (10,000 entries, 100,000 grants, 1,000 waiting readers) and mixed (--minutes).
+# Further benches: live (event streams, 1,000 waiting readers), and two that take long: crowd (10,000 entries, 100,000
+# grants, 1,000 waiting readers) and mixed (--minutes).
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +20,7 @@ while [ "$#" -gt 0 ]; do
     --minutes) minutes=$2 ;;
     --benches) benches=$2 ;;
     --json) json=$2 ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -98,6 +99,7 @@ measure() {
       publish) publish ;;
       deliver) deliver ;;
       catch-up) bench catch-up --pid "$server" --repeat "$repeat" --seconds "$seconds" --thousands "$thousands" ;;
+      live) bench live --pid "$server" --repeat "$repeat" --seconds "$seconds" ;;
       crowd)
         bench crowd --pid "$server"
         stop

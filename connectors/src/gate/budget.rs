@@ -88,6 +88,16 @@ impl Held {
         Ok(())
     }
 
+    /// Holds so much from now on.
+    pub fn resize(&mut self, bytes: u64) -> Result<(), Refusal> {
+        if bytes > self.bytes {
+            return self.grow(bytes - self.bytes);
+        }
+        self.budget.give_back(self.bytes - bytes);
+        self.bytes = bytes;
+        Ok(())
+    }
+
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -122,6 +132,10 @@ mod tests {
         first.grow(40).unwrap();
         assert_eq!(budget.held(), 100);
         assert_eq!(first.grow(1).unwrap_err().code, Code::Overloaded);
+        first.resize(30).unwrap();
+        assert_eq!(budget.held(), 30);
+        assert_eq!(first.resize(101).unwrap_err().code, Code::Overloaded);
+        assert_eq!((first.bytes(), budget.held()), (30, 30));
         drop(first);
         assert_eq!(budget.held(), 0);
     }

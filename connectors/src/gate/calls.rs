@@ -59,6 +59,17 @@ pub struct Poll {
     pub wait: Duration,
 }
 
+/// An event stream of a subscription.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    pub caller: Caller,
+    pub subscription: SubscriptionId,
+    /// `Changtong-Purpose`.
+    pub purpose: Option<String>,
+    /// `Last-Event-ID`, or `cursor`.
+    pub cursor: Option<String>,
+}
+
 #[derive(Debug, Clone)]
 pub struct Acknowledge {
     pub caller: Caller,

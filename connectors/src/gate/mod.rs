@@ -45,16 +45,16 @@ use sha2::{Digest, Sha256};
 
 use crate::commit::{CommitSettings, Committer};
 use crate::limit::{Cost, Left, Limiter, Rates, Subject};
-use crate::log::Log;
+use crate::log::{Log, Tail};
 use crate::metrics::Metrics;
 pub use alive::Alive;
 pub use budget::{Budget, Held};
 pub use calls::{
-    Acknowledge, Body, Format, From, OnInvalid, Original, OwnRead, Place, Poll, Publish, SetAside,
+    Acknowledge, Body, Follow, Format, From, OnInvalid, Original, OwnRead, Place, Poll, Publish, SetAside,
 };
 use claims::Claims;
-pub use deliver::Delivery;
 use deliver::Windows;
+pub use deliver::{Delivery, EventStream, Frame};
 pub use keys::{GateKeys, KeyRing};
 use marks::Marks;
 pub use permit::{Permit, PermitKind};
@@ -83,6 +83,8 @@ pub struct Parts {
 
 pub struct Gate {
     log: Arc<dyn Log>,
+    /// The log for readers, who share what they read near its end.
+    tail: Tail,
     ledger: Arc<dyn Ledger>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
@@ -131,6 +133,7 @@ impl Gate {
             claims: Claims::default(),
             topics: Topics::default(),
             older: AtomicBool::new(false),
+            tail: Tail::new(parts.log.clone(), parts.metrics.clone()),
             log: parts.log,
             ledger: parts.ledger,
             directory: parts.directory,

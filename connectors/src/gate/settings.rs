@@ -28,6 +28,8 @@ pub struct Settings {
     pub window_records: u64,
     /// The longest wait of a poll.
     pub wait_most: Duration,
+    /// How often an event stream that has nothing to send says that it lives.
+    pub heartbeat: Duration,
     /// Records of one publish.
     pub batch_records: usize,
     /// Bytes of one record.
@@ -69,6 +71,7 @@ impl Default for Settings {
             window: Duration::from_secs(1),
             window_records: 100_000,
             wait_most: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
             batch_records: 10_000,
             record_bytes: 1 << 20,
             bytes_in_flight: 256 << 20,

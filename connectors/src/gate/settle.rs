@@ -90,6 +90,7 @@ impl Gate {
     /// Every second: settles, and notes the marks. What fails is tried again the next second.
     pub async fn tick(&self) -> Result<(), Refusal> {
         self.limiter.sweep();
+        self.tail.sweep();
         self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
         self.settle_all().await
     }

@@ -6,6 +6,7 @@ mod conformance;
 pub mod embedded;
 pub mod kafka;
 mod refusals;
+mod tail;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use changtong_catalog::ids::TopicName;
 
 use crate::gate::Permit;
 pub use refusals::expired_firsts;
+pub use tail::Tail;
 
 /// The most bytes of key and value together that either engine takes in one record.
 pub const RECORD_MAX: usize = 1024 * 1024;

@@ -9,6 +9,7 @@ mod connector;
 mod crowd;
 mod deliver;
 mod keys;
+mod live;
 mod load;
 mod machine;
 mod measure;
@@ -55,6 +56,8 @@ enum What {
     CatchUp(CatchingUp),
     /// Measure publishing and memory with few entries and grants and with very many, which it makes
     Crowd(Crowding),
+    /// Measure how long a record takes to who waits for it: one event stream, then many streams and long polls
+    Live(Living),
     /// Publish, deliver, acknowledge and look things up at a moderate pace for long, and say how memory goes
     Mixed(Mixing),
     /// Publish a CSV file by a managed connector; the server must run on this machine
@@ -154,6 +157,31 @@ struct Crowding {
 }
 
 #[derive(Debug, Args)]
+struct Living {
+    /// Records a second to the one stream
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Records of one publish request to it
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    records: u32,
+    /// Readers that wait, half of them by event stream
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    readers: u16,
+    /// Resources that they wait for
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    resources: u16,
+    /// Records a second to these resources together, one a request
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    publishes: u32,
+    /// For how long each is measured, in seconds
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Process id of the server: its processor time and memory are measured
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
 struct Mixing {
     /// For how long
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -213,6 +241,7 @@ async fn once(authority: &Client, what: &What) -> Done<Vec<Row>> {
         What::Deliver(delivering) => deliver::run(authority, delivering).await,
         What::CatchUp(catching_up) => catch_up::run(authority, catching_up).await,
         What::Crowd(crowding) => crowd::run(authority, crowding).await,
+        What::Live(living) => live::run(authority, living).await,
         What::Mixed(mixing) => mixed::run(authority, mixing).await,
         What::Connector(connecting) => connector::run(authority, connecting).await,
         What::Keys(refusing) => keys::run(authority, refusing).await,

@@ -1,5 +1,6 @@
 //! `changtong subscribe`: asks if needed, waits for the grant, reads, acknowledges; prints record lines.
 
+mod follow;
 mod grant;
 mod read;
 
@@ -36,6 +37,9 @@ pub struct Subscribe {
     /// Go on when everything there is has been read
     #[arg(long)]
     follow: bool,
+    /// Read by event stream, and go on as with --follow
+    #[arg(long)]
+    stream: bool,
     /// Append lines to this file instead of printing them
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,

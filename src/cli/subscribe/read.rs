@@ -18,6 +18,9 @@ const WAIT: Duration = Duration::from_secs(20);
 const PATIENCE: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Where lines go.
+pub(super) type Out = Box<dyn Write>;
+
 pub async fn run(subscribe: &Subscribe, client: &Client, grant: &str) -> Done {
     let mut out = open(subscribe)?;
     let subscription = place(subscribe, client, grant).await?;
@@ -27,15 +30,19 @@ pub async fn run(subscribe: &Subscribe, client: &Client, grant: &str) -> Done {
         purpose: subscribe.purpose.clone(),
         ..Reading::default()
     };
+    if subscribe.stream {
+        return super::follow::run(client, reading, out).await;
+    }
     let mut lines = 0_u64;
     loop {
-        let Some(answered) = poll(client, &mut reading).await? else { continue };
+        let answered = poll(client, &mut reading).await?;
         lines += answered.records().count() as u64;
-        if !write(&mut out, &answered)? {
+        if !write(&mut out, &answered.lines)? {
             // Whoever read our output has what it wanted; these lines come again.
             return Ok(());
         }
-        let end = answered.is_empty() && !subscribe.follow;
+        // An empty answer that moved on passed something over, and there may be more behind.
+        let end = answered.is_empty() && reading.cursor.as_ref() == Some(&answered.next) && !subscribe.follow;
         if !answered.is_empty() || moved(&reading, &answered) {
             client.acknowledge(&reading.subscription, &answered).await?;
         }
@@ -55,34 +62,38 @@ fn moved(reading: &Reading, answered: &Answered) -> bool {
     reading.cursor.as_ref().is_some_and(|cursor| *cursor != answered.next)
 }
 
-/// One read, tried again while that may help. `None`: begin again at the cursor now set.
-async fn poll(client: &Client, reading: &mut Reading) -> Done<Option<Answered>> {
+/// One read, tried again while that may help.
+async fn poll(client: &Client, reading: &mut Reading) -> Done<Answered> {
     let mut tries = 0;
     loop {
-        let error = match client.deliver(reading).await {
-            Ok(answered) => return Ok(Some(answered)),
-            Err(error) => error,
-        };
-        match &error {
-            CallError::Refused(problem) if problem.code == "view_changed" => {
-                let next = problem.body.get("next").and_then(Value::as_str);
-                let Some(next) = next.filter(|next| reading.cursor.as_deref() != Some(*next)) else {
-                    return Err(error.into());
-                };
-                eprintln!(
-                    "the view changed: what follows is the new one from its start, and replaces what was read before"
-                );
-                reading.cursor = Some(next.to_owned());
-                return Ok(None);
-            }
-            CallError::Refused(problem) if problem.is_passing() => pause(problem).await,
-            CallError::Unreachable(_) if tries < PATIENCE => {
-                tries += 1;
-                tokio::time::sleep(PAUSE).await;
-            }
-            _ => return Err(error.into()),
+        match client.deliver(reading).await {
+            Ok(answered) => return Ok(answered),
+            Err(error) => recover(error, reading, &mut tries).await?,
         }
     }
+}
+
+/// After a read that failed: waits where another may come right, moves the cursor where the view changed.
+pub(super) async fn recover(error: CallError, reading: &mut Reading, tries: &mut u32) -> Done {
+    match &error {
+        CallError::Refused(problem) if problem.code == "view_changed" => {
+            let next = problem.body.get("next").and_then(Value::as_str);
+            let Some(next) = next.filter(|next| reading.cursor.as_deref() != Some(*next)) else {
+                return Err(error.into());
+            };
+            eprintln!(
+                "the view changed: what follows is the new one from its start, and replaces what was read before"
+            );
+            reading.cursor = Some(next.to_owned());
+        }
+        CallError::Refused(problem) if problem.is_passing() => pause(problem).await,
+        CallError::Unreachable(_) if *tries < PATIENCE => {
+            *tries += 1;
+            tokio::time::sleep(PAUSE).await;
+        }
+        _ => return Err(error.into()),
+    }
+    Ok(())
 }
 
 async fn pause(problem: &Problem) {
@@ -113,7 +124,7 @@ async fn place(subscribe: &Subscribe, client: &Client, grant: &str) -> Done<Stri
     Ok(id)
 }
 
-fn open(subscribe: &Subscribe) -> Done<Box<dyn Write>> {
+fn open(subscribe: &Subscribe) -> Done<Out> {
     let Some(path) = &subscribe.out else { return Ok(Box::new(BufWriter::new(std::io::stdout()))) };
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
@@ -121,8 +132,8 @@ fn open(subscribe: &Subscribe) -> Done<Box<dyn Write>> {
 }
 
 /// False where nobody reads what is printed any more.
-fn write(out: &mut dyn Write, answered: &Answered) -> Done<bool> {
-    match out.write_all(&answered.lines).and_then(|()| out.flush()) {
+pub(super) fn write(out: &mut dyn Write, lines: &[u8]) -> Done<bool> {
+    match out.write_all(lines).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::Failed(format!("the lines could not be written: {error}"))),

@@ -6,13 +6,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SubscriptionId;
-use changtong_connectors::gate::{Delivery, Poll};
+use changtong_connectors::gate::{Delivery, Follow, Poll};
 use http::HeaderMap;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
 
+use super::stream::{self, EVENTS};
 use crate::http::parts::{Asked, At};
-use crate::http::problem::Answer;
+use crate::http::problem::{Answer, Language};
 use crate::http::{Known, Web};
 use crate::settings::Setting as _;
 
@@ -34,11 +35,19 @@ pub async fn deliver(
     Asked(read): Asked<Read>,
     headers: HeaderMap,
 ) -> Answer {
-    acceptable(&headers)?;
+    let (purpose, form) = (purpose(&headers)?, form(&headers)?);
+    if form == Form::Events {
+        let bounds = [read.limit.is_some(), read.max_bytes.is_some(), read.wait.is_some()];
+        stream::unbounded(["limit", "max_bytes", "wait"], bounds)?;
+        // A client that reconnects asks for the address of its first request again, with its `cursor`.
+        let cursor = stream::last_event_id(&headers)?.or(read.cursor);
+        let events = app.gate.follow(Follow { caller, subscription, purpose, cursor }).await?;
+        return Ok(stream::streamed(events, Language::of(&headers)));
+    }
     let poll = Poll {
         caller,
         subscription,
-        purpose: purpose(&headers)?,
+        purpose,
         cursor: read.cursor,
         limit: read.limit,
         max_bytes: read.max_bytes,
@@ -55,20 +64,29 @@ fn streamed(delivery: Delivery) -> Response {
     ([(CONTENT_TYPE, NDJSON), (CACHE_CONTROL, "no-store")], Body::from_stream(pieces)).into_response()
 }
 
-fn acceptable(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(accept) = headers.get(ACCEPT) else { return Ok(()) };
-    let text = accept.to_str().unwrap_or_default();
-    let taken = |range: &str| {
-        matches!(range.split(';').next().unwrap_or_default().trim(), NDJSON | "application/*" | "*/*")
+/// What an answer can look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Lines,
+    Events,
+}
+
+/// The first form that the client names; lines where it takes anything.
+fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+    let Some(accept) = headers.get(ACCEPT) else { return Ok(Form::Lines) };
+    let named = |range: &str| match range.split(';').next().unwrap_or_default().trim() {
+        NDJSON | "application/*" | "*/*" => Some(Form::Lines),
+        EVENTS | "text/*" => Some(Form::Events),
+        _ => None,
     };
-    if text.split(',').any(taken) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Code::NotAcceptable,
-        format!("记录以 {NDJSON} 交付,请在 Accept 中接受它"),
-        format!("records are delivered as {NDJSON}; accept it"),
-    ))
+    let first = accept.to_str().unwrap_or_default().split(',').find_map(named);
+    first.ok_or_else(|| {
+        Refusal::new(
+            Code::NotAcceptable,
+            format!("记录以 {NDJSON} 或 {EVENTS} 交付,请在 Accept 中接受其一"),
+            format!("records are delivered as {NDJSON} or {EVENTS}; accept one of them"),
+        )
+    })
 }
 
 fn purpose(headers: &HeaderMap) -> Result<Option<String>, Refusal> {

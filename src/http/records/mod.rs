@@ -3,6 +3,7 @@
 mod deliver;
 mod own;
 mod publish;
+mod stream;
 
 pub use deliver::deliver;
 pub use own::own;

@@ -8,6 +8,7 @@ use crate::support::{TestApp, on_both_pairs};
 
 on_both_pairs!(
     every_form_is_published_and_read_back,
+    a_stream_writes_lines_as_they_come_and_acknowledges_them,
     bad_records_are_named_by_their_place_in_the_file_or_set_aside,
     small_things_are_said_as_they_are,
 );
@@ -94,6 +95,34 @@ async fn every_form_is_published_and_read_back(app: &TestApp) {
     assert_eq!(subscribe(&shell, "--name other --from end").await.len(), 0);
     subscribe(&shell, "--name third --no-deletes --out lines.ndjson").await;
     assert_eq!(shell.read("lines.ndjson").lines().count(), 7);
+}
+
+async fn a_stream_writes_lines_as_they_come_and_acknowledges_them(app: &TestApp) {
+    let shell = world(app).await;
+    shell.write("first.csv", "id,name\n1,a\n2,b\n");
+    shell.line("publish 300000-000001 first.csv --as stats").await;
+    assert_eq!(subscribe(&shell, "").await.len(), 2);
+    let line = "subscribe 300000-000001 --as emergency --name live --stream --out live.ndjson";
+    let mut streaming =
+        shell.command(&line.split_whitespace().collect::<Vec<_>>()).spawn().expect("the command runs");
+    shell.write("second.csv", "id,name\n3,c\n");
+    shell.line("publish 300000-000001 second.csv --as stats").await;
+    let grant = member(&shell.json("grant list --as emergency").await, "/0/id");
+    let grant = grant.parse().expect("an id");
+    let acknowledged = async || {
+        let page = app.app().store.subscriptions(grant, None, 10).await.expect("the store");
+        let live = page.items.into_iter().find(|subscription| subscription.name == "live");
+        live.is_some_and(|live| live.position.iter().sum::<i64>() == 3)
+    };
+    let all = async {
+        while !acknowledged().await {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), all).await.expect("all of it is acknowledged");
+    streaming.kill().await.expect("it ends");
+    assert_eq!(shell.read("live.ndjson").lines().count(), 3);
+    assert_eq!(subscribe(&shell, "--name live").await.len(), 0);
 }
 
 async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &TestApp) {

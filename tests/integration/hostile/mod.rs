@@ -3,6 +3,8 @@
 //!
 //! | case | what is tried | test |
 //! |---|---|---|
+//! | 1 | a grant is revoked while records stream | `revoked.rs`: `nothing_follows_a_revoke` |
+//! | 2 | a grant expires between two reads; one that has expired before it is made | `revoked.rs`: `a_grant_ends_at_its_time_by_the_stores_clock` |
 //! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
 //! | 6 | a head, an address, a document beyond its limit | `sizes.rs`: `heads_addresses_and_documents_have_limits_of_their_own` |
 //! | 7 | malformed headers | `names.rs`: `a_header_that_is_malformed_is_named_and_does_nothing` |
@@ -21,6 +23,9 @@
 //! | 14 | the steps that each of them costs | `catalog/src/api_key.rs`: `every_refusal_costs_the_same_steps` |
 //! | 19 | kill -9 at named places | `tests/integration/faults/kills.rs`: `killed_at` |
 //! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
+//! | 21 | readers come and go, two on one subscription, acknowledge late and twice | `restless.rs`: `readers_come_and_go_and_nothing_is_skipped` |
+//! | 23 | a consumer reads a byte a second, or nothing | `tests/integration/streams.rs`: `a_slow_consumer_is_disconnected_and_holds_up_nobody` |
+//! | 23 | it stops reading with an open window | `connectors/src/gate/tests/streaming.rs`: `a_stream_that_nobody_reads_holds_up_nobody` |
 //! | 24 | slow bodies of one account on every connection | `crowds.rs`: `slow_bodies_of_one_account_leave_room_for_others` |
 //! | 24 | one address opens connections and is silent | `crowds.rs`: `one_address_does_not_hold_every_connection` |
 //! | 24 | a body that arrives drop by drop | `src/http/body/tests.rs`: `a_body_that_never_pauses_for_long_is_given_up_all_the_same` |
@@ -51,6 +56,8 @@ mod leaks;
 mod masks;
 mod names;
 mod replays;
+mod restless;
+mod revoked;
 mod scene;
 mod sizes;
 mod tenants;

@@ -72,6 +72,72 @@ impl World {
     }
 }
 
+/// An unconditional table that the consumer reads whole.
+pub struct Shared {
+    pub world: World,
+    pub code: String,
+    pub grant: String,
+    pub subscription: String,
+}
+
+impl Shared {
+    /// With these members in the request, such as `limits`.
+    pub async fn of(app: &TestApp, terms: Value) -> Self {
+        let world = World::of(app).await;
+        let code = world.entry(resource_file("unconditional")).await;
+        let mut file = json!({
+            "resource": code,
+            "consumer": "emergency",
+            "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+            "basis": "突发事件应对职责",
+            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
+            "history": "all",
+            "items": ["station", "hour", "temp"],
+        });
+        if let (Some(file), Value::Object(terms)) = (file.as_object_mut(), terms) {
+            file.extend(terms);
+        }
+        let (_, request) = world.request(file).await;
+        let grant = request["grant"].as_str().unwrap_or_else(|| panic!("no grant: {request}")).to_owned();
+        let subscription = world.subscribe(&grant, "copy").await;
+        Self { world, code, grant, subscription }
+    }
+
+    /// Where its records are read.
+    pub fn records(&self) -> String {
+        format!("/api/v1/subscriptions/{}/records", self.subscription)
+    }
+
+    /// Publishes one row for each number.
+    pub async fn publish(&self, rows: std::ops::Range<usize>) {
+        let row = |n: usize| json!({ "station": format!("S{}", n / 100), "hour": n % 100, "temp": "12.5" });
+        let lines: Vec<Value> = rows.map(row).collect();
+        for some in lines.chunks(5000) {
+            self.world.provider.integrator.publish(&self.code, some).await.expect(200);
+        }
+    }
+
+    /// The number of a row from a delivered line.
+    pub fn row(line: &Value) -> usize {
+        let record = &line["record"];
+        let station = record["station"].as_str().and_then(|station| station.strip_prefix('S'));
+        let station: usize = station.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+        station * 100 + usize::try_from(number(record, "hour")).expect("a row")
+    }
+
+    pub async fn acknowledge(&self, end: &Value) -> super::Reply {
+        let path = format!("/api/v1/subscriptions/{}/acks", self.subscription);
+        let ack = json!({ "next": end["next"], "window": end["window"], "digest": end["digest"] });
+        self.world.consumer.integrator.post(&path, ack).await
+    }
+
+    pub async fn revoke(&self) -> Value {
+        let path = format!("/api/v1/grants/{}/revoke", self.grant);
+        let cause = json!({ "cause": "purpose_done", "filing": "备案1号" });
+        self.world.provider.reviewer.post(&path, cause).await.expect(200)["last_left"].clone()
+    }
+}
+
 /// A whole number below the root of a document.
 pub fn number(value: &Value, member: &str) -> i64 {
     value[member].as_i64().unwrap_or_else(|| panic!("{member} in {value}"))

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use changtong_catalog::error::Refusal;
+use changtong_catalog::mac::MacKey;
 use changtong_catalog::ports::Topic;
 use changtong_catalog::visibility::PartitionView;
 
 use super::super::Gate;
 use super::super::permit::{Permit, PermitKind};
+use super::stand::Stand;
 use crate::avro::{Passed, View};
 use crate::log::{LogRecord, Range};
 
@@ -50,6 +52,36 @@ pub(super) struct Fetcher {
     pub turn: usize,
     /// Records the next read asks for: about what there is room for, and more where much is passed over.
     pub ask: usize,
+    pub form: Form,
+}
+
+/// What a record looks like on its way out.
+pub(super) enum Form {
+    /// A line of NDJSON.
+    Line,
+    /// A server-sent event whose id is the cursor behind it.
+    Event(EventIds),
+}
+
+/// Makes the ids of a stream's events.
+pub(super) struct EventIds {
+    pub stand: Stand,
+    pub key: MacKey,
+}
+
+impl Form {
+    /// Makes of a record's line, with the places behind it, what is let out.
+    fn dress(&self, line: &mut Vec<u8>, behind: &[i64]) {
+        let Self::Event(ids) = self else { return };
+        let id = ids.stand.cursor(behind).encode(&ids.key);
+        let record = std::mem::take(line);
+        line.extend_from_slice(b"id: ");
+        line.extend_from_slice(id.as_bytes());
+        line.extend_from_slice(b"\ndata: ");
+        // The line ends with its line feed; an empty one ends the event.
+        line.extend_from_slice(&record);
+        line.push(b'\n');
+    }
 }
 
 /// How much a fetch may render.
@@ -75,10 +107,19 @@ impl Fetcher {
         let most = room_for.max(self.ask).clamp(FEWEST, RECORDS);
         let bytes = usize::try_from(room.bytes).unwrap_or(READ).clamp(PIECE, READ);
         let permit = Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
-        let records = gate.log.read(permit, &ranges, bytes).await?;
+        let records = gate.tail.read(permit, &ranges, bytes).await?;
         self.turn = self.turn.wrapping_add(1);
         self.ask = 2 * most;
         self.render(records, &ranges, room)
+    }
+
+    /// About what the next read will hold in memory, until what it brought is rendered.
+    pub fn weight(&self, views: &[PartitionView]) -> u64 {
+        /// As large as records mostly are.
+        const RECORD: u64 = 1 << 10;
+        let ranges = visible_ranges(views, &self.next, self.turn);
+        let records: u64 = ranges.iter().map(|range| (range.to - range.from).unsigned_abs()).sum();
+        records.saturating_mul(RECORD).clamp(2 * PIECE as u64, 2 * READ as u64)
     }
 
     fn render(
@@ -96,8 +137,11 @@ impl Fetcher {
             match self.view.line(self.topic.generation, record, self.deletes, &mut line) {
                 Ok(Passed::Over) => cutter.pass_over(at, record.offset + 1),
                 Ok(Passed::Sent) => {
+                    let here = std::mem::replace(&mut self.next[at], record.offset + 1);
+                    self.form.dress(&mut line, &self.next);
                     bytes += line.len() as u64;
                     if lines == room.lines || (lines > 0 && bytes > room.bytes) {
+                        self.next[at] = here;
                         break;
                     }
                     lines += 1;

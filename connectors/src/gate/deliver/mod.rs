@@ -8,6 +8,7 @@
 //! | records become pieces of an answer | `reading.rs`, `fetch.rs` |
 //! | a window for them: gone on with or opened, within the day's quota | `opening.rs`, `daily.rs`, `turns.rs` |
 //! | the answer, piece by piece under the window's lock | `answer.rs`, `window.rs` |
+//! | an event stream, window after window | `stream.rs` |
 //! | all windows; what ends them | `windows.rs`, `end.rs` |
 
 mod answer;
@@ -20,6 +21,7 @@ mod position;
 mod reading;
 mod seat;
 mod stand;
+mod stream;
 mod turns;
 mod waiting;
 mod window;
@@ -28,4 +30,5 @@ mod windows;
 pub use answer::Delivery;
 pub(super) use fetch::{READ, RECORDS, visible_ranges};
 pub(super) use stand::skip_dead;
+pub use stream::{EventStream, Frame};
 pub(super) use windows::Windows;

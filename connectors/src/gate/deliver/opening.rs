@@ -35,6 +35,11 @@ impl Gate {
         if let Some(window) = self.windows.resume(&seat.reader(), at, self.clock.monotonic()) {
             return self.go_on(seat, window);
         }
+        self.open_in_turn(seat, from).await
+    }
+
+    /// A new window, after those that waited for the grant's quota before.
+    pub(super) async fn open_in_turn(&self, seat: &mut Seat, from: &[i64]) -> Result<Arc<Window>, Refusal> {
         let grant = seat.standing.grant.id;
         if !self.windows.turns.is_waited_for(grant) {
             match self.open(seat, from, 1).await {

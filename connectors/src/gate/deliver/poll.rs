@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::super::calls::Poll;
 use super::super::{Gate, refusals};
 use super::answer::Delivery;
+use super::fetch::Form;
 use super::reading::{Look, Reading, Share};
 use super::seat::Seat;
 use super::stand::Stand;
@@ -51,12 +52,12 @@ impl Gate {
         let until = Instant::now() + poll.wait.min(self.settings.wait_most);
         // An answer says that nothing is there only where that is so, or after a window's time of looking.
         let patience = Patience { until, reading: until.max(Instant::now() + self.settings.window) };
-        let mut waiting = Waiting::new(self, seat.stakes(), ends);
+        let mut waiting = Waiting::new(self, &seat, ends);
         loop {
             let topic = self.topics.known(&seat.standing.resource);
             let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
             let found = match topic {
-                Some(topic) => self.find(poll, &seat, stand, topic, patience, &mut waiting).await?,
+                Some(topic) => self.find(poll, &mut seat, stand, topic, patience, &mut waiting).await?,
                 None if waiting.until(until).await == Woken::Time => Found::Nothing(stand),
                 None => Found::Changed,
             };
@@ -72,7 +73,7 @@ impl Gate {
     async fn find(
         &self,
         poll: &Poll,
-        seat: &Seat,
+        seat: &mut Seat,
         stand: Stand,
         topic: Topic,
         patience: Patience,
@@ -85,20 +86,14 @@ impl Gate {
         };
         self.committer.load(&topic).await?;
         waiting.watch(self.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?);
-        let mut reading = self.reading(seat, stand, topic, self.levels(seat), share)?;
+        let mut reading = self.reading(seat, stand, topic, Form::Line, share)?;
+        seat.slim();
         loop {
             waiting.look();
             match reading.look(self, None).await? {
                 Look::Found => return Ok(Found::Something(Box::new(reading))),
                 Look::PassedOver if Instant::now() < patience.reading && !waiting.is_told() => continue,
-                Look::PassedOver => {}
-                // Others of the same grant or agency took what there was since the call began.
-                Look::Paced => {
-                    let one = Cost { requests: 0, records: 1, bytes: 1 };
-                    self.limiter.check_only(reading.levels(), one)?;
-                    continue;
-                }
-                Look::Nothing | Look::Full => {}
+                Look::PassedOver | Look::Nothing | Look::Full => {}
             }
             if Instant::now() >= patience.until {
                 return Ok(Found::Nothing(reading.behind()));

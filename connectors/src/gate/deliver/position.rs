@@ -50,6 +50,7 @@ impl Gate {
         let seek =
             Seek { caller: caller.clone(), subscription, view: place.view, position: place.position.clone() };
         let seek_count = self.committer.seek(seek).await?;
+        self.windows.waits.sought(subscription);
         let stand = Stand { subscription, view: place.view, seek_count, next: place.position };
         self.encode(&stand.cursor(&stand.next))
     }

@@ -8,7 +8,7 @@ use changtong_catalog::ports::Topic;
 
 use super::super::budget::Held;
 use super::super::{Gate, refusals};
-use super::fetch::{Fetcher, Piece, READ, Room};
+use super::fetch::{EventIds, Fetcher, Form, Piece, READ, Room};
 use super::seat::Seat;
 use super::stand::{Stand, anything, skip_dead};
 use super::window::Window;
@@ -34,8 +34,6 @@ pub(super) enum Look {
     Nothing,
     /// The answer or its window has what it may.
     Full,
-    /// A rate is used up for the moment.
-    Paced,
 }
 
 pub(super) struct Reading {
@@ -56,7 +54,7 @@ impl Gate {
         seat: &Seat,
         stand: Stand,
         topic: Topic,
-        levels: Vec<(Subject, Rates)>,
+        form: Form,
         share: Share,
     ) -> Result<Reading, Refusal> {
         let (standing, next) = (&seat.standing, stand.next.clone());
@@ -69,8 +67,17 @@ impl Gate {
             turn: next.iter().fold(0, |turn, next| turn ^ next.unsigned_abs() as usize),
             next: next.clone(),
             ask: 0,
+            form,
         };
+        let levels = self.levels(seat);
         Ok(Reading { stand, fetcher, share, levels, pieces: VecDeque::new(), from: next, held: None })
+    }
+}
+
+impl Gate {
+    pub(super) fn event_ids(&self, stand: &Stand) -> Result<EventIds, Refusal> {
+        let key = self.keys.cursor.get(self.keys.cursor.current())?.clone();
+        Ok(EventIds { stand: stand.clone(), key })
     }
 }
 
@@ -94,15 +101,26 @@ impl Reading {
         Stand { next: self.fetcher.next.clone(), ..self.stand.clone() }
     }
 
-    pub fn levels(&self) -> &[(Subject, Rates)] {
-        &self.levels
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     pub fn next_piece(&mut self) -> Option<Piece> {
-        self.pieces.pop_front()
+        let piece = self.pieces.pop_front();
+        if self.pieces.is_empty() {
+            self.held = None;
+        }
+        piece
     }
 
-    /// Reads on. Outside a window what is passed over counts in none.
+    /// A piece that could not be let out waits for another window, which begins at `from`.
+    pub fn put_back(&mut self, piece: Piece, from: &[i64]) {
+        self.pieces.push_front(piece);
+        self.from = from.to_vec();
+    }
+
+    /// Reads on. Outside a window what is passed over counts in none. A rate that is used up for the moment, and no
+    /// room in memory, are refusals after which it stands where it stood.
     pub async fn look(&mut self, gate: &Gate, window: Option<&Window>) -> Result<Look, Refusal> {
         let Some(views) = gate.committer.views().get(key_of(&self.fetcher.topic)) else {
             return Ok(Look::Nothing);
@@ -113,34 +131,40 @@ impl Reading {
         }
         let (records, bytes) = gate.limiter.spare(&self.levels);
         let left = window.map_or(gate.settings.window_records, Window::left);
+        if left == 0 || self.share.lines == 0 || self.share.bytes == 0 {
+            return Ok(Look::Full);
+        }
+        if records == 0 || bytes == 0 {
+            gate.limiter.check_only(&self.levels, Cost { requests: 0, records: 1, bytes: 1 })?;
+            // There is some again: another look finds it.
+            return Ok(Look::PassedOver);
+        }
         let room =
             Room { lines: self.share.lines.min(left).min(records), bytes: self.share.bytes.min(bytes) };
-        if room.lines == 0 || room.bytes == 0 {
-            return Ok(if records == 0 || bytes == 0 { Look::Paced } else { Look::Full });
-        }
-        if self.held.is_none() {
-            self.held = Some(gate.budget.take(2 * READ as u64)?);
-        }
         let before = self.fetcher.next.clone();
+        let mut held = gate.budget.take(self.fetcher.weight(&views))?;
         let read = self.fetcher.fetch(gate, &views, room).await;
         let pieces = self.explained(gate, read).await?;
+        let bytes: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
+        if let Err(refusal) = held.resize(bytes) {
+            self.fetcher.next = before;
+            return Err(refusal);
+        }
         if pieces.is_empty() {
             return Ok(Look::Nothing);
         }
         let sent = sent(&pieces);
         if sent == 0 && window.is_none() {
-            self.held = None;
             PassedOver { records: pieces.iter().map(|piece| piece.passed_over).sum() }.emit(&gate.metrics);
             return Ok(Look::PassedOver);
         }
-        let bytes: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
         // A single line may be longer than a second's worth; then it costs the whole second.
         let charged = bytes.min(Limiter::most_bytes(&self.levels));
         let cost = Cost { requests: 0, records: sent, bytes: charged };
-        if gate.limiter.take(&self.levels, cost).is_err() {
-            // Another was faster.
+        if let Err(refusal) = gate.limiter.take(&self.levels, cost) {
+            // Another was faster, or a single line weighs more than is there yet.
             self.fetcher.next = before;
-            return Ok(Look::Paced);
+            return Err(refusal);
         }
         self.share.lines -= sent.min(self.share.lines);
         self.share.bytes = self.share.bytes.saturating_sub(bytes);
@@ -148,6 +172,7 @@ impl Reading {
             self.from = before;
         }
         self.pieces.extend(pieces);
+        self.held = Some(held);
         Ok(if sent == 0 { Look::PassedOver } else { Look::Found })
     }
 

@@ -32,6 +32,19 @@ impl Seat {
         }
     }
 
+    pub fn subscription(&self) -> SubscriptionId {
+        self.standing.subscription.id
+    }
+
+    /// Gives up what only compiling needs: a reader that waits holds none of it.
+    pub fn slim(&mut self) {
+        let standing = &mut self.standing;
+        standing.derived_schema.text = String::new();
+        (standing.resource.value_schema, standing.resource.key_schema) = (None, None);
+        let file = &mut standing.resource.resource.file;
+        (file.items, file.summary) = (Vec::new(), String::new());
+    }
+
     pub fn stakes(&self) -> Stakes {
         Stakes {
             grant: self.standing.grant.id,

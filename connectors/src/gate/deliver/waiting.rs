@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::ports::Ended;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::super::Gate;
+use super::seat::Seat;
 use super::window::Stakes;
 use crate::commit::Partitions;
 
@@ -22,7 +24,13 @@ pub(super) struct Waits(Mutex<State>);
 struct State {
     ends: u64,
     next: u64,
-    all: HashMap<u64, (Stakes, Arc<Told>)>,
+    all: HashMap<u64, Waiter>,
+}
+
+struct Waiter {
+    subscription: SubscriptionId,
+    stakes: Stakes,
+    told: Arc<Told>,
 }
 
 /// Whether a reader was told that something it rests on was ended, until it has heard it.
@@ -46,18 +54,22 @@ impl Waits {
     }
 
     pub fn end(&self, ended: &Ended) {
-        self.wake(|stakes| stakes.concerned(ended));
+        self.wake(|waiter| waiter.stakes.concerned(ended));
+    }
+
+    /// The position was set anew: older cursors are void.
+    pub fn sought(&self, subscription: SubscriptionId) {
+        self.wake(|waiter| waiter.subscription == subscription);
     }
 
     pub fn end_all(&self) {
         self.wake(|_| true);
     }
 
-    fn wake(&self, concerned: impl Fn(&Stakes) -> bool) {
+    fn wake(&self, concerned: impl Fn(&Waiter) -> bool) {
         let mut state = self.0.lock();
         state.ends += 1;
-        let concerned = state.all.values().filter(|(stakes, _)| concerned(stakes));
-        concerned.for_each(|(_, told)| told.tell());
+        state.all.values().filter(|waiter| concerned(waiter)).for_each(|waiter| waiter.told.tell());
     }
 }
 
@@ -82,7 +94,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// `ends` from before the standing was looked up: what was ended since then is told at once.
-    pub fn new(gate: &Arc<Gate>, stakes: Stakes, ends: u64) -> Self {
+    pub fn new(gate: &Arc<Gate>, seat: &Seat, ends: u64) -> Self {
         let told = Arc::new(Told::default());
         let mut state = gate.windows.waits.0.lock();
         if state.ends != ends {
@@ -90,7 +102,8 @@ impl Waiting {
         }
         state.next += 1;
         let number = state.next;
-        state.all.insert(number, (stakes, told.clone()));
+        let (subscription, stakes) = (seat.subscription(), seat.stakes());
+        state.all.insert(number, Waiter { subscription, stakes, told: told.clone() });
         drop(state);
         Self { gate: gate.clone(), number, told, topics: gate.topics.watch(), views: None }
     }
@@ -110,6 +123,11 @@ impl Waiting {
     /// Whether something it rests on was ended; the next wait says so.
     pub fn is_told(&self) -> bool {
         self.told.is.load(Ordering::Acquire)
+    }
+
+    /// The same, heard with this.
+    pub fn take_told(&self) -> bool {
+        self.told.is.swap(false, Ordering::AcqRel)
     }
 
     pub async fn until(&mut self, until: Instant) -> Woken {

@@ -103,11 +103,12 @@ async fn time_that_ran_out_ends_an_answer_in_order() {
 #[tokio::test]
 async fn a_window_that_ran_out_while_the_log_was_read_is_replaced() {
     let world = World::new();
-    world.rows(0..30).await.unwrap();
+    world.rows(0..10).await.unwrap();
     world.subscribe(SUBSCRIPTION);
     let mut poll = world.poll(None);
     poll.limit = Some(10);
     let first = whole(world.gate.deliver(poll.clone()).await.unwrap()).await.unwrap();
+    world.rows(10..20).await.unwrap();
     let clock = world.clock.clone();
     *world.log.meanwhile.lock() = Some(Box::new(move || clock.advance(Duration::from_secs(1))));
     poll.cursor = Some(first.next);

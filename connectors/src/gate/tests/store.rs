@@ -147,6 +147,9 @@ impl State {
         let grant = self.grant.as_ref().unwrap();
         let resource = &self.resource.as_ref().unwrap().resource;
         decide::deliver(&opening.caller, grant, resource, Some(&opening.purpose), now).check()?;
+        if grant.version != opening.grant_version {
+            return Err(Refusal::new(Code::PreconditionFailed, "授权已变更", "the grant has changed"));
+        }
         if self.revoked_keys.contains(&opening.caller.key) {
             return Err(Refusal::new(Code::Unauthenticated, "密钥无效", "no key"));
         }

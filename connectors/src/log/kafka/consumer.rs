@@ -17,8 +17,10 @@ use crate::log::{LogRecord, Range, refusals};
 
 /// Reads at one time; each has a consumer and a thread of its own.
 const READS: usize = 16;
-/// Consumers that wait; a read that fits none takes the one that has waited longest.
-const WAITING: usize = 8;
+/// Consumers that wait; a read that fits none takes the one that has waited longest. Of a topic that is followed one
+/// waits at its end, whoever follows it: as many topics as this are read without moving a consumer, which costs the
+/// fetch that it has under way (`fetch.wait.max.ms`).
+const WAITING: usize = 32;
 /// What a read may take beyond its deadline to put its consumer back.
 const GRACE: Duration = Duration::from_millis(200);
 /// How long one waits before it is given up, with what it has brought.

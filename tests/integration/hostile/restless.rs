@@ -1,0 +1,74 @@
+//! Case 21: readers come and go, two of them on one subscription, and acknowledge late, twice and out of turn. A
+//! position moves forward by acknowledgement alone, back by `seek` alone.
+
+use std::collections::BTreeSet;
+
+use changtong_catalog::cursor::farther;
+use serde_json::{Value, json};
+
+use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs};
+
+on_both_pairs!(readers_come_and_go_and_nothing_is_skipped);
+
+const ROWS: usize = 600;
+
+async fn position(shared: &Shared) -> Vec<i64> {
+    let path = format!("/api/v1/subscriptions/{}", shared.subscription);
+    offsets_of(&shared.world.consumer.integrator.get(&path).await.expect(200)["next"])
+}
+
+async fn readers_come_and_go_and_nothing_is_skipped(app: &TestApp) {
+    let shared = Shared::of(app, json!({})).await;
+    let reader = shared.world.consumer.integrator.clone();
+    shared.publish(0..ROWS / 2).await;
+    let mut seen: BTreeSet<usize> = BTreeSet::new();
+    let mut late: Vec<Value> = Vec::new();
+    for round in 0..12 {
+        if round == 5 {
+            shared.publish(ROWS / 2..ROWS).await;
+        }
+        let before = position(&shared).await;
+        // One by events, gone in the middle of them; one by polls. Neither moves the position.
+        let mut events = Events::open(&reader, &shared.records(), None).await.expect("a stream");
+        if seen.len() < ROWS {
+            let first = events.records(1).await;
+            assert_eq!(first.len(), 1, "what is not acknowledged comes again");
+        }
+        drop(events);
+        let mut lines = reader.get(&format!("{}?limit=80", shared.records())).await.lines();
+        let end = lines.pop().expect("a last line");
+        seen.extend(lines.iter().map(Shared::row));
+        assert_eq!(position(&shared).await, before, "reading moves nothing");
+        match round % 3 {
+            // At once and again, then an older one: neither moves it back.
+            0 => {
+                shared.acknowledge(&end).await.expect(204);
+                let moved = position(&shared).await;
+                assert_eq!(moved, offsets_of(&end["next"]));
+                shared.acknowledge(&end).await.expect(204);
+                let mut expected = moved;
+                for old in late.drain(..) {
+                    shared.acknowledge(&old).await.expect(204);
+                    expected = farther(&expected, &offsets_of(&old["next"]));
+                }
+                assert_eq!(position(&shared).await, expected, "the larger of each partition");
+            }
+            // Late: the next reader gets the same.
+            1 => late.push(end),
+            _ => {
+                let mut again = reader.get(&format!("{}?limit=80", shared.records())).await.lines();
+                again.pop();
+                assert_eq!(again, lines);
+                shared.acknowledge(&end).await.expect(204);
+            }
+        }
+    }
+    let mut rest = reader.get(&shared.records()).await.lines();
+    rest.pop();
+    seen.extend(rest.iter().map(Shared::row));
+    assert_eq!(seen, (0..ROWS).collect::<BTreeSet<_>>(), "no skip");
+    let path = format!("/api/v1/subscriptions/{}/seek", shared.subscription);
+    reader.post(&path, json!({ "from": "start" })).await.expect(200);
+    assert_eq!(position(&shared).await, [0, 0, 0]);
+    assert_eq!(reader.get(&shared.records()).await.lines().len(), ROWS + 1);
+}

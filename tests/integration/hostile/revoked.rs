@@ -1,0 +1,125 @@
+//! Case 1: a grant is revoked while records stream, and case 2: it expires between two reads.
+
+use std::time::Duration;
+
+use changtong_catalog::audit::{Actor, Event, GrantResumed};
+use changtong_catalog::clock::{Clock as _, Ids as _};
+use changtong_catalog::ids::{EventId, GrantId};
+use changtong_catalog::ports::Directory as _;
+use serde_json::{Value, json};
+
+use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs, place_of};
+
+on_both_pairs!(nothing_follows_a_revoke, a_grant_ends_at_its_time_by_the_stores_clock);
+
+/// What a reader received until it was cut off.
+async fn drain_stream(mut events: Events) -> (Vec<Value>, bool) {
+    let mut received = Vec::new();
+    loop {
+        match events.next().await {
+            Ok(Some(event)) if event.kind == "record" => received.push(event.data),
+            Ok(Some(_)) => {}
+            Ok(None) => return (received, false),
+            Err(_) => return (received, true),
+        }
+    }
+}
+
+async fn nothing_follows_a_revoke(app: &TestApp) {
+    let shared = Shared::of(app, json!({})).await;
+    shared.publish(0..20_000).await;
+    let reader = shared.world.consumer.integrator.clone();
+    let events = Events::open(&reader, &shared.records(), None).await.expect("a stream");
+    let (poller, path) = (reader.clone(), shared.records());
+    let polling = tokio::spawn(async move {
+        let (mut received, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let answer = poller.request("get", &format!("{path}?limit=500{cursor}")).send().await;
+            let Ok(answer) = answer else { return (received, None) };
+            let status = answer.status().as_u16();
+            // A connection that was reset within an answer: what came before still counts as received.
+            let Ok(text) = answer.text().await else { continue };
+            let mut lines: Vec<Value> =
+                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            if status != 200 {
+                return (received, lines.pop());
+            }
+            let end = lines.pop().expect("a last line");
+            cursor = format!("&cursor={}", end["next"].as_str().expect("a cursor"));
+            received.append(&mut lines);
+        }
+    });
+    let streaming = tokio::spawn(drain_stream(events));
+    let delivered = app.app().gate.metrics();
+    let answered = || delivered.polls.with_label_values(&["sent"]).get();
+    while delivered.delivered_records.get() < 2000 || answered() < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let last_left = offsets_of(&shared.revoke().await[&shared.subscription]);
+    let after = delivered.delivered_records.get();
+    let (streamed, _) = streaming.await.expect("the stream's reader");
+    let (polled, problem) = polling.await.expect("the poll's reader");
+    assert_eq!(delivered.delivered_records.get(), after, "nothing leaves once the call has returned");
+    assert!(!streamed.is_empty() && !polled.is_empty());
+    for line in streamed.iter().chain(&polled) {
+        let (partition, offset) = place_of(line);
+        assert!(offset < last_left[partition], "{partition}.{offset} lies beyond {last_left:?}");
+    }
+    let problem = problem.expect("the next read is refused with words");
+    assert_eq!((&problem["code"], &problem["status"]), (&json!("grant_revoked"), &json!(403)));
+    let refused = Events::open(&reader, &shared.records(), None).await.err().expect("refused");
+    assert_eq!((refused.status, refused.code().as_str()), (403, "grant_revoked"));
+    let position = reader.get(&format!("/api/v1/subscriptions/{}", shared.subscription)).await;
+    assert!(position.expect(200)["next"].is_string(), "the position is kept");
+    assert_eq!(delivered.open_windows.get(), 0);
+    shared.publish(20_000..20_001).await;
+}
+
+async fn a_grant_ends_at_its_time_by_the_stores_clock(app: &TestApp) {
+    let shared = Shared::of(app, json!({})).await;
+    let file = json!({
+        "resource": shared.code,
+        "consumer": "emergency",
+        "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+        "basis": "突发事件应对职责",
+        "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
+        "history": "all",
+        "items": ["station", "hour"],
+        "valid_until": "2020-01-31",
+    });
+    let refused = shared.world.consumer.editor.post("/api/v1/requests", file).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+
+    shared.publish(0..10).await;
+    let (store, clock) = (&app.app().store, &app.app().clock);
+    let id: GrantId = shared.grant.parse().expect("an id");
+    let end = clock.now() + Duration::from_secs(3);
+    let mut grant = store.grant(id).await.expect("the store").expect("the grant");
+    (grant.valid_until, grant.version) = (Some(end), grant.version + 1);
+    let mut tx = store.begin().await.expect("a transaction");
+    tx.update_grant(&grant).await.expect("changed");
+    let what = GrantResumed { grant: id, version: grant.version, resource: grant.resource };
+    let event = Event::new(EventId(app.app().ids.uuid(clock.now())), clock.now(), Actor::Server, what);
+    tx.record(&event).await.expect("written");
+    tx.finish().await.expect("committed");
+
+    let reader = &shared.world.consumer.integrator;
+    let mut events = Events::open(reader, &shared.records(), None).await.expect("a stream");
+    assert_eq!(events.records(10).await.len(), 10);
+    let read = reader.get(&shared.records()).await;
+    assert_eq!(read.lines().len(), 11, "before its end");
+    let ended = loop {
+        match events.next().await {
+            Ok(Some(event)) if event.kind == "end" => break Some(event.data),
+            Ok(Some(event)) => assert_ne!(event.kind, "record"),
+            Ok(None) | Err(_) => break None,
+        }
+    };
+    assert!(clock.now() >= end, "not before the store's time");
+    if let Some(ended) = ended {
+        assert_eq!(ended["code"], "grant_expired");
+    }
+    let refused = reader.get(&shared.records()).await;
+    assert_eq!((refused.status, refused.code().as_str()), (403, "grant_expired"));
+    assert!(refused.json()["valid_until"].is_string(), "it says when");
+}
