@@ -22,9 +22,10 @@ use crate::clock::{MachineClock, SystemIds};
 use crate::connectors::own::{self, Own, OwnMetrics, StateFile};
 use crate::http::listener::{ConnectionLimits, Doors, Serving, serve};
 use crate::http::process_router;
+use crate::http::slow::Slow;
 use crate::serve::{address, asked_to_stop, bind};
 use crate::settings::{LineFormat, Telemetry};
-use crate::telemetry::start_logging;
+use crate::telemetry::{Metrics, start_logging};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -126,7 +127,10 @@ fn open(wanted: SocketAddr, metrics: &OwnMetrics) -> Result<Serving, Failure> {
         Err(other) => return Err(other.into()),
     };
     tracing::info!(address = %address(&listener)?, "metrics at /metrics");
-    Ok(serve(listener, Doors { router: process_router(metrics.clone()), limits: PAGE, crowd: None }))
+    // A page as small as this one is counted nowhere when its reader stops.
+    let uncounted = Metrics::new().map_err(|error| Failure::Failed(format!("metrics: {error}")))?.http;
+    let slow = Slow::new(PAGE.head_within, uncounted);
+    Ok(serve(listener, Doors { router: process_router(metrics.clone()), limits: PAGE, slow, crowd: None }))
 }
 
 /// The file as a value and as what it says.
