@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(members["title"], "速率暂时用尽。");
         assert_eq!(members["code"], "rate_limited");
         assert_eq!(members["status"], 429);
-        let both = standard_members(&refusal, Language::Both, "r-1");
+        let both = standard_members(&refusal, Language::Both);
         assert_eq!(both["detail"], "超出速率 / too fast");
         assert_eq!(both["texts"], json!({ "zh": "超出速率", "en": "too fast" }));
     }
