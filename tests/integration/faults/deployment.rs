@@ -70,21 +70,28 @@ impl Deployment {
 
     /// The same without waiting.
     pub fn spawn(&self, node: &str, fault: Option<&str>) -> Process {
-        self.spawn_on(free_port(), node, fault)
+        self.spawn_by(&[], free_port(), node, fault)
     }
 
     /// Starts it on a port that its callers know from before, and waits until it serves.
     pub async fn start_on(&self, port: u16, node: &str) -> Process {
-        let mut process = self.spawn_on(port, node, None);
+        let mut process = self.spawn_by(&[], port, node, None);
         assert!(process.serves().await, "the server ended: {}", process.said());
         process
     }
 
-    fn spawn_on(&self, port: u16, node: &str, fault: Option<&str>) -> Process {
+    /// Started by another program, which becomes the server (`sh -c '… exec "$@"' sh`).
+    pub fn spawn_through(&self, by: &[String], node: &str) -> Process {
+        self.spawn_by(by, free_port(), node, None)
+    }
+
+    fn spawn_by(&self, by: &[String], port: u16, node: &str, fault: Option<&str>) -> Process {
         let output = self.folder.path().join(format!("{node}-{port}.log"));
         let file = std::fs::File::create(&output).expect("a file for its output");
-        let mut command = Command::new(BINARY);
+        let mut words = by.iter().map(String::as_str).chain([BINARY]);
+        let mut command = Command::new(words.next().unwrap_or(BINARY));
         command
+            .args(words)
             .args(["serve", "--dev", "--data"])
             .arg(self.folder.path().join(node))
             .env_clear()
@@ -230,8 +237,35 @@ pub struct Table {
 }
 
 impl Table {
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// As it stands in a path.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
     fn owner(&self, server: &Process) -> Client {
         Client::new(&server.url, &self.key, "en").expect("a client")
+    }
+
+    /// What needs no engine of records goes on.
+    pub async fn catalog_is_served(&self, server: &Process) {
+        let shown = self.owner(server).get(&format!("/resources/{}", self.code)).await.expect("the entry");
+        assert_eq!(shown["state"], "published");
+    }
+
+    /// A change of the catalog is refused with that code, and says when to come back.
+    pub async fn changes_are_refused(&self, server: &Process, code: &str) {
+        let owner = self.owner(server).with_patience(Duration::ZERO);
+        let refusal =
+            owner.post(&format!("/resources/{}/suspend", self.code), &json!({ "cause": "security" })).await;
+        let CallError::Refused(problem) = refusal.expect_err("nothing can be changed") else {
+            panic!("an answer")
+        };
+        assert_eq!((problem.status, problem.code.as_str()), (503, code));
+        assert!(problem.retry_after.is_some(), "when to come back");
     }
 
     /// Publishes the ids under a key, as often as it takes.

@@ -1,9 +1,13 @@
 //! The table of kills (protocol.md 4), each row with the real process on both engine pairs, batches spread over three
 //! partitions: whatever dies when, a batch is visible whole and once, or not at all, and readers are never stuck.
 
+mod broker;
 mod connectors;
 pub mod deployment;
+mod full_disk;
 mod kills;
+mod outages;
 mod pause;
 mod proxy;
+mod random;
 mod store_gone;

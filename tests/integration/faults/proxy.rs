@@ -1,4 +1,4 @@
-//! A TCP proxy before an engine that can cut every connection and refuse new ones.
+//! A TCP proxy before an engine that can cut every connection, or fall silent as a machine that is overloaded does.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Open,
+    /// Connections are taken and kept, nothing passes.
+    Silent,
     /// Connections are cut, new ones too.
     Closed,
 }
@@ -36,10 +38,10 @@ impl Proxy {
                     let Ok(server) = TcpStream::connect(&upstream).await else { return };
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = server.into_split();
-                    let mut cut = mode;
+                    let mut cut = mode.clone();
                     tokio::select! {
-                        () = pass(from_client, to_server) => {}
-                        () = pass(from_server, to_client) => {}
+                        () = pass(from_client, to_server, mode.clone()) => {}
+                        () = pass(from_server, to_client, mode) => {}
                         _ = cut.wait_for(|mode| *mode == Mode::Closed) => {}
                     }
                 });
@@ -61,15 +63,22 @@ impl Proxy {
         self.mode.send_replace(Mode::Closed);
     }
 
+    pub fn fall_silent(&self) {
+        self.mode.send_replace(Mode::Silent);
+    }
+
     pub fn reopen(&self) {
         self.mode.send_replace(Mode::Open);
     }
 }
 
-/// Passes bytes on.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+/// Passes bytes on, but none while it is silent.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if mode.wait_for(|mode| *mode != Mode::Silent).await.is_err() {
+            return;
+        }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

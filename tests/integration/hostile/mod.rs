@@ -21,7 +21,11 @@
 //! | 13 | what ends at a time, whatever a client believes | `clocks.rs`: `what_ends_ends_by_store_time` |
 //! | 14 | wrong, unknown, malformed and revoked keys | `credentials.rs`: `whatever_is_wrong_with_a_key_the_answer_is_the_same` |
 //! | 14 | the steps that each of them costs | `catalog/src/api_key.rs`: `every_refusal_costs_the_same_steps` |
+//! | 16 | the broker stands still, is killed, comes back | `tests/integration/faults/outages.rs`: `the_broker_stands_still_and_is_killed` |
+//! | 17 | the database is cut off, silent, silent for longer than the lease | `tests/integration/faults/outages.rs`: `the_database_is_cut_off_and_falls_silent` |
+//! | 18 | the disk of the embedded engines is full | `tests/integration/faults/full_disk.rs`: `nothing_is_lost_while_the_disk_is_full` |
 //! | 19 | kill -9 at named places | `tests/integration/faults/kills.rs`: `killed_at` |
+//! | 19 | kill -9 at any moment, fifty times | `tests/integration/faults/random.rs`: `killed_again_and_again` |
 //! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
 //! | 21 | readers come and go, two on one subscription, acknowledge late and twice | `restless.rs`: `readers_come_and_go_and_nothing_is_skipped` |
 //! | 23 | a consumer reads a byte a second, or nothing | `tests/integration/streams.rs`: `a_slow_consumer_is_disconnected_and_holds_up_nobody` |

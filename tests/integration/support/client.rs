@@ -74,6 +74,13 @@ impl Reply {
         Self::from(request.send().await.expect("an answer")).await
     }
 
+    /// `None` where no whole answer came: the server died.
+    pub async fn if_any(request: RequestBuilder) -> Option<Self> {
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Some(Self { status, headers, text: response.text().await.ok()? })
+    }
+
     async fn from(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("the whole answer");

@@ -1,0 +1,168 @@
+//! Cases 16 and 17: the broker is killed or stands still, the database is cut off or silent. What cannot be done is
+//! refused by name, whatever needs no engine goes on, and once it is back the same requests succeed, each once.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use changtong::client::CallError;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::broker::Broker;
+use super::deployment::{Deployment, Process, Table, once, reconcile};
+use super::proxy::Proxy;
+use crate::support::{Client, Pair};
+
+/// Longer than any deadline of the server: who waits for it waits for ever.
+const FOR_EVER: Duration = Duration::from_secs(90);
+/// Publishes at once while nothing can be done.
+const CROWD: u32 = 60;
+
+const FIRST: Range<u32> = 0..10;
+
+fn batch(number: u32) -> Range<u32> {
+    1000 * number..1000 * number + 30
+}
+
+async fn ready(server: &Process) -> (u16, Value) {
+    let reply = Client::new(server.operations(), None).get("/health/ready").await;
+    (reply.status, reply.json()["checks"].clone())
+}
+
+/// Every one of a crowd gets its answer, and it is one of these refusals with a time to come back.
+async fn all_refused(table: &Table, server: &Process, from: u32, codes: &[&str]) {
+    let calls = (from..from + CROWD).map(|number| async move {
+        let key = format!("crowd-{number}");
+        timeout(FOR_EVER, table.publish_once(server, &key, batch(number))).await.expect("an answer")
+    });
+    for answer in futures::future::join_all(calls).await {
+        let refusal = answer.expect_err("nothing can be acknowledged");
+        let CallError::Refused(problem) = &refusal else { panic!("no answer: {refusal}") };
+        assert!(codes.contains(&problem.code.as_str()), "{refusal}");
+        assert!(problem.status == 503 && problem.retry_after.is_some(), "{refusal}");
+    }
+}
+
+/// The same requests again: each has its one result.
+async fn all_succeed(table: &Table, server: &Process, from: u32) {
+    for number in from..from + CROWD {
+        let receipt =
+            table.publish(server, &format!("crowd-{number}"), batch(number)).await.expect("the retry");
+        assert_eq!(receipt["accepted"], 30);
+    }
+}
+
+/// All of it is visible, once. What landed without counting holds readers up until it is declared dead.
+async fn comes_to(table: &Table, server: &Process, numbers: Range<u32>) {
+    let wanted = once(&ids(numbers));
+    let coming = async {
+        loop {
+            let seen = table.visible(server).await;
+            let right = seen.iter().all(|(id, times)| wanted.contains_key(id) && *times == 1);
+            assert!(right, "doubled, or what nobody sent: {seen:?}");
+            if seen == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(FOR_EVER, coming).await.expect("something acknowledged never comes");
+}
+
+fn ids(numbers: Range<u32>) -> Vec<Range<u32>> {
+    std::iter::once(FIRST).chain(numbers.map(batch)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_stands_still_and_is_killed() {
+    let Some(mut broker) = Broker::start() else { return };
+    let Some(mut deployment) = Deployment::new(Pair::Production).await else { return };
+    deployment.set("CHANGTONG_KAFKA__BROKERS", broker.address.clone());
+    let server = until_it_serves(&deployment).await;
+    let table = deployment.table(&server).await;
+    table.publish(&server, "first", FIRST).await.expect("a first batch");
+    let before = server.resident();
+
+    broker.signal("-STOP");
+    all_refused(&table, &server, 1, &["broker_unavailable", "overloaded"]).await;
+    let (status, checks) = ready(&server).await;
+    assert_eq!((status, &checks["log"], &checks["store"]), (503, &"broker_unavailable".into(), &"ok".into()));
+    table.catalog_is_served(&server).await;
+    broker.signal("-CONT");
+    all_succeed(&table, &server, 1).await;
+    comes_to(&table, &server, 1..1 + CROWD).await;
+
+    broker.kill();
+    all_refused(&table, &server, 1 + CROWD, &["broker_unavailable", "overloaded"]).await;
+    table.catalog_is_served(&server).await;
+    broker.run();
+    all_succeed(&table, &server, 1 + CROWD).await;
+    comes_to(&table, &server, 1..1 + 2 * CROWD).await;
+    assert_eq!(ready(&server).await.0, 200, "it recovered without a restart");
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 64 << 20, "what waits is bounded: {} MiB more", grown >> 20);
+    let lines = server
+        .said()
+        .lines()
+        .filter(|line| line.contains("librdkafka") || line.contains("kafka client"))
+        .count();
+    assert!(lines < 200, "{lines} lines about a broker that is away");
+    server.kill().await;
+    reconcile(&deployment, "node");
+    deployment.done().await;
+}
+
+/// The broker may still be starting: a server that finds none ends and says so.
+async fn until_it_serves(deployment: &Deployment) -> Process {
+    loop {
+        let mut server = deployment.spawn("node", None);
+        if server.serves().await {
+            return server;
+        }
+        assert!(server.said().contains("broker_unavailable"), "{}", server.said());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_is_cut_off_and_falls_silent() {
+    let Some(mut deployment) = Deployment::new(Pair::Production).await else { return };
+    let (proxy, url) = Proxy::before_database(deployment.database().expect("PostgreSQL")).await;
+    deployment.set("CHANGTONG_DATABASE__URL", url);
+    let mut server = deployment.start("node", None).await;
+    let table = deployment.table(&server).await;
+    table.publish(&server, "first", FIRST).await.expect("a first batch");
+    let before = server.resident();
+
+    // Cut off for less than the lease: it goes on by itself.
+    proxy.close();
+    let ((), (status, checks), ()) = tokio::join!(
+        all_refused(&table, &server, 1, &["store_unavailable", "outcome_unknown"]),
+        ready(&server),
+        table.changes_are_refused(&server, "store_unavailable"),
+    );
+    proxy.reopen();
+    assert_eq!((status, &checks["store"]), (503, &"store_unavailable".into()));
+    all_succeed(&table, &server, 1).await;
+    comes_to(&table, &server, 1..1 + CROWD).await;
+
+    // Silent: what was sent may arrive or not, and the same key tells which.
+    proxy.fall_silent();
+    all_refused(&table, &server, 1 + CROWD, &["store_unavailable", "outcome_unknown", "overloaded"]).await;
+    proxy.reopen();
+    all_succeed(&table, &server, 1 + CROWD).await;
+    comes_to(&table, &server, 1..1 + 2 * CROWD).await;
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 64 << 20, "what waits is bounded: {} MiB more", grown >> 20);
+
+    // Silent for longer than the lease: it ends by itself before another server may begin.
+    proxy.fall_silent();
+    timeout(FOR_EVER, server.ended()).await.expect("it ends");
+    assert!(server.said().contains("lease"), "{}", server.said());
+    proxy.reopen();
+    let server = deployment.start("node", None).await;
+    all_succeed(&table, &server, 1).await;
+    comes_to(&table, &server, 1..1 + 2 * CROWD).await;
+    server.kill().await;
+    reconcile(&deployment, "node");
+    deployment.done().await;
+}
