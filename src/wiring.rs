@@ -127,6 +127,8 @@ fn gate_settings(settings: &Settings) -> gate::Settings {
         heartbeat: settings.http.heartbeat,
         batch_records: settings.limits.batch,
         record_bytes: settings.limits.record.0,
+        decompressed: settings.limits.decompressed.0,
+        ratio: settings.limits.ratio as usize,
         bytes_in_flight: settings.limits.in_flight.0 as u64,
         zone: settings.time.zone.0,
         limits: rates(&settings.limits),

@@ -127,8 +127,10 @@ codes! {
     Invalid "invalid" 422 false "请求体中有字段有误。";
     /// A code (credit code, resource code, class code, alias) is wrong.
     InvalidCode "invalid_code" 422 false "代码(信用代码、资源代码、分类代码、别名)有误。";
-    /// The items do not make a schema.
-    SchemaRejected "schema_rejected" 422 false "信息项不能构成模式。";
+    /// The items, or a file's own schema, do not make a schema that is taken.
+    SchemaRejected "schema_rejected" 422 false "信息项不能构成模式,或文件自带的模式不被接受。";
+    /// A record of a container file cannot be decoded by the file's own schema.
+    RecordUndecodable "record_undecodable" 422 false "容器文件中有记录无法按文件自带的模式解码。";
     /// Records do not fit the schema.
     RecordsInvalid "records_invalid" 422 false "有记录不符合模式。";
     /// The filter is wrong.

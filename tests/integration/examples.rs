@@ -97,7 +97,7 @@ fn published(name: &str) -> ResourceStanding {
 
 #[test]
 fn the_codec_takes_every_bundled_record() {
-    let limits = BodyLimits { records: 10_000, record_bytes: 4096 };
+    let limits = BodyLimits { records: 10_000, record_bytes: 4096, decompressed: 4096, ratio: 100 };
     for name in RESOURCES {
         let plan = Plan::compile(&published(name), 3).expect("a plan");
         // As the connector does with `null = ["", "NA"]`.
@@ -106,7 +106,8 @@ fn the_codec_takes_every_bundled_record() {
         let lines = rows.iter().map(|row| row.iter().map(null).collect::<Vec<_>>().join(","));
         let body: Vec<String> = std::iter::once(header.join(",")).chain(lines).collect();
         let body = body.join("\n");
-        let read = read_body(&plan, Format::Csv, body.as_bytes(), &limits, BatchId(Uuid::nil()));
+        let read =
+            read_body(&plan, Format::Csv, body.as_bytes(), &limits, BatchId(Uuid::nil()), &mut |_| Ok(()));
         let read = read.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
         let first_bad = read.bad.first().map(|bad| (bad.index, &bad.problems));
         assert_eq!(first_bad, None, "{name}");

@@ -16,6 +16,8 @@ mod connector_run;
 #[cfg(test)]
 mod connectors;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod disclosure;

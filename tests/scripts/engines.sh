@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One private PostgreSQL cluster and one private Apache Kafka broker, on free loopback ports, for tests.
+# One private PostgreSQL cluster and one private Apache Kafka broker, on free loopback ports, for tests; and Avro of
+# other makers, which reads and writes container files beside us.
 #
 #   engines.sh run COMMAND …    start both, run the command with their addresses, stop both and remove all
 #   engines.sh up DIR           start both and leave them running; DIR/env is to be sourced
@@ -10,7 +11,9 @@
 #   CHANGTONG_TEST_PG_BIN       the folder of the server's programs
 #   CHANGTONG_TEST_KAFKA        127.0.0.1:PORT
 #   CHANGTONG_TEST_KAFKA_LIBS   the folder of the broker's jars, for tests that start brokers of their own
-#   CHANGTONG_TEST_WITHOUT      engines that could not be had: "kafka", "postgres" or "kafka,postgres"
+#   CHANGTONG_TEST_FASTAVRO     the folder of fastavro (Python)
+#   CHANGTONG_TEST_AVRO_TOOLS   the jar of Apache Avro's command line (Java)
+#   CHANGTONG_TEST_WITHOUT      what could not be had of "kafka", "postgres", "fastavro", "avro-tools", with commas
 #   CHANGTONG_TEST_WITHOUT_WHY  why, in a sentence for each
 set -eu
 
@@ -141,12 +144,21 @@ start_kafka() {
   go_without kafka 'the broker did not start'
 }
 
-# --- both
+# --- Avro of other makers
+
+fetch_avro() {
+  "$here/install.sh" avro || say 'a Java runtime, Maven or pip could not be installed'
+  fastavro=$("$here/avro.sh" fetch fastavro) || { fastavro=''; go_without fastavro 'it could not be fetched'; }
+  avro_tools=$("$here/avro.sh" fetch avro-tools) || { avro_tools=''; go_without avro-tools 'it could not be fetched'; }
+}
+
+# --- all
 
 start_engines() {
   chmod 755 "$dir"
   start_postgres
   start_kafka
+  fetch_avro
   export CHANGTONG_TEST_WITHOUT="$without" CHANGTONG_TEST_WITHOUT_WHY="$why"
   if [ -n "$postgres_pid" ]; then
     export CHANGTONG_TEST_POSTGRES="postgres://changtong@127.0.0.1:$postgres_port/postgres"
@@ -155,6 +167,8 @@ start_engines() {
   if [ -n "$kafka_pid" ]; then
     export CHANGTONG_TEST_KAFKA="127.0.0.1:$kafka_port" CHANGTONG_TEST_KAFKA_LIBS="$kafka_libs"
   fi
+  [ -z "$fastavro" ] || export CHANGTONG_TEST_FASTAVRO="$fastavro"
+  [ -z "$avro_tools" ] || export CHANGTONG_TEST_AVRO_TOOLS="$avro_tools"
 }
 
 stop_engines() {
@@ -208,5 +222,5 @@ down() {
 case "${1-}" in
   run) [ "$#" -ge 2 ] || { say 'run needs a command'; exit 2; }; shift; run "$@" ;;
   up | down) [ "$#" = 2 ] || { say "$1 needs a folder"; exit 2; }; "$1" "$2" ;;
-  *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

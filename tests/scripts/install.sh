@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that building and testing need.
 #
-#   install.sh build|postgres|kafka|data|clients …
+#   install.sh build|postgres|kafka|avro|data|clients …
 #
 # A machine that has the tools needs neither root nor apt-get. Where something is missing and cannot be
 # installed, it is named and the exit code is 1.
@@ -31,6 +31,13 @@ for_postgres() {
 for_kafka() {
   have java || need openjdk-17-jre-headless
   "$here/kafka.sh" complete || have mvn || need maven
+}
+
+for_avro() {
+  have java || need openjdk-17-jre-headless
+  "$here/avro.sh" complete avro-tools || have mvn || need maven
+  have python3 || need python3
+  "$here/avro.sh" complete fastavro || python3 -m pip --version >/dev/null 2>&1 || need python3-pip
 }
 
 for_data() {
@@ -73,7 +80,7 @@ install_packages() {
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 for group in "$@"; do
   case "$group" in
-    build | postgres | kafka | data | clients) "for_$group" ;;
+    build | postgres | kafka | avro | data | clients) "for_$group" ;;
     *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done

@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn decimal(bytes: &[u8]) -> Option<i128> {
+pub(super) fn decimal(bytes: &[u8]) -> Option<i128> {
     if bytes.is_empty() || bytes.len() > 16 {
         return None;
     }

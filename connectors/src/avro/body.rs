@@ -6,6 +6,7 @@ use changtong_catalog::ids::BatchId;
 use changtong_catalog::partition;
 
 use super::binary;
+use super::container::{self, Room};
 use super::plan::Plan;
 use super::problem::{Problem, Reason};
 use super::scalar::Value;
@@ -19,6 +20,8 @@ pub enum Format {
     JsonArray,
     /// `text/csv` with a header row
     Csv,
+    /// `application/avro`: an object container file
+    Avro,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,10 @@ pub struct BodyLimits {
     pub records: usize,
     /// Bytes of one record, as sent and as stored.
     pub record_bytes: usize,
+    /// Bytes of a container file's blocks once inflated.
+    pub decompressed: usize,
+    /// How many times larger than they lie in the file.
+    pub ratio: usize,
 }
 
 /// A record that fits: framed key and value, no value for a delete.
@@ -43,7 +50,8 @@ pub struct Checked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRecord {
     pub index: usize,
-    /// As it came, readable alone: a JSON line, or a CSV header and one row.
+    /// As it came, readable alone: a JSON line, a CSV header and one row; of a container file the datum, readable
+    /// behind the body's `head`.
     pub raw: Bytes,
     pub problems: Vec<Problem>,
 }
@@ -52,6 +60,8 @@ pub struct BadRecord {
 pub struct Body {
     pub records: Vec<Checked>,
     pub bad: Vec<BadRecord>,
+    /// Of a container file: what makes each bad record a file of its own.
+    pub head: Bytes,
 }
 
 /// One record's values by item, as its format's reader found them.
@@ -72,12 +82,14 @@ impl Found<'_> {
 }
 
 /// Reads a whole body. A body that is not of its format is refused; a record that is not of the schema is set aside.
+/// `room` is asked for each piece by which a container file's blocks make the body longer than it came.
 pub fn read_body(
     plan: &Plan,
     format: Format,
     body: &[u8],
     limits: &BodyLimits,
     batch: BatchId,
+    room: Room<'_>,
 ) -> Result<Body, Refusal> {
     let mut sink = Sink {
         plan,
@@ -92,6 +104,7 @@ pub fn read_body(
         Format::Ndjson => json::read_lines(&mut sink, body)?,
         Format::JsonArray => json::read_array(&mut sink, body)?,
         Format::Csv => csv::read_rows(&mut sink, body)?,
+        Format::Avro => sink.body.head = container::read(&mut sink, body, room)?,
     }
     Ok(sink.body)
 }
@@ -99,7 +112,7 @@ pub fn read_body(
 /// Where a format's reader puts its records.
 pub(super) struct Sink<'p> {
     pub plan: &'p Plan,
-    limits: &'p BodyLimits,
+    pub limits: &'p BodyLimits,
     keyless: i32,
     body: Body,
     index: usize,
@@ -109,6 +122,11 @@ pub(super) struct Sink<'p> {
 }
 
 impl Sink<'_> {
+    /// Place of the next record.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// Takes the next record; `raw` is asked for only when the record is set aside.
     pub fn take(
         &mut self,
@@ -207,7 +225,7 @@ fn too_many(most: usize) -> Refusal {
     .with("limit", most)
 }
 
-fn too_large(index: usize, size: usize, most: usize) -> Refusal {
+pub(super) fn too_large(index: usize, size: usize, most: usize) -> Refusal {
     Refusal::new(
         Code::RecordTooLarge,
         format!("第 {index} 条记录有 {size} 字节,至多 {most}"),

@@ -95,7 +95,7 @@ fn put_float(field: &Field, value: f64, out: &mut Vec<u8>) {
     };
 }
 
-fn put_decimal(unscaled: i128, scale: u32, out: &mut Vec<u8>) {
+pub(super) fn put_decimal(unscaled: i128, scale: u32, out: &mut Vec<u8>) {
     let scale = scale as usize;
     if unscaled < 0 {
         out.push(b'-');

@@ -3,8 +3,10 @@
 
 mod binary;
 mod body;
+pub mod container;
 mod csv;
 mod delete;
+mod delivered;
 mod json;
 mod line;
 mod plan;
@@ -16,6 +18,7 @@ mod view;
 pub(crate) mod tests;
 
 pub use body::{BadRecord, Body, BodyLimits, Checked, Format, read_body};
+pub use container::Room;
 pub use plan::{Field, Plan};
 pub use problem::{Problem, Reason};
 pub use view::{GrantKeys, Passed, View};

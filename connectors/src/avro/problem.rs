@@ -15,6 +15,8 @@ pub enum Reason {
     /// Another type than the schema's.
     Type(&'static str),
     Range(&'static str),
+    /// NaN or an infinity.
+    NotFinite,
     /// More characters or digits than allowed.
     Length(u32),
     NotInValues,
@@ -52,6 +54,7 @@ impl Reason {
             Self::Null => "null",
             Self::Type(_) => "type",
             Self::Range(_) => "range",
+            Self::NotFinite => "not_finite",
             Self::Length(_) => "length",
             Self::NotInValues => "not_in_values",
             Self::Decimal { .. } => "decimal",
@@ -82,6 +85,7 @@ impl Reason {
             Self::Range(wanted) => {
                 Text::new(format!("超出 {wanted} 的范围"), format!("out of the range of {wanted}"))
             }
+            Self::NotFinite => Text::new("不是有限的数(NaN 或无穷)", "NaN or an infinity, no number"),
             Self::Length(most) => Text::new(format!("长度超过 {most}"), format!("longer than {most}")),
             Self::NotInValues => Text::new("不在允许的取值之内", "not one of the values allowed"),
             Self::Decimal { precision, scale } => Text::new(

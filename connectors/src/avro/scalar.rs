@@ -12,6 +12,11 @@ use changtong_catalog::resource::AvroType;
 use super::plan::Field;
 use super::problem::Reason;
 
+/// 0000-01-01 and 9999-12-31, in days since 1970-01-01.
+const FIRST_DAY: i32 = -719_528;
+const LAST_DAY: i32 = 2_932_896;
+const DAY_MS: i64 = 86_400_000;
+
 /// A value that may own what had to be unescaped or decoded.
 #[derive(Debug)]
 pub(super) enum Value<'a> {
@@ -95,7 +100,8 @@ fn string<'a>(raw: &'a str, first: u8, wanted: &'static str) -> Result<Cow<'a, s
     serde_json::from_str(raw).map(Cow::Owned).map_err(|_| Reason::NotJson)
 }
 
-fn text<'a>(field: &Field, value: Cow<'a, str>) -> Result<Value<'a>, Reason> {
+/// A text of the item's length and values.
+pub(super) fn text<'a>(field: &Field, value: Cow<'a, str>) -> Result<Value<'a>, Reason> {
     if value.as_bytes().contains(&0) {
         return Err(Reason::Nul);
     }
@@ -118,13 +124,17 @@ fn integer(field: &Field, raw: &str) -> Result<Value<'static>, Reason> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Reason::Type(name));
     }
-    let value: i64 = raw.parse().map_err(|_| Reason::Range(name))?;
+    of_integer(field, raw.parse().map_err(|_| Reason::Range(name))?)
+}
+
+/// A whole number of the item's range and digits.
+pub(super) fn of_integer(field: &Field, value: i64) -> Result<Value<'static>, Reason> {
     if field.avro == AvroType::Int && i32::try_from(value).is_err() {
-        return Err(Reason::Range(name));
+        return Err(Reason::Range("int"));
     }
-    let significant = digits.trim_start_matches('0').len();
+    let digits = value.unsigned_abs().checked_ilog10().map_or(0, |power| power + 1);
     match field.length {
-        Some(most) if significant > most as usize => Err(Reason::Length(most)),
+        Some(most) if digits > most => Err(Reason::Length(most)),
         _ => Ok(Value::Plain(Cell::Int(value))),
     }
 }
@@ -136,8 +146,33 @@ fn float(field: &Field, raw: &str) -> Result<Value<'static>, Reason> {
         return Err(Reason::Type(name));
     }
     let value: f64 = raw.parse().map_err(|_| Reason::Type(name))?;
+    // Digits alone say no infinity, only more than there is room for.
+    of_float(field, value).map_err(|_| Reason::Range(name))
+}
+
+/// A number that is one: neither NaN nor an infinity.
+pub(super) fn of_float(field: &Field, value: f64) -> Result<Value<'static>, Reason> {
     let fits = if field.avro == AvroType::Float { (value as f32).is_finite() } else { value.is_finite() };
-    if fits { Ok(Value::Plain(Cell::Float(value))) } else { Err(Reason::Range(name)) }
+    if fits { Ok(Value::Plain(Cell::Float(value))) } else { Err(Reason::NotFinite) }
+}
+
+/// An unscaled number of the item's scale.
+pub(super) fn of_decimal(field: &Field, unscaled: i128) -> Result<Value<'static>, Reason> {
+    let AvroType::Decimal { precision, scale } = field.avro else { return Err(Reason::Type("decimal")) };
+    let fits = literal::rescale((unscaled, scale), precision, scale);
+    fits.map(|value| Value::Plain(Cell::Decimal(value, scale))).ok_or(Reason::Decimal { precision, scale })
+}
+
+/// Days since 1970-01-01, of the years 0000 to 9999 that a date can be written in.
+pub(super) fn of_days(days: i32) -> Result<Value<'static>, Reason> {
+    let written = FIRST_DAY..=LAST_DAY;
+    if written.contains(&days) { Ok(Value::Plain(Cell::Date(days))) } else { Err(Reason::Date) }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z, of the same years.
+pub(super) fn of_millis(millis: i64) -> Result<Value<'static>, Reason> {
+    let written = i64::from(FIRST_DAY) * DAY_MS..(i64::from(LAST_DAY) + 1) * DAY_MS;
+    if written.contains(&millis) { Ok(Value::Plain(Cell::Timestamp(millis))) } else { Err(Reason::Timestamp) }
 }
 
 /// Digits, point and exponent to an unscaled integer of the item's scale; refused if anything would be lost.

@@ -9,7 +9,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::filter::{self, Filter, Truth};
 use changtong_catalog::grant::Grant;
 use changtong_catalog::handle::HandleKey;
-use changtong_catalog::ids::Generation;
+use changtong_catalog::ids::{Generation, GrantNumber};
 use changtong_catalog::mac::MacKey;
 use changtong_catalog::mask::Mask;
 use changtong_catalog::resource::{AvroType, Kind};
@@ -37,24 +37,34 @@ pub enum Passed {
     Over,
 }
 
-struct Shown {
-    at: usize,
-    mask: Option<Mask>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub at: usize,
+    pub mask: Option<Mask>,
+}
+
+/// A record that leaves: as an upsert with its datum, or as a delete.
+pub(super) struct Leaving<'r> {
+    pub key: Option<&'r [u8]>,
+    pub upsert: Option<(&'r [u8], Offsets)>,
 }
 
 /// A grant compiled.
 pub struct View {
-    plan: Arc<Plan>,
-    shown: Vec<Shown>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) shown: Vec<Shown>,
+    /// The same in the resource's order, which is that of the derived schema.
+    pub(super) in_order: Vec<Shown>,
     filters: Vec<Filter>,
-    keys: GrantKeys,
+    pub(super) keys: GrantKeys,
+    pub(super) grant: GrantNumber,
     delete_lines: bool,
     /// The last item any step looks at; the walk ends there.
     reach: usize,
 }
 
-/// Places of the items within one datum.
-type Offsets = Vec<usize>;
+/// Places of the items within one datum, and of its end.
+pub(super) type Offsets = Vec<usize>;
 
 impl View {
     pub fn compile(plan: Arc<Plan>, grant: &Grant, keys: GrantKeys) -> Result<Self, Refusal> {
@@ -66,13 +76,16 @@ impl View {
                 Ok(Shown { at, mask: grant.masks.get(name).copied() })
             })
             .collect::<Result<Vec<_>, Refusal>>()?;
+        let mut in_order = shown.clone();
+        in_order.sort_by_key(|shown: &Shown| shown.at);
         let filters = [&grant.provider_filter, &grant.consumer_filter]
             .into_iter()
             .flatten()
             .map(|text| filter::parse(text)?.check(&plan.items))
             .collect::<Result<Vec<_>, Refusal>>()?;
         let reach = plan.fields.len();
-        Ok(Self { plan, shown, filters, keys, delete_lines: grant.delete_lines, reach })
+        let (grant, delete_lines) = (grant.number, grant.delete_lines);
+        Ok(Self { plan, shown, in_order, filters, keys, grant, delete_lines, reach })
     }
 
     /// Appends the record's NDJSON line, or nothing if it is passed over. `deletes` is the subscription's wish.
@@ -83,12 +96,23 @@ impl View {
         deletes: bool,
         out: &mut Vec<u8>,
     ) -> Result<Passed, Refusal> {
+        let Some(leaving) = self.judge(record, deletes)? else { return Ok(Passed::Over) };
+        self.put(generation, record, leaving, out)?;
+        Ok(Passed::Sent)
+    }
+
+    /// `None`: it is passed over.
+    pub(super) fn judge<'r>(
+        &self,
+        record: &'r LogRecord,
+        deletes: bool,
+    ) -> Result<Option<Leaving<'r>>, Refusal> {
         let table = self.plan.kind == Kind::Table;
         let key = self.key(record)?;
         let value = record.value.as_ref().map(|framed| self.plan.datum(framed)).transpose()?;
         let places = value.map(|datum| self.places(datum)).transpose()?;
         if self.outside(key, value, places.as_ref())? {
-            return Ok(Passed::Over);
+            return Ok(None);
         }
         let passes = match (value, &places) {
             (Some(datum), Some(places)) => self.passes(datum, places)?,
@@ -96,10 +120,10 @@ impl View {
         };
         let as_delete = table && deletes && self.delete_lines;
         if !passes && !as_delete {
-            return Ok(Passed::Over);
+            return Ok(None);
         }
-        self.put(generation, record, key, passes.then_some((value, places)), out)?;
-        Ok(Passed::Sent)
+        let upsert = if passes { value.zip(places) } else { None };
+        Ok(Some(Leaving { key, upsert }))
     }
 
     fn key<'r>(&self, record: &'r LogRecord) -> Result<Option<&'r [u8]>, Refusal> {
@@ -121,7 +145,7 @@ impl View {
         Ok(places)
     }
 
-    fn cell<'a>(&self, datum: &'a [u8], places: &Offsets, at: usize) -> Option<Cell<'a>> {
+    pub(super) fn cell<'a>(&self, datum: &'a [u8], places: &Offsets, at: usize) -> Option<Cell<'a>> {
         Reader { bytes: datum, at: places[at] }.cell(&self.plan.fields[at])
     }
 
@@ -165,8 +189,7 @@ impl View {
         &self,
         generation: Generation,
         record: &LogRecord,
-        key: Option<&[u8]>,
-        upsert: Option<(Option<&[u8]>, Option<Offsets>)>,
+        Leaving { key, upsert }: Leaving<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         put_id(generation, record, out);
@@ -183,7 +206,7 @@ impl View {
         }
         out.extend_from_slice(br#","published_at":"#);
         line::put_timestamp(record.appended_ms, out);
-        if let Some((Some(datum), Some(places))) = upsert {
+        if let Some((datum, places)) = upsert {
             out.extend_from_slice(br#","record":{"#);
             for (place, shown) in self.shown.iter().enumerate() {
                 if place > 0 {

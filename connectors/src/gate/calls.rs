@@ -123,6 +123,6 @@ pub struct SetAside {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original {
     pub format: Format,
-    /// Readable alone: a JSON line, or a CSV header and one row.
+    /// Readable alone: a JSON line, a CSV header and one row, a container file of one record.
     pub bytes: Bytes,
 }

@@ -95,6 +95,7 @@ fn hash(publish: &Publish) -> [u8; 16] {
         Format::Ndjson => 1,
         Format::JsonArray => 2,
         Format::Csv => 3,
+        Format::Avro => 4,
     };
     let quarantine = u8::from(publish.on_invalid == OnInvalid::Quarantine);
     let mut sha = Sha256::new();

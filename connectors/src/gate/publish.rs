@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::decide;
 use changtong_catalog::ids::{BatchId, QuarantineId};
 use changtong_catalog::ports::{Attempt, Claim, QuarantinedRecord, Receipt, ResourceStanding};
 use serde_json::{Value, json};
 
+use super::budget::Held;
 use super::calls::{OnInvalid, Publish};
 use super::claims::{self, Running};
 use super::{Gate, quarantine, refusals};
@@ -106,11 +108,9 @@ impl Gate {
         refused: &mut u64,
     ) -> Result<Receipt, Refusal> {
         let batch = BatchId(self.ids.uuid(self.clock.now()));
-        // The encoded records are about as large as the body and stand beside it.
-        let _encoded = self.budget.take(publish.body.bytes.len() as u64)?;
         let known = self.topics.known(standing).or_else(|| standing.topic.clone());
         let mut partitions = known.map_or(self.settings.partitions, |topic| topic.partitions);
-        let mut body = self.read_body(&publish, standing, partitions, batch).await?;
+        let (mut body, mut _encoded) = self.read_body(&publish, standing, partitions, batch).await?;
         *refused = (body.records.len() + body.bad.len()) as u64;
         if *refused == 0 {
             return Err(refusals::no_records());
@@ -123,10 +123,10 @@ impl Gate {
         if topic.partitions != partitions {
             // Wanted under another setting than today's: the records lie elsewhere.
             partitions = topic.partitions;
-            body = self.read_body(&publish, standing, partitions, batch).await?;
+            (body, _encoded) = self.read_body(&publish, standing, partitions, batch).await?;
         }
         let expected = self.committer.expect();
-        let quarantined = self.set_aside(standing, publish.format, body.bad).await?;
+        let quarantined = self.set_aside(standing, publish.format, &body.head, body.bad).await?;
         let accepted = body.records.len();
         let entries: Vec<Entry> = body
             .records
@@ -157,23 +157,33 @@ impl Gate {
         })
     }
 
+    /// The records, and their share of the budget.
     async fn read_body(
         &self,
         publish: &Publish,
         standing: &ResourceStanding,
         partitions: i32,
         batch: BatchId,
-    ) -> Result<avro::Body, Refusal> {
+    ) -> Result<(avro::Body, Held), Refusal> {
         let plan = self.plans.plan(standing, partitions)?;
-        let limits =
-            BodyLimits { records: self.settings.batch_records, record_bytes: self.settings.record_bytes };
+        let limits = BodyLimits {
+            records: self.settings.batch_records,
+            record_bytes: self.settings.record_bytes,
+            decompressed: self.settings.decompressed,
+            ratio: self.settings.ratio,
+        };
         let (format, bytes) = (publish.format, publish.body.bytes.clone());
-        if bytes.len() <= LONG_BODY {
-            return avro::read_body(&plan, format, &bytes, &limits, batch);
+        // The encoded records are about as large as the body, inflated, and stand beside it.
+        let mut held = self.budget.take(bytes.len() as u64)?;
+        let read = move || {
+            avro::read_body(&plan, format, &bytes, &limits, batch, &mut |more| held.grow(more))
+                .map(|body| (body, held))
+        };
+        // A container file that came small may be a hundred times larger.
+        if publish.body.bytes.len() <= LONG_BODY && format != Format::Avro {
+            return read();
         }
-        tokio::task::spawn_blocking(move || avro::read_body(&plan, format, &bytes, &limits, batch))
-            .await
-            .map_err(|_| refusals::fault())?
+        tokio::task::spawn_blocking(read).await.map_err(|_| refusals::fault())?
     }
 
     /// Appends what does not fit to the quarantine topic; what the commit does not name there doesn't exist.
@@ -181,13 +191,16 @@ impl Gate {
         &self,
         standing: &ResourceStanding,
         format: Format,
+        head: &Bytes,
         bad: Vec<BadRecord>,
     ) -> Result<Vec<QuarantinedRecord>, Refusal> {
         if bad.is_empty() {
             return Ok(Vec::new());
         }
+        let _heads = self.budget.take(quarantine::beside(head, bad.len())?)?;
         let topic = self.quarantine_topic(standing).await?;
-        let entry = |record| Entry { partition: 0, key: None, value: Some(quarantine::wrap(format, record)) };
+        let entry =
+            |record| Entry { partition: 0, key: None, value: Some(quarantine::wrap(format, head, record)) };
         let entries = bad.iter().map(entry);
         let (number, generation) = (standing.resource.number, standing.resource.generation);
         let appended = self.append(&topic, number, generation, entries.collect()).await;

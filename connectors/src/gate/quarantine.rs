@@ -12,22 +12,45 @@ use changtong_catalog::ports::{Receipt, ResourceStanding};
 use super::calls::{Body, Format, OnInvalid, Original, Publish, SetAside};
 use super::permit::{Permit, PermitKind};
 use super::{Gate, claims, refusals};
-use crate::avro::BadRecord;
+use crate::avro::{BadRecord, container};
 use crate::log::Range;
 
 /// The first byte of a stored original says how it is written.
 const LINE: u8 = b'J';
 const ARRAY: u8 = b'A';
 const CSV: u8 = b'C';
+const CONTAINER: u8 = b'O';
+/// Bytes that the heads of one body's bad records may take, as each becomes a file of its own.
+const MOST_HEADS: u64 = 16 << 20;
+
+/// Bytes by which so many records, each behind the head, are longer than they came.
+pub(super) fn beside(head: &Bytes, records: usize) -> Result<u64, Refusal> {
+    let bytes = head.len() as u64 * records as u64;
+    if bytes <= MOST_HEADS {
+        return Ok(bytes);
+    }
+    Err(Refusal::new(
+        Code::BatchTooLarge,
+        format!("{records} 条记录不符合模式,每条须连同文件的模式一并隔离;请分批发送"),
+        format!("{records} records do not fit, and each is set aside together with the file's schema; send it in parts"),
+    )
+    .with("limit", MOST_HEADS)
+    .with("actual", bytes))
+}
 
 /// What is stored of a bad record: how it is written, and its bytes, readable alone.
-pub(super) fn wrap(format: Format, record: &BadRecord) -> Bytes {
-    let mut stored = Vec::with_capacity(record.raw.len() + 3);
+pub(super) fn wrap(format: Format, head: &Bytes, record: &BadRecord) -> Bytes {
+    let mut stored = Vec::with_capacity(head.len() + record.raw.len() + 32);
     match format {
         Format::Ndjson => stored.push(LINE),
         // An element of an array may hold line breaks, so it stays in an array of its own.
         Format::JsonArray => stored.extend_from_slice(&[ARRAY, b'[']),
         Format::Csv => stored.push(CSV),
+        Format::Avro => {
+            stored.push(CONTAINER);
+            container::alone(head, &record.raw, &mut stored);
+            return stored.into();
+        }
     }
     stored.extend_from_slice(&record.raw);
     if format == Format::JsonArray {
@@ -41,6 +64,7 @@ fn unwrap(stored: &Bytes) -> Option<Original> {
         LINE => Format::Ndjson,
         ARRAY => Format::JsonArray,
         CSV => Format::Csv,
+        CONTAINER => Format::Avro,
         _ => return None,
     };
     Some(Original { format, bytes: stored.slice(1..) })

@@ -34,6 +34,9 @@ pub struct Settings {
     pub batch_records: usize,
     /// Bytes of one record.
     pub record_bytes: usize,
+    /// Bytes of a container file's blocks once inflated, and how many times larger than they came.
+    pub decompressed: usize,
+    pub ratio: usize,
     /// Bytes of bodies and answers in flight, all together.
     pub bytes_in_flight: u64,
     /// Lines and bytes of an answer where the call does not say.
@@ -74,6 +77,8 @@ impl Default for Settings {
             heartbeat: Duration::from_secs(15),
             batch_records: 10_000,
             record_bytes: 1 << 20,
+            decompressed: 64 << 20,
+            ratio: 100,
             bytes_in_flight: 256 << 20,
             answer_lines: 10_000,
             answer_bytes: 8 << 20,

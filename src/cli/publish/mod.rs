@@ -1,6 +1,7 @@
 //! `changtong publish RESOURCE FILE`: a file in requests of bounded size, each under an idempotency key made from its
 //! content, so that the command repeated publishes nothing twice.
 
+mod avro;
 mod chunk;
 mod csv;
 mod json;
@@ -30,7 +31,7 @@ pub struct Publish {
     server: Connection,
     /// Code of the resource, such as 3070220601-000001
     resource: String,
-    /// CSV with a header row, NDJSON, or a JSON array; `-` is standard input
+    /// CSV with a header row, NDJSON, a JSON array, or an Avro container file; `-` is standard input
     file: PathBuf,
     /// What the file is; told by its name if not said
     #[arg(long, value_enum)]
@@ -58,6 +59,8 @@ enum Format {
     Csv,
     Ndjson,
     Json,
+    /// An object container file
+    Avro,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -136,8 +139,9 @@ fn format(publish: &Publish) -> Done<Format> {
         "csv" => Ok(Format::Csv),
         "ndjson" | "jsonl" => Ok(Format::Ndjson),
         "json" => Ok(Format::Json),
+        "avro" => Ok(Format::Avro),
         _ => Err(Failure::Usage(
-            "the file's name does not tell what it is: say --format csv, ndjson or json".into(),
+            "the file's name does not tell what it is: say --format csv, ndjson, json or avro".into(),
         )),
     }
 }
@@ -146,6 +150,7 @@ type Chunks<'a> = Box<dyn Iterator<Item = Done<Chunk>> + 'a>;
 
 fn chunks<'a>(publish: &'a Publish, items: &'a [Item], input: Input) -> Done<Chunks<'a>> {
     Ok(match format(publish)? {
+        Format::Avro => Box::new(avro::Chunks::of(input, publish.batch)?),
         Format::Csv => Box::new(csv::Chunks::of(input, items, &publish.nulls, publish.batch)?),
         Format::Ndjson => Box::new(json::Chunks::of_lines(input, items, publish.batch)),
         Format::Json => Box::new(json::Chunks::of_array(input, items, publish.batch)?),

@@ -87,7 +87,8 @@ fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
         Some("application/x-ndjson") => Ok(Format::Ndjson),
         Some("application/json") => Ok(Format::JsonArray),
         Some("text/csv") => Ok(Format::Csv),
-        _ => Err(unsupported("application/x-ndjson, application/json, text/csv")),
+        Some("application/avro") => Ok(Format::Avro),
+        _ => Err(unsupported("application/x-ndjson, application/json, text/csv, application/avro")),
     }
 }
 

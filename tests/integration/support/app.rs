@@ -134,14 +134,21 @@ async fn first_key(server: &Server, folder: &Path) -> String {
 }
 
 /// The broker's address; `None` where the machine is declared to be without one.
-#[expect(clippy::disallowed_methods, reason = "which engines a test run has is told by the environment")]
 pub fn kafka() -> Option<String> {
+    engine("kafka", "CHANGTONG_TEST_KAFKA")
+}
+
+/// Where an engine is, as the variable says; `None` where the machine is declared to be without it.
+#[expect(clippy::disallowed_methods, reason = "which engines a test run has is told by the environment")]
+pub fn engine(name: &str, variable: &str) -> Option<String> {
     let without = std::env::var("CHANGTONG_TEST_WITHOUT").unwrap_or_default();
-    if without.split(',').any(|engine| engine.trim() == "kafka") {
+    if without.split(',').any(|engine| engine.trim() == name) {
         return None;
     }
-    let brokers = std::env::var("CHANGTONG_TEST_KAFKA");
-    Some(brokers.expect("no CHANGTONG_TEST_KAFKA: run `make test`, or source the env of `engines.sh up DIR`"))
+    let place = std::env::var(variable);
+    Some(place.unwrap_or_else(|_| {
+        panic!("no {variable}: run `make test`, or source the env of `engines.sh up DIR`")
+    }))
 }
 
 /// Topics of their own for each database: its name, and a random part so that a run never meets an earlier one's.

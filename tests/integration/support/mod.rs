@@ -8,7 +8,7 @@ mod events;
 mod road;
 mod world;
 
-pub use app::{Pair, TestApp, kafka, prefix};
+pub use app::{Pair, TestApp, engine, kafka, prefix};
 pub use client::{Client, Reply};
 pub use cursor::{offsets_of, place_of};
 pub use events::{Event, Events};

@@ -185,22 +185,21 @@ fn a_bad_record_can_be_read_alone_again() {
 fn limits_refuse_the_whole_body_by_name() {
     let plan = table();
     let line = "{\"id\":\"a\",\"n\":1}\n";
-    let limits = BodyLimits { records: 2, record_bytes: 64 };
-    let code = |body: &str| {
-        read_body(&plan, Format::Ndjson, body.as_bytes(), &limits, batch()).map(|_| ()).unwrap_err().code
-    };
+    let limits = BodyLimits { records: 2, record_bytes: 64, ..LIMITS };
+    let code =
+        |body: &str| try_read(&plan, Format::Ndjson, body.as_bytes(), &limits).map(|_| ()).unwrap_err().code;
     assert_eq!(code(&line.repeat(3)).as_str(), "batch_too_large");
     assert_eq!(
         code(&format!("{{\"id\":\"a\",\"n\":1,\"note\":\"{}\"}}", "x".repeat(64))).as_str(),
         "record_too_large"
     );
-    assert!(read_body(&plan, Format::Ndjson, line.repeat(2).as_bytes(), &limits, batch()).is_ok());
-    assert!(read_body(&plan, Format::JsonArray, b"{}", &limits, batch()).is_err());
-    assert!(read_body(&plan, Format::JsonArray, b"[{},", &limits, batch()).is_err());
-    assert!(read_body(&plan, Format::Csv, b"id,nope\na,1\n", &limits, batch()).is_err());
-    assert!(read_body(&plan, Format::Csv, b"id,id\na,1\n", &limits, batch()).is_err());
-    assert!(read_body(&plan, Format::Csv, b"$op,$op,id\ndelete,upsert,a\n", &limits, batch()).is_err());
-    assert!(read_body(&plan, Format::Csv, b"id,n\na,1\n\"b\"\"\",2\n", &limits, batch()).is_ok());
-    let cut = read_body(&plan, Format::Csv, b"id,n\n\"a,1\nb,2\n", &limits, batch()).map(|_| ()).unwrap_err();
+    assert!(try_read(&plan, Format::Ndjson, line.repeat(2).as_bytes(), &limits).is_ok());
+    assert!(try_read(&plan, Format::JsonArray, b"{}", &limits).is_err());
+    assert!(try_read(&plan, Format::JsonArray, b"[{},", &limits).is_err());
+    assert!(try_read(&plan, Format::Csv, b"id,nope\na,1\n", &limits).is_err());
+    assert!(try_read(&plan, Format::Csv, b"id,id\na,1\n", &limits).is_err());
+    assert!(try_read(&plan, Format::Csv, b"$op,$op,id\ndelete,upsert,a\n", &limits).is_err());
+    assert!(try_read(&plan, Format::Csv, b"id,n\na,1\n\"b\"\"\",2\n", &limits).is_ok());
+    let cut = try_read(&plan, Format::Csv, b"id,n\n\"a,1\nb,2\n", &limits).map(|_| ()).unwrap_err();
     assert!(cut.text.en.contains("line 2"), "a row cut off inside a quote swallows the rest: {cut}");
 }

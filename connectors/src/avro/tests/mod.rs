@@ -6,6 +6,7 @@ mod views;
 
 use std::sync::Arc;
 
+use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{
     AccountId, AgencyId, BatchId, Generation, ResourceCode, ResourceNumber, SchemaId,
 };
@@ -16,10 +17,11 @@ use uuid::Uuid;
 
 use super::*;
 
-pub(crate) const LIMITS: BodyLimits = BodyLimits { records: 1000, record_bytes: 64 * 1024 };
+pub(crate) const LIMITS: BodyLimits =
+    BodyLimits { records: 1000, record_bytes: 64 * 1024, decompressed: 4 << 20, ratio: 100 };
 
 /// A published table or stream made from the items given as TOML.
-pub(super) fn plan(kind: &str, key: &[&str], items: &str) -> Arc<Plan> {
+pub(crate) fn plan(kind: &str, key: &[&str], items: &str) -> Arc<Plan> {
     Arc::new(Plan::compile(&standing(file(kind, key, items)), 3).unwrap())
 }
 
@@ -31,7 +33,7 @@ pub(crate) fn file(kind: &str, key: &[&str], items: &str) -> ResourceFile {
     toml::from_str(&text).unwrap()
 }
 
-pub(super) fn schema_text(items: &[Item]) -> String {
+pub(crate) fn schema_text(items: &[Item]) -> String {
     schema::value_schema(ResourceNumber(1), items).unwrap()
 }
 
@@ -63,17 +65,26 @@ pub(crate) fn standing(file: ResourceFile) -> ResourceStanding {
     }
 }
 
-pub(super) fn batch() -> BatchId {
+pub(crate) fn batch() -> BatchId {
     BatchId(Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0001))
 }
 
 /// Reads a body that must be well formed.
 pub(super) fn read(plan: &Plan, format: Format, body: &str) -> Body {
-    read_body(plan, format, body.as_bytes(), &LIMITS, batch()).unwrap()
+    try_read(plan, format, body.as_bytes(), &LIMITS).unwrap()
+}
+
+pub(crate) fn try_read(
+    plan: &Plan,
+    format: Format,
+    body: &[u8],
+    limits: &BodyLimits,
+) -> Result<Body, Refusal> {
+    read_body(plan, format, body, limits, batch(), &mut |_| Ok(()))
 }
 
 /// Every type once, nullable and not.
-pub(super) const ALL_TYPES: &str = r#"
+pub(crate) const ALL_TYPES: &str = r#"
 [[items]]
 name = "id"
 title = "编号"

@@ -107,8 +107,13 @@ fn encode(plan: &Plan, format: Format, body: &[u8]) -> Result<Vec<Checked>, Refu
 
 /// Checks and encodes rows without the limits of a publish.
 pub(super) fn read_all(plan: &Plan, format: Format, body: &[u8]) -> Result<avro::Body, Refusal> {
-    let limits = BodyLimits { records: usize::MAX, record_bytes: usize::MAX };
-    avro::read_body(plan, format, body, &limits, BatchId(Uuid::nil()))
+    let limits = BodyLimits {
+        records: usize::MAX,
+        record_bytes: usize::MAX,
+        decompressed: usize::MAX,
+        ratio: usize::MAX,
+    };
+    avro::read_body(plan, format, body, &limits, BatchId(Uuid::nil()), &mut |_| Ok(()))
 }
 
 /// Without the frame, so that a schema's new id alone changes nothing.
