@@ -1,5 +1,6 @@
 //! Records by command: publish in every form, set aside, read, and the events of it.
 
+use changtong_connectors::avro::container::{head, put_block};
 use serde_json::Value;
 
 use super::{agencies, published};
@@ -48,6 +49,16 @@ async fn world(app: &TestApp) -> Shell {
     shell
 }
 
+/// A container file with a block for each record of a number and a name.
+fn container(records: &[&[u8]]) -> Vec<u8> {
+    let schema = br#"{"type":"record","name":"P","fields":[{"name":"id","type":"int"},{"name":"name","type":"string"}]}"#;
+    let mut file = head(schema, [7; 16]);
+    for record in records {
+        put_block(1, record, [7; 16], &mut file);
+    }
+    file
+}
+
 /// Asks for everything with both accounts, then reads as the first.
 async fn subscribe(shell: &Shell, more: &str) -> Vec<Value> {
     let line = format!("subscribe 300000-000001 --as emergency {more}");
@@ -73,7 +84,10 @@ async fn every_form_is_published_and_read_back(app: &TestApp) {
         "{\"id\":3,\"姓名\":\"丙\",\"fee\":3.30}\n\n{\"id\":4,\"name\":null,\"fee\":null}\n",
     );
     shell.write("c.json", "[{\"id\":5,\n\"name\":\"戊\"},{\"$op\":\"delete\",\"id\":1}]");
-    for (file, more) in [("a.csv", "--null -"), ("b.ndjson", "--batch 1"), ("c.json", "")] {
+    shell.write("d.avro", container(&[b"\x0c\x02f", b"\x0e\x02g"]));
+    for (file, more) in
+        [("a.csv", "--null -"), ("b.ndjson", "--batch 1"), ("c.json", ""), ("d.avro", "--batch 1")]
+    {
         let said = shell.line(&format!("publish 300000-000001 {file} {more} --as stats")).await;
         assert!(said.contains("2 records published"), "{file}: {said}");
     }
@@ -83,18 +97,19 @@ async fn every_form_is_published_and_read_back(app: &TestApp) {
     assert_eq!((&anew["accepted"], &anew["replayed"]), (&2.into(), &0.into()));
 
     let lines = subscribe(&shell, "").await;
-    assert_eq!(lines.len(), 8);
+    assert_eq!(lines.len(), 10);
     let of =
         |id: i64| lines.iter().find(|line| line["record"]["id"] == id).expect("a line")["record"].clone();
     assert_eq!(of(2), serde_json::json!({ "id": 2, "name": null, "fee": null }));
+    assert_eq!(of(7), serde_json::json!({ "id": 7, "name": "g", "fee": null }));
     assert_eq!(of(3), serde_json::json!({ "id": 3, "name": "丙", "fee": "3.30" }));
     assert_eq!(lines.iter().filter(|line| line["op"] == "delete").count(), 1);
 
     assert_eq!(subscribe(&shell, "").await.len(), 0, "all of it was acknowledged");
-    assert_eq!(subscribe(&shell, "--from start").await.len(), 8);
+    assert_eq!(subscribe(&shell, "--from start").await.len(), 10);
     assert_eq!(subscribe(&shell, "--name other --from end").await.len(), 0);
     subscribe(&shell, "--name third --no-deletes --out lines.ndjson").await;
-    assert_eq!(shell.read("lines.ndjson").lines().count(), 7);
+    assert_eq!(shell.read("lines.ndjson").lines().count(), 9);
 }
 
 async fn a_stream_writes_lines_as_they_come_and_acknowledges_them(app: &TestApp) {
@@ -147,6 +162,17 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     assert!(shown.contains("too long a name"), "{shown}");
     shell.refused(&format!("quarantine replay {id} --as stats"), 1).await;
     shell.line(&format!("quarantine discard {id} --as stats")).await;
+
+    shell.write("bad.avro", container(&[b"\x10\x02h", b"\x12\x1ctoo long again", b"\x14\x02j"]));
+    let refused = shell.refused("publish 300000-000001 bad.avro --batch 1 --as stats", 1).await;
+    assert!(refused.contains("[1] name") && refused.contains("1 records before"), "{refused}");
+    shell.line("publish 300000-000001 bad.avro --on-invalid quarantine --as stats").await;
+    let listed = shell.json("quarantine list 300000-000001 --state waiting --as stats").await;
+    let id = member(&listed, "/0/id");
+    let shown = shell.json(&format!("quarantine show {id} --as stats")).await;
+    assert_eq!(member(&shown, "/record"), r#"{"id":9,"name":"too long again"}"#);
+    shell.refused(&format!("quarantine replay {id} --as stats"), 1).await;
+    shell.line(&format!("quarantine discard {id} --as stats")).await;
     let waiting = shell.json("quarantine list 300000-000001 --state waiting --as stats").await;
     assert_eq!(waiting, serde_json::json!([]));
 
@@ -155,7 +181,7 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     shell.line(&issue).await;
     shell.refused("audit list --as stats", 1).await;
     let events = shell.json("audit list --code publish --as auditor").await;
-    assert_eq!(events.as_array().expect("a list").len(), 3, "three requests were published");
+    assert_eq!(events.as_array().expect("a list").len(), 5, "five requests were published");
     assert_eq!(shell.json("audit list --limit 2 --as auditor").await.as_array().expect("a list").len(), 2);
     shell.line("audit export --out events.ndjson --resource 300000-000001 --as auditor").await;
     let exported = shell.read("events.ndjson");

@@ -5,6 +5,16 @@
 //! |---|---|---|
 //! | 1 | a grant is revoked while records stream | `revoked.rs`: `nothing_follows_a_revoke` |
 //! | 2 | a grant expires between two reads; one that has expired before it is made | `revoked.rs`: `a_grant_ends_at_its_time_by_the_stores_clock` |
+//! | 3 | schema bombs: recursion, depth, fields, symbols, names, size | `connectors/src/avro/container/tests/hostile.rs`: `case_03_a_schema_bomb_is_refused_with_the_path_of_the_node` |
+//! | 3 | a small schema that is large once its named types are counted | `connectors/src/avro/container/tests/hostile.rs`: `case_03_named_types_used_again_count_again` |
+//! | 3 | texts that are no schema | `connectors/src/avro/container/tests/hostile.rs`: `case_03_what_is_no_schema_is_refused` |
+//! | 3, 4, 5 | container files that are bombs, the server's memory measured | `containers.rs`: `bombs_are_refused_by_name_in_bounded_memory` |
+//! | 4 | counts, negative counts, lengths, `fixed` of 2^63-1, varints | `connectors/src/avro/container/tests/hostile.rs`: `case_04_counts_and_lengths_are_not_believed` |
+//! | 4 | a hundred million fields of no bytes | `connectors/src/avro/container/tests/hostile.rs`: `case_04_fields_of_no_bytes_cost_nothing_however_often` |
+//! | 4 | records of no bytes | `connectors/src/avro/container/tests/hostile.rs`: `case_04_records_of_no_bytes_are_counted` |
+//! | 5 | gzip and zstd bodies | `src/http/body/tests.rs`: `bombs_are_stopped_while_they_open` |
+//! | 5 | a container file's deflated block | `connectors/src/avro/container/tests/hostile.rs`: `case_05_a_block_inflates_within_bounds` |
+//! | 5 | its memory | `connectors/src/avro/container/tests/hostile.rs`: `case_05_no_more_than_a_record_and_a_piece_is_in_memory` |
 //! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
 //! | 6 | a head, an address, a document beyond its limit | `sizes.rs`: `heads_addresses_and_documents_have_limits_of_their_own` |
 //! | 7 | malformed headers | `names.rs`: `a_header_that_is_malformed_is_named_and_does_nothing` |
@@ -28,6 +38,8 @@
 //! | 19 | kill -9 at any moment, fifty times | `tests/integration/faults/random.rs`: `killed_again_and_again` |
 //! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
 //! | 21 | readers come and go, two on one subscription, acknowledge late and twice | `restless.rs`: `readers_come_and_go_and_nothing_is_skipped` |
+//! | 22 | poison records: undecodable, not UTF-8, NaN, a floating key | `connectors/src/avro/container/tests/hostile.rs`: `case_22_a_poison_record_is_set_aside_or_ends_the_file_by_name` |
+//! | 22 | a logical type that is another | `connectors/src/avro/container/tests/resolution.rs`: `logical_types_mean_what_they_say` |
 //! | 23 | a consumer reads a byte a second, or nothing | `tests/integration/streams.rs`: `a_slow_consumer_is_disconnected_and_holds_up_nobody` |
 //! | 23 | it stops reading with an open window | `connectors/src/gate/tests/streaming.rs`: `a_stream_that_nobody_reads_holds_up_nobody` |
 //! | 24 | slow bodies of one account on every connection | `crowds.rs`: `slow_bodies_of_one_account_leave_room_for_others` |
@@ -51,6 +63,7 @@
 
 mod clocks;
 mod connectors;
+mod containers;
 mod credentials;
 mod crowds;
 #[cfg(feature = "faults")]
