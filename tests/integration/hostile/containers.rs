@@ -34,9 +34,9 @@ fn schema(more: &str) -> String {
     )
 }
 
-fn file(schema: &str, data: &[u8]) -> Vec<u8> {
+fn file(schema: &str, records: u64, data: &[u8]) -> Vec<u8> {
     let mut file = head(schema.as_bytes(), MARKER);
-    put_block(1, data, MARKER, &mut file);
+    put_block(records, data, MARKER, &mut file);
     file
 }
 
@@ -48,9 +48,9 @@ async fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A file whose block is deflated: what gzip makes, without its own head and tail.
-async fn deflated(schema: &str, data: &[u8]) -> Vec<u8> {
+async fn deflated(schema: &str, records: u64, data: &[u8]) -> Vec<u8> {
     let gzip = gzip(data).await;
-    let file = file(schema, &gzip[10..gzip.len() - 8]);
+    let file = file(schema, records, &gzip[10..gzip.len() - 8]);
     let at = file.windows(5).position(|window| window == b"\x08null").unwrap();
     [&file[..at], b"\x0edeflate", &file[at + 5..]].concat()
 }
@@ -87,16 +87,23 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
     let nulls = r#"{"type":"array","items":"null"}"#;
     let recursive = r#"{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}"#;
     let fixed = r#"{"type":"fixed","name":"F","size":9223372036854775807}"#;
-    let zeros = vec![0; 60 << 20];
+    // Records of 100,000 zeros each.
+    let record = [&b"\x02\xc0\x9a\x0c"[..], &vec![0; 100_000]].concat();
+    let zeros = record.repeat(600);
     let bombs = [
-        (file(&schema(nulls), b"\x02\x80\x80\x80\x80\x08\x00"), "identity", 422, "record_undecodable"),
-        (file(&schema(recursive), &[2; 501]), "identity", 422, "schema_rejected"),
-        (file(&schema(fixed), &[2; 64]), "identity", 422, "record_undecodable"),
-        (file(&schema("\"string\""), b"\x02\x80\x80\x80\x80\x80\x40"), "identity", 422, "record_undecodable"),
-        (deflated(&schema("\"bytes\""), &zeros).await, "identity", 413, "decompressed_too_large"),
-        (gzip(&file(&schema("\"bytes\""), &zeros)).await, "gzip", 413, "decompressed_too_large"),
+        (file(&schema(nulls), 1, b"\x02\x80\x80\x80\x80\x08\x00"), "identity", 422, "record_undecodable"),
+        (file(&schema(recursive), 1, &[2; 501]), "identity", 422, "schema_rejected"),
+        (file(&schema(fixed), 1, &[2; 64]), "identity", 422, "record_undecodable"),
+        (
+            file(&schema("\"string\""), 1, b"\x02\x80\x80\x80\x80\x80\x40"),
+            "identity",
+            422,
+            "record_undecodable",
+        ),
+        (deflated(&schema("\"bytes\""), 600, &zeros).await, "identity", 413, "decompressed_too_large"),
+        (gzip(&file(&schema("\"bytes\""), 600, &zeros)).await, "gzip", 413, "decompressed_too_large"),
     ];
-    let good = file(&schema("\"string\""), b"\x02\x02x");
+    let good = file(&schema("\"string\""), 1, b"\x02\x02x");
     for (body, coding, ..) in &bombs {
         send(&provider, body, coding).await;
     }

@@ -1,5 +1,6 @@
 //! The codec against apache-avro (the oracle) and against the forms that interface.md fixes.
 
+mod delivered;
 mod forms;
 mod oracle;
 mod views;

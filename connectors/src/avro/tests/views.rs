@@ -12,7 +12,7 @@ use changtong_catalog::request::{GrantLimits, History};
 use super::*;
 use crate::log::LogRecord;
 
-const ITEMS: &str = r#"
+pub(super) const ITEMS: &str = r#"
 [[items]]
 name = "origin"
 title = "出发机场"
@@ -35,7 +35,7 @@ type = "C"
 nullable = true
 "#;
 
-fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&str>) -> Grant {
+pub(super) fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&str>) -> Grant {
     Grant {
         id: GrantId(Uuid::nil()),
         number: GrantNumber(1),
@@ -61,7 +61,7 @@ fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&str>) -> Gran
     }
 }
 
-fn keys() -> GrantKeys {
+pub(super) fn keys() -> GrantKeys {
     GrantKeys {
         handle: HandleKey::of_grant(&MacKey::new(&[1; 32]), GrantId(Uuid::nil())),
         pseudonyms: MacKey::new(&[2; 32]),
@@ -90,9 +90,9 @@ fn line(grant: &Grant, deletes: bool, body: &str) -> Option<serde_json::Value> {
     }
 }
 
-const LATE: &str = r#"{"origin":"JFK","flight":1,"delay":30,"tail":"N14228"}"#;
-const UNKNOWN: &str = r#"{"origin":"JFK","flight":1,"delay":null,"tail":null}"#;
-const GONE: &str = r#"{"$op":"delete","origin":"JFK","flight":1}"#;
+pub(super) const LATE: &str = r#"{"origin":"JFK","flight":1,"delay":30,"tail":"N14228"}"#;
+pub(super) const UNKNOWN: &str = r#"{"origin":"JFK","flight":1,"delay":null,"tail":null}"#;
+pub(super) const GONE: &str = r#"{"$op":"delete","origin":"JFK","flight":1}"#;
 
 #[test]
 fn only_granted_items_leave_in_their_order() {
