@@ -9,6 +9,52 @@ pub async fn show() -> Json<Value> {
     Json(document())
 }
 
+const PUBLISH: &str = "/api/v1/resources/{code}/records";
+const DELIVER: &str = "/api/v1/subscriptions/{id}/records";
+
+/// Bodies with records (docs/records.md): method, path, media type and its shape.
+const TAKEN: [(&str, &str, &str, &str); 4] = [
+    (
+        "post",
+        PUBLISH,
+        "application/x-ndjson",
+        "One object a line; \"$op\":\"delete\" with the key items deletes a row",
+    ),
+    ("post", PUBLISH, "application/json", "An array of such objects"),
+    ("post", PUBLISH, "text/csv", "A header row of item names or titles; a column $op"),
+    (
+        "post",
+        PUBLISH,
+        "application/avro",
+        "An object container file, upserts only: its own schema is resolved against the resource's; codecs null and \
+         deflate",
+    ),
+];
+
+/// Answers with records, likewise.
+const GIVEN: [(&str, &str, &str, &str); 4] = [
+    (
+        "get",
+        DELIVER,
+        "application/x-ndjson",
+        "One object a record: id, op, k, published_at, record; last a line with next, window, digest",
+    ),
+    (
+        "get",
+        DELIVER,
+        "application/avro",
+        "An object container file of id, op, k, published_at, record; next, window and digest stand in the headers \
+         Changtong-Next, Changtong-Window and Changtong-Digest",
+    ),
+    (
+        "get",
+        DELIVER,
+        "text/event-stream",
+        "An event a record; marks end windows, an event says why the stream ends",
+    ),
+    ("get", PUBLISH, "application/x-ndjson", "One object a record; last a line with next"),
+];
+
 /// The document of the routes that are served.
 #[must_use]
 pub fn document() -> Value {
@@ -48,6 +94,14 @@ fn operation(route: &Route) -> Value {
             "default": { "$ref": "#/components/responses/Problem" },
         },
     });
+    let taken = contents(route, &TAKEN);
+    if !taken.is_empty() {
+        operation["requestBody"] = json!({ "required": true, "content": taken });
+    }
+    let given = contents(route, &GIVEN);
+    if !given.is_empty() {
+        operation["responses"]["2XX"]["content"] = given.into();
+    }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -55,6 +109,13 @@ fn operation(route: &Route) -> Value {
         operation["security"] = json!([]);
     }
     operation
+}
+
+/// Media types of the route's records, with their shapes.
+fn contents(route: &Route, of: &[(&str, &str, &str, &str)]) -> Map<String, Value> {
+    let own = of.iter().filter(|(method, path, ..)| (*method, *path) == (route.method, route.path));
+    own.map(|(.., media, shape)| ((*media).to_owned(), json!({ "schema": { "description": shape } })))
+        .collect()
 }
 
 fn operation_id(route: &Route) -> String {
@@ -101,6 +162,17 @@ mod tests {
     fn operations_have_ids_of_their_own() {
         let ids: BTreeSet<String> = ROUTES.iter().map(operation_id).collect();
         assert_eq!(ids.len(), ROUTES.len());
+    }
+
+    #[test]
+    fn records_have_their_media_types() {
+        let document = document();
+        let publish = &document["paths"][PUBLISH]["post"]["requestBody"]["content"];
+        assert_eq!(publish.as_object().unwrap().len(), TAKEN.len());
+        let deliver = &document["paths"][DELIVER]["get"]["responses"]["2XX"]["content"];
+        assert!(deliver["application/avro"].is_object() && deliver["application/x-ndjson"].is_object());
+        let own = &document["paths"][PUBLISH]["get"]["responses"]["2XX"]["content"];
+        assert_eq!(own.as_object().unwrap().len(), 1);
     }
 
     #[test]

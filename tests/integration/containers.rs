@@ -1,17 +1,21 @@
-//! Container files of other makers in: fastavro (Python) and Apache Avro's command line (Java) write what we take, field
-//! by field.
+//! Container files beside other makers: fastavro (Python) and Apache Avro's command line (Java) write what we take and
+//! read what we deliver, field by field.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::shell::project;
 use crate::support::{Reply, TestApp, World, engine, on_both_pairs};
 
-on_both_pairs!(fastavro_writes_what_we_take, java_writes_what_we_take);
+on_both_pairs!(fastavro_writes_what_we_take, java_writes_what_we_take, python_and_java_read_what_we_deliver);
 
 /// A table of every type.
 fn every_type() -> Value {
@@ -34,7 +38,7 @@ fn every_type() -> Value {
             item("raw", "G", json!({})),
             item("ratio", "B", json!({})),
             item("small", "F", json!({})),
-            item("note", "M", json!({})),
+            item("note", "M", json!({ "mask": "name" })),
         ],
     })
 }
@@ -144,5 +148,114 @@ async fn java_writes_what_we_take(app: &TestApp) {
             ],
         );
         assert_eq!(published(&world, &code, file).await, rows(), "{codec}");
+    }
+}
+
+/// What the consumer reads of the resource from its start, whatever was read before.
+async fn delivered(world: &World, subscription: &str, accept: &'static str) -> (HeaderMap, Vec<u8>) {
+    let path = format!("/api/v1/subscriptions/{subscription}/records");
+    let asked = world.consumer.integrator.request("get", &path).header("accept", accept);
+    let answer = asked.send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    (answer.headers().clone(), answer.bytes().await.expect("the whole answer").to_vec())
+}
+
+/// Publishes the rows and deletes the second again; a subscription that is granted all items, the note masked.
+async fn granted(world: &World) -> String {
+    let code = world.entry(every_type()).await;
+    world.provider.integrator.publish(&code, &rows()).await.expect(200);
+    world.provider.integrator.publish(&code, &[json!({ "$op": "delete", "id": "乙" })]).await.expect(200);
+    let names =
+        every_type()["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect::<Vec<_>>();
+    let (_, request) = world
+        .request(json!({
+            "resource": code, "consumer": "emergency", "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+            "basis": "突发事件应对职责", "history": "all", "items": names,
+            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" }, "valid_until": "2090-12-31",
+        }))
+        .await;
+    world.subscribe(request["grant"].as_str().expect("a grant"), "files").await
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).unwrap_or_else(|| panic!("{name} in {headers:?}")).to_str().unwrap()
+}
+
+async fn python_and_java_read_what_we_deliver(app: &TestApp) {
+    let world = World::of(app).await;
+    let subscription = granted(&world).await;
+    let (_, text) = delivered(&world, &subscription, "application/x-ndjson").await;
+    let mut lines: Vec<Value> =
+        String::from_utf8(text).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let end = lines.pop().expect("a last line");
+    assert_eq!(lines.len(), 3);
+
+    let (headers, file) = delivered(&world, &subscription, "application/avro").await;
+    assert_eq!(header(&headers, "content-type"), "application/avro");
+    assert_eq!(header(&headers, "content-length"), file.len().to_string());
+    assert_eq!(header(&headers, "changtong-next"), end["next"]);
+    let digest: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(header(&headers, "changtong-digest"), digest, "a window of its own: its digest is the file's");
+    assert_ne!(header(&headers, "changtong-window"), end["window"]);
+
+    let work = tempfile::tempdir().unwrap();
+    let path = work.path().join("delivered.avro");
+    fs::write(&path, &file).unwrap();
+    if let Some(folder) = engine("fastavro", "CHANGTONG_TEST_FASTAVRO") {
+        let read = fastavro(&folder, &[Path::new("read"), &path], "");
+        let read: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let wanted: Vec<Value> = lines.iter().map(|line| as_file(line)).collect();
+        assert_eq!(read, wanted);
+    }
+    if let Some(jar) = engine("avro-tools", "CHANGTONG_TEST_AVRO_TOOLS") {
+        let read = String::from_utf8(java(&jar, &[Path::new("tojson"), &path])).unwrap();
+        let mut read: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for (found, line) in read.iter_mut().zip(&lines) {
+            assert_eq!((&found["id"], &found["op"]), (&line["id"], &line["op"]));
+            let record = found["record"].as_object_mut().and_then(|union| union.values_mut().next());
+            let wanted = avro_json(line["record"]["n"].as_i64(), &line["record"]["note"]);
+            assert_eq!(record.map_or(Value::Null, |record| record.take()), wanted);
+        }
+        assert_eq!(read.len(), lines.len());
+    }
+
+    // What was received is acknowledged with what the headers said; then a file has no record.
+    let acks = format!("/api/v1/subscriptions/{subscription}/acks");
+    let said = json!({ "next": header(&headers, "changtong-next"), "window": header(&headers, "changtong-window"),
+        "digest": digest });
+    world.consumer.integrator.post(&acks, said).await.expect(204);
+    let (headers, file) = delivered(&world, &subscription, "application/avro").await;
+    assert_eq!(header(&headers, "changtong-next"), end["next"]);
+    assert!(headers.get("changtong-window").is_none() && headers.get("changtong-digest").is_none());
+    fs::write(&path, &file).unwrap();
+    if let Some(folder) = engine("fastavro", "CHANGTONG_TEST_FASTAVRO") {
+        assert_eq!(fastavro(&folder, &[Path::new("read"), &path], ""), "");
+    }
+}
+
+/// A line as fastavro has it: `k` in plain base64, a delete with a null record.
+fn as_file(line: &Value) -> Value {
+    let mut line = line.clone();
+    let handle = URL_SAFE_NO_PAD.decode(line["k"].as_str().unwrap()).unwrap();
+    line["k"] = STANDARD.encode(handle).into();
+    if line["op"] == "delete" {
+        line["record"] = Value::Null;
+    }
+    line
+}
+
+/// The row of that number as Avro's own JSON has it.
+fn avro_json(n: Option<i64>, note: &Value) -> Value {
+    let note = note.as_str().map_or(Value::Null, |note| json!({ "string": note }));
+    match n {
+        None => Value::Null,
+        Some(-7) => {
+            json!({ "id": "甲", "n": { "long": -7 }, "money": { "bytes": "09" }, "day": { "int": 15_736 },
+            "at": { "long": 1_357_034_400_120_i64 }, "flag": { "boolean": true }, "raw": { "bytes": "\u{0}\u{ff}" },
+            "ratio": { "double": 0.25 }, "small": { "float": 0.5 }, "note": note })
+        }
+        Some(_) => json!({ "id": "乙", "n": { "long": 2_000_000_000 }, "money": { "bytes": "\u{fb}" },
+            "day": { "int": -1 }, "at": { "long": -1 }, "flag": { "boolean": false }, "raw": { "bytes": "" },
+            "ratio": { "double": -0.5 }, "small": { "float": -1.5 }, "note": note }),
     }
 }

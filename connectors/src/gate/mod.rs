@@ -54,7 +54,7 @@ pub use calls::{
 };
 use claims::Claims;
 use deliver::Windows;
-pub use deliver::{Delivery, EventStream, Frame};
+pub use deliver::{Delivery, EventStream, File, Frame};
 pub use keys::{GateKeys, KeyRing};
 use marks::Marks;
 pub use permit::{Permit, PermitKind};

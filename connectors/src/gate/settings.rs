@@ -42,6 +42,8 @@ pub struct Settings {
     /// Lines and bytes of an answer where the call does not say.
     pub answer_lines: u64,
     pub answer_bytes: u64,
+    /// Bytes of a container file where the call does not say: all of it must leave within one window.
+    pub file_bytes: u64,
     /// The most a call may ask for.
     pub answer_lines_most: u64,
     pub answer_bytes_most: u64,
@@ -82,6 +84,7 @@ impl Default for Settings {
             bytes_in_flight: 256 << 20,
             answer_lines: 10_000,
             answer_bytes: 8 << 20,
+            file_bytes: 1 << 20,
             answer_lines_most: 100_000,
             answer_bytes_most: 64 << 20,
             zone: east_eight(),

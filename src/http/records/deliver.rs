@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SubscriptionId;
-use changtong_connectors::gate::{Delivery, Follow, Poll};
-use http::HeaderMap;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use changtong_connectors::gate::{Delivery, File, Follow, Poll};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::stream::{self, EVENTS};
@@ -18,6 +18,7 @@ use crate::http::{Known, Web};
 use crate::settings::Setting as _;
 
 const NDJSON: &str = "application/x-ndjson";
+const AVRO: &str = "application/avro";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +54,9 @@ pub async fn deliver(
         max_bytes: read.max_bytes,
         wait: wait(read.wait.as_deref())?,
     };
+    if form == Form::File {
+        return filed(app.gate.deliver_file(poll).await?);
+    }
     Ok(streamed(app.gate.deliver(poll).await?))
 }
 
@@ -64,11 +68,42 @@ fn streamed(delivery: Delivery) -> Response {
     ([(CONTENT_TYPE, NDJSON), (CACHE_CONTROL, "no-store")], Body::from_stream(pieces)).into_response()
 }
 
+fn filed(file: File) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(AVRO));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_LENGTH, file.length.into());
+    let told = [
+        ("changtong-next", Some(file.next.clone())),
+        ("changtong-window", file.window.map(|window| window.to_string())),
+        ("changtong-digest", file.digest.clone()),
+    ];
+    for (name, value) in told {
+        let Some(value) = value else { continue };
+        headers.insert(name, HeaderValue::try_from(value).map_err(|_| unsayable(name))?);
+    }
+    let pieces = futures::stream::unfold(file, async |mut file| {
+        let piece = file.next_piece().await?;
+        Some((piece, file))
+    });
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+fn unsayable(header: &str) -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        format!("无法写出应答头 {header}"),
+        format!("the header {header} cannot be written"),
+    )
+}
+
 /// What an answer can look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Lines,
     Events,
+    /// A container file; what the last line would say stands in headers.
+    File,
 }
 
 /// The first form that the client names; lines where it takes anything.
@@ -77,14 +112,15 @@ fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
     let named = |range: &str| match range.split(';').next().unwrap_or_default().trim() {
         NDJSON | "application/*" | "*/*" => Some(Form::Lines),
         EVENTS | "text/*" => Some(Form::Events),
+        AVRO => Some(Form::File),
         _ => None,
     };
     let first = accept.to_str().unwrap_or_default().split(',').find_map(named);
     first.ok_or_else(|| {
         Refusal::new(
             Code::NotAcceptable,
-            format!("记录以 {NDJSON} 或 {EVENTS} 交付,请在 Accept 中接受其一"),
-            format!("records are delivered as {NDJSON} or {EVENTS}; accept one of them"),
+            format!("记录以 {NDJSON}、{AVRO} 或 {EVENTS} 交付,请在 Accept 中接受其一"),
+            format!("records are delivered as {NDJSON}, {AVRO} or {EVENTS}; accept one of them"),
         )
     })
 }

@@ -20,17 +20,17 @@ use crate::fault;
 
 /// One answer: pieces of at most 64 KiB, the last one holding the final line.
 pub struct Delivery {
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     /// Where the answer stands: behind what was let out.
-    stand: Stand,
-    open: Option<Open>,
+    pub(super) stand: Stand,
+    pub(super) open: Option<Open>,
     lines: u64,
-    finished: bool,
+    pub(super) finished: bool,
 }
 
-struct Open {
-    window: Arc<Window>,
-    reading: Reading,
+pub(super) struct Open {
+    pub window: Arc<Window>,
+    pub reading: Reading,
 }
 
 /// The last line.
@@ -100,7 +100,7 @@ impl Delivery {
         })
     }
 
-    fn let_out(&mut self, piece: &Piece) -> Result<(), Over> {
+    pub(super) fn let_out(&mut self, piece: &Piece) -> Result<(), Over> {
         let Some(open) = &self.open else { return Err(Over::Finished) };
         open.window.let_out(piece, self.gate.clock.monotonic())?;
         fault::point(fault::SENT);
@@ -113,29 +113,39 @@ impl Delivery {
 
     /// The final line; the window stays open for the next poll.
     fn finish(&mut self) -> Result<Bytes, Refusal> {
-        if self.open.as_ref().is_some_and(|open| open.window.is_ended()) {
-            return Err(self.fail(refusals::ended()));
-        }
-        self.finished = true;
-        if let Some(views) = self.views() {
-            self.stand.next = skip_dead(&views, &self.stand.next);
-        }
-        let mut line = FinalLine { next: String::new(), window: None, digest: None };
-        if let Some(Open { window, .. }) = self.open.take() {
-            line.window = Some(window.id);
-            line.digest = Some(window.release(&self.stand.next));
-            if window.is_used_up() {
-                self.gate.windows.close(&window, CloseReason::Count);
-            }
-        }
-        line.next = self.gate.encode(&self.stand.cursor(&self.stand.next))?;
-        Polled { subscription: self.stand.subscription, lines: self.lines }.emit(&self.gate.metrics);
+        let end = self.end_behind(&self.stand.next);
+        let (window, digest) = self.close(end)?.unzip();
+        let next = self.gate.encode(&self.stand.cursor(&self.stand.next))?;
+        let line = FinalLine { next, window, digest };
         let mut bytes = serde_json::to_vec(&line).map_err(|_| refusals::fault())?;
         bytes.push(b'\n');
         Ok(bytes.into())
     }
 
-    fn fail(&mut self, refusal: Refusal) -> Refusal {
+    /// The end of the answer, in order; its window and the digest so far.
+    pub(super) fn close(&mut self, end: Vec<i64>) -> Result<Option<(WindowId, String)>, Refusal> {
+        if self.open.as_ref().is_some_and(|open| open.window.is_ended()) {
+            return Err(self.fail(refusals::ended()));
+        }
+        self.finished = true;
+        self.stand.next = end;
+        let told = self.open.take().map(|Open { window, .. }| {
+            let digest = window.release(&self.stand.next);
+            if window.is_used_up() {
+                self.gate.windows.close(&window, CloseReason::Count);
+            }
+            (window.id, digest)
+        });
+        Polled { subscription: self.stand.subscription, lines: self.lines }.emit(&self.gate.metrics);
+        Ok(told)
+    }
+
+    /// Where the answer ends that stands there: dead records behind it are passed.
+    pub(super) fn end_behind(&self, next: &[i64]) -> Vec<i64> {
+        self.views().map_or_else(|| next.to_vec(), |views| skip_dead(&views, next))
+    }
+
+    pub(super) fn fail(&mut self, refusal: Refusal) -> Refusal {
         self.finished = true;
         PollRefused { subscription: self.stand.subscription, refusal: &refusal }.emit(&self.gate.metrics);
         if let Some(open) = self.open.take() {

@@ -12,7 +12,7 @@ use changtong_catalog::visibility::PartitionView;
 use super::super::Gate;
 use super::super::permit::{Permit, PermitKind};
 use super::stand::Stand;
-use crate::avro::{Passed, View};
+use crate::avro::{Passed, View, container};
 use crate::log::{LogRecord, Range};
 
 /// The most bytes of one write (protocol.md 7).
@@ -23,11 +23,14 @@ pub(in crate::gate) const READ: usize = 512 << 10;
 pub(in crate::gate) const RECORDS: usize = 8192;
 const FEWEST: usize = 64;
 
+/// The most bytes that a block has beside its records: count, size and marker.
+const FRAME: usize = 24;
+
 /// One write and what it counts for.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub bytes: Bytes,
-    /// The record lines that begin in it, whole: what the digest covers.
+    /// The record lines that begin in it, whole, or its bytes of a container file: what the digest covers.
     pub lines: Bytes,
     pub sent: u64,
     pub passed_over: u64,
@@ -61,6 +64,8 @@ pub(super) enum Form {
     Line,
     /// A server-sent event whose id is the cursor behind it.
     Event(EventIds),
+    /// In a block of a container file with this marker behind it.
+    Block([u8; 16]),
 }
 
 /// Makes the ids of a stream's events.
@@ -128,18 +133,24 @@ impl Fetcher {
         ranges: &[Range],
         room: Room,
     ) -> Result<Vec<Piece>, Refusal> {
-        let mut cutter = Cutter::new(self.next.clone());
+        let marker = if let Form::Block(marker) = self.form { Some(marker) } else { None };
+        let mut cutter = Cutter::new(marker, self.next.clone());
         let mut line = Vec::with_capacity(1024);
         let (mut lines, mut bytes) = (0, 0);
         for record in &records {
             let Some(at) = self.expected(record, ranges) else { continue };
             line.clear();
-            match self.view.line(self.topic.generation, record, self.deletes, &mut line) {
+            let generation = self.topic.generation;
+            let passed = match self.form {
+                Form::Block(_) => self.view.datum(generation, record, self.deletes, &mut line),
+                Form::Line | Form::Event(_) => self.view.line(generation, record, self.deletes, &mut line),
+            };
+            match passed {
                 Ok(Passed::Over) => cutter.pass_over(at, record.offset + 1),
                 Ok(Passed::Sent) => {
                     let here = std::mem::replace(&mut self.next[at], record.offset + 1);
                     self.form.dress(&mut line, &self.next);
-                    bytes += line.len() as u64;
+                    bytes += (line.len() + cutter.frame(line.len())) as u64;
                     if lines == room.lines || (lines > 0 && bytes > room.bytes) {
                         self.next[at] = here;
                         break;
@@ -181,6 +192,8 @@ pub(in crate::gate) fn visible_ranges(views: &[PartitionView], next: &[i64], tur
 
 /// Cuts lines into pieces.
 struct Cutter {
+    /// Of the blocks that the pieces are, in a container file.
+    marker: Option<[u8; 16]>,
     pieces: Vec<Piece>,
     buffer: Vec<u8>,
     sent: u64,
@@ -190,8 +203,16 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn new(through: Vec<i64>) -> Self {
-        Self { pieces: Vec::new(), buffer: Vec::new(), sent: 0, passed_over: 0, through, let_out: None }
+    fn new(marker: Option<[u8; 16]>, through: Vec<i64>) -> Self {
+        Self {
+            marker,
+            pieces: Vec::new(),
+            buffer: Vec::new(),
+            sent: 0,
+            passed_over: 0,
+            through,
+            let_out: None,
+        }
     }
 
     fn has_any(&self) -> bool {
@@ -203,15 +224,26 @@ impl Cutter {
         self.through[partition] = next;
     }
 
+    /// Bytes that a record of this length brings with it: its block's, if it begins one.
+    fn frame(&self, line: usize) -> usize {
+        let begins = self.buffer.is_empty() || !self.has_room(line);
+        if begins && self.marker.is_some() { FRAME } else { 0 }
+    }
+
+    fn has_room(&self, line: usize) -> bool {
+        let most = if self.marker.is_none() { PIECE } else { PIECE - FRAME };
+        self.buffer.len() + line <= most
+    }
+
     fn line(&mut self, partition: usize, next: i64, line: &[u8]) {
-        if self.buffer.len() + line.len() > PIECE {
+        if !self.has_room(line.len()) {
             self.flush();
         }
         self.sent += 1;
         self.through[partition] = next;
         self.let_out.get_or_insert_with(|| vec![0; self.through.len()])[partition] = next;
         self.buffer.extend_from_slice(line);
-        if self.buffer.len() > PIECE {
+        if !self.has_room(0) {
             self.flush();
         }
     }
@@ -221,7 +253,12 @@ impl Cutter {
         if !self.has_pending() {
             return;
         }
-        let lines = Bytes::from(std::mem::take(&mut self.buffer));
+        let mut lines = std::mem::take(&mut self.buffer);
+        if let (Some(marker), 1..) = (self.marker, self.sent) {
+            let records = std::mem::take(&mut lines);
+            container::put_block(self.sent, &records, marker, &mut lines);
+        }
+        let lines = Bytes::from(lines);
         let mut rest = lines.clone();
         let first = rest.split_to(rest.len().min(PIECE));
         self.pieces.push(Piece {

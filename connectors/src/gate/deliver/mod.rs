@@ -9,12 +9,14 @@
 //! | a window for them: gone on with or opened, within the day's quota | `opening.rs`, `daily.rs`, `turns.rs` |
 //! | the answer, piece by piece under the window's lock | `answer.rs`, `window.rs` |
 //! | an event stream, window after window | `stream.rs` |
+//! | the answer as a container file, made whole before it leaves | `file.rs` |
 //! | all windows; what ends them | `windows.rs`, `end.rs` |
 
 mod answer;
 mod daily;
 mod end;
 mod fetch;
+mod file;
 mod opening;
 mod poll;
 mod position;
@@ -29,6 +31,7 @@ mod windows;
 
 pub use answer::Delivery;
 pub(super) use fetch::{READ, RECORDS, visible_ranges};
+pub use file::File;
 pub(super) use stand::skip_dead;
 pub use stream::{EventStream, Frame};
 pub(super) use windows::Windows;

@@ -26,6 +26,13 @@ struct Patience {
     reading: Instant,
 }
 
+/// What a call may take, and the marker of the container file that it wants, if it wants one.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    share: Share,
+    marker: Option<[u8; 16]>,
+}
+
 /// What a wait came to.
 enum Found {
     Something(Box<Reading>),
@@ -38,12 +45,21 @@ enum Found {
 impl Gate {
     /// Answers one read of a subscription; everything that can be refused is refused here, before the first byte.
     pub async fn deliver(self: &Arc<Self>, poll: Poll) -> Result<Delivery, Refusal> {
-        self.poll(&poll).await.inspect_err(|refusal| {
+        self.deliver_as(&poll, None).await
+    }
+
+    /// With a marker: as blocks of a container file that have it behind them.
+    pub(super) async fn deliver_as(
+        self: &Arc<Self>,
+        poll: &Poll,
+        marker: Option<[u8; 16]>,
+    ) -> Result<Delivery, Refusal> {
+        self.poll(poll, marker).await.inspect_err(|refusal| {
             PollRefused { subscription: poll.subscription, refusal }.emit(&self.metrics);
         })
     }
 
-    async fn poll(self: &Arc<Self>, poll: &Poll) -> Result<Delivery, Refusal> {
+    async fn poll(self: &Arc<Self>, poll: &Poll, marker: Option<[u8; 16]>) -> Result<Delivery, Refusal> {
         let ends = self.windows.waits.ends();
         let mut seat = self.seat(&poll.caller, poll.subscription, poll.purpose.as_deref()).await?;
         let levels = self.levels(&seat);
@@ -52,12 +68,13 @@ impl Gate {
         let until = Instant::now() + poll.wait.min(self.settings.wait_most);
         // An answer says that nothing is there only where that is so, or after a window's time of looking.
         let patience = Patience { until, reading: until.max(Instant::now() + self.settings.window) };
+        let wanted = self.wanted(poll, marker);
         let mut waiting = Waiting::new(self, &seat, ends);
         loop {
             let topic = self.topics.known(&seat.standing.resource);
             let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
             let found = match topic {
-                Some(topic) => self.find(poll, &mut seat, stand, topic, patience, &mut waiting).await?,
+                Some(topic) => self.find(wanted, &mut seat, stand, topic, patience, &mut waiting).await?,
                 None if waiting.until(until).await == Woken::Time => Found::Nothing(stand),
                 None => Found::Changed,
             };
@@ -69,24 +86,30 @@ impl Gate {
         }
     }
 
+    fn wanted(&self, poll: &Poll, marker: Option<[u8; 16]>) -> Wanted {
+        let settings = &self.settings;
+        let bytes = if marker.is_none() { settings.answer_bytes } else { settings.file_bytes };
+        let share = Share {
+            lines: poll.limit.unwrap_or(settings.answer_lines).clamp(1, settings.answer_lines_most),
+            bytes: poll.max_bytes.unwrap_or(bytes).clamp(1, settings.answer_bytes_most),
+        };
+        Wanted { share, marker }
+    }
+
     /// Reads on until something is to be sent.
     async fn find(
         &self,
-        poll: &Poll,
+        wanted: Wanted,
         seat: &mut Seat,
         stand: Stand,
         topic: Topic,
         patience: Patience,
         waiting: &mut Waiting,
     ) -> Result<Found, Refusal> {
-        let settings = &self.settings;
-        let share = Share {
-            lines: poll.limit.unwrap_or(settings.answer_lines).clamp(1, settings.answer_lines_most),
-            bytes: poll.max_bytes.unwrap_or(settings.answer_bytes).clamp(1, settings.answer_bytes_most),
-        };
         self.committer.load(&topic).await?;
         waiting.watch(self.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?);
-        let mut reading = self.reading(seat, stand, topic, Form::Line, share)?;
+        let form = wanted.marker.map_or(Form::Line, Form::Block);
+        let mut reading = self.reading(seat, stand, topic, form, wanted.share)?;
         seat.slim();
         loop {
             waiting.look();

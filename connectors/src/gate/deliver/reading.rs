@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ports::Topic;
 
@@ -12,6 +13,7 @@ use super::fetch::{EventIds, Fetcher, Form, Piece, READ, Room};
 use super::seat::Seat;
 use super::stand::{Stand, anything, skip_dead};
 use super::window::Window;
+use crate::avro::container;
 use crate::commit::key_of;
 use crate::events::PassedOver;
 use crate::limit::{Cost, Limiter, Rates, Subject};
@@ -37,6 +39,8 @@ pub(super) enum Look {
 }
 
 pub(super) struct Reading {
+    /// Of the container file that the pieces are blocks of; empty for lines.
+    head: Bytes,
     stand: Stand,
     fetcher: Fetcher,
     share: Share,
@@ -59,6 +63,11 @@ impl Gate {
     ) -> Result<Reading, Refusal> {
         let (standing, next) = (&seat.standing, stand.next.clone());
         let view = self.plans.view(&standing.resource, &standing.grant, &self.keys, topic.partitions)?;
+        let head = match form {
+            Form::Block(marker) => container::head(view.delivered_schema()?.as_bytes(), marker).into(),
+            Form::Line | Form::Event(_) => Bytes::new(),
+        };
+        let share = Share { bytes: share.bytes.saturating_sub(head.len() as u64).max(1), ..share };
         let fetcher = Fetcher {
             topic,
             view,
@@ -70,7 +79,7 @@ impl Gate {
             form,
         };
         let levels = self.levels(seat);
-        Ok(Reading { stand, fetcher, share, levels, pieces: VecDeque::new(), from: next, held: None })
+        Ok(Reading { head, stand, fetcher, share, levels, pieces: VecDeque::new(), from: next, held: None })
     }
 }
 
@@ -103,6 +112,18 @@ impl Reading {
 
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// The head of the file that its pieces are blocks of.
+    pub fn head(&self) -> &Bytes {
+        &self.head
+    }
+
+    /// Of a file that is made whole: so many records may still leave. Answers the share of the budget for all of it.
+    pub fn bound(&mut self, gate: &Gate, records: u64) -> Result<Held, Refusal> {
+        self.share.lines = self.share.lines.min(records.saturating_sub(sent(&self.pieces)));
+        let there: u64 = self.pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
+        gate.budget.take(self.head.len() as u64 + there + self.share.bytes)
     }
 
     pub fn next_piece(&mut self) -> Option<Piece> {

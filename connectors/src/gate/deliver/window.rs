@@ -200,6 +200,18 @@ impl Window {
         hex(&state.digest.clone().finalize())
     }
 
+    /// What the digest will be behind these.
+    pub fn digest_behind<'p>(&self, lines: impl Iterator<Item = &'p [u8]>) -> String {
+        let mut digest = self.state.lock().digest.clone();
+        lines.for_each(|line| digest.update(line));
+        hex(&digest.finalize())
+    }
+
+    /// Whether less than this is left of its time.
+    pub fn ends_within(&self, time: Duration, now: Duration) -> bool {
+        now.saturating_add(time) >= self.state.lock().until
+    }
+
     /// Whether its time has run out, so that nothing more leaves.
     pub fn is_late(&self, now: Duration) -> bool {
         let state = self.state.lock();

@@ -4,6 +4,7 @@ mod delivering;
 mod embedded;
 mod ending;
 mod faults;
+mod files;
 mod log;
 mod many;
 mod model;
