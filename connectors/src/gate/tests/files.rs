@@ -1,5 +1,7 @@
 //! An answer as a container file: whole before its headers, then out piece by piece in its window.
 
+use std::time::Duration;
+
 use apache_avro::Reader;
 use apache_avro::types::Value;
 use changtong_catalog::error::{Code, Refusal};
@@ -13,6 +15,13 @@ use super::world::{SUBSCRIPTION, World, code};
 use crate::gate::{File, Poll};
 
 const GRANT: Ended = Ended::Grant(GrantId(Uuid::from_u128(4)));
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(600);
+
+fn world() -> World {
+    World::with(|settings, _| settings.window = LONG)
+}
 
 /// The file's bytes, in writes of a size that may be.
 async fn whole(file: &mut File) -> Result<Vec<u8>, Refusal> {
@@ -38,7 +47,7 @@ fn ids(file: &[u8]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_file_says_what_the_lines_say_and_the_digest_covers_it() {
-    let world = World::new();
+    let world = world();
     world.rows(0..3000).await.unwrap();
     world.subscribe(SUBSCRIPTION);
     let lines = world.read(None).await.unwrap();
@@ -64,13 +73,13 @@ async fn a_file_says_what_the_lines_say_and_the_digest_covers_it() {
 
 #[tokio::test]
 async fn a_file_keeps_to_its_bytes_its_records_and_its_window() {
-    let world = World::with(|settings, _| settings.window_records = 700);
+    let world = World::with(|settings, _| (settings.window_records, settings.window) = (700, LONG));
     world.rows(0..3000).await.unwrap();
     world.subscribe(SUBSCRIPTION);
     let asked = |limit: Option<u64>, max_bytes: Option<u64>| Poll { limit, max_bytes, ..world.poll(None) };
     let mut few = world.gate.deliver_file(asked(Some(10), None)).await.unwrap();
     assert_eq!(ids(&whole(&mut few).await.unwrap()).len(), 10);
-    for most in [700, 5_000, 20_000] {
+    for most in [2_000, 5_000, 20_000] {
         let mut small = world.gate.deliver_file(asked(None, Some(most))).await.unwrap();
         let bytes = whole(&mut small).await.unwrap();
         assert!(!ids(&bytes).is_empty() && bytes.len() as u64 <= most, "{} of {most}", bytes.len());
@@ -81,7 +90,7 @@ async fn a_file_keeps_to_its_bytes_its_records_and_its_window() {
 
 #[tokio::test]
 async fn an_end_resets_a_file_and_what_left_is_known() {
-    let world = World::new();
+    let world = world();
     world.rows(0..4000).await.unwrap();
     world.subscribe(SUBSCRIPTION);
     let mut file = world.gate.deliver_file(world.poll(None)).await.unwrap();
@@ -105,7 +114,7 @@ async fn an_end_resets_a_file_and_what_left_is_known() {
 
 #[tokio::test]
 async fn a_reader_that_leaves_closes_the_files_window() {
-    let world = World::new();
+    let world = world();
     world.rows(0..4000).await.unwrap();
     world.subscribe(SUBSCRIPTION);
     let mut file = world.gate.deliver_file(world.poll(None)).await.unwrap();
