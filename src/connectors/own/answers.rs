@@ -140,6 +140,7 @@ pub(super) fn words(format: Format, on_invalid: OnInvalid) -> (&'static str, &'s
         Format::Ndjson => "application/x-ndjson",
         Format::JsonArray => "application/json",
         Format::Csv => "text/csv",
+        Format::Avro => "application/avro",
     };
     let on_invalid = match on_invalid {
         OnInvalid::Reject => "reject",
