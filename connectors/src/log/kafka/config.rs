@@ -11,6 +11,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::log::RECORD_MAX;
 
@@ -180,8 +181,15 @@ impl ClientContext for Speaker {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        complain(&error, reason);
+        // A reader at the end of what there is: nothing is wrong, and it happens all day.
+        if !is_end(&error) {
+            complain(&error, reason);
+        }
     }
+}
+
+fn is_end(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::PartitionEOF(_) | KafkaError::Global(RDKafkaErrorCode::PartitionEOF))
 }
 
 impl ConsumerContext for Speaker {}
@@ -276,6 +284,12 @@ mod tests {
         assert_eq!(at("ERROR", 29), Some(0), "another kind is not held back");
         assert_eq!(at("FAIL", 30), Some(2));
         assert_eq!(at("FAIL", 31), None);
+    }
+
+    #[test]
+    fn the_end_of_a_partition_is_no_trouble() {
+        assert!(is_end(&KafkaError::Global(RDKafkaErrorCode::PartitionEOF)));
+        assert!(!is_end(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown)));
     }
 
     #[test]
