@@ -85,7 +85,9 @@ impl App {
         let keys = KeyRing::open(&keys_dir(&settings), clock.now(), &*ids)?;
         require_keys(&store, &keys, clock.now()).await?;
         let alive = Alive::new(clock.clone());
-        let lease = Mutex::new(take_database(&store, &node, &clock, &*ids, &alive).await?);
+        let taken = take_database(&store, &node, &clock, &*ids, &alive).await?;
+        let (store, lease) = (store.under(taken.epoch), Mutex::new(taken));
+        store.keep_pseudonym_key(&keys.in_force(Purpose::Pseudonym)?.0).await?;
         let metrics = Metrics::new()?;
         let starting = async {
             let log = wiring::open_log(&settings, clock.clone(), &metrics.registry).await?;
@@ -112,6 +114,8 @@ impl App {
             four_eyes: settings.four_eyes(),
             zone: settings.time.zone.0,
             handle_key: keys.in_force(Purpose::Handle)?.0,
+            pseudonym_key: keys.in_force(Purpose::Pseudonym)?.0,
+            subscriptions: settings.limits.subscriptions,
         };
         Ok(Arc::new(Self {
             shares: Shares::new(&settings.http, gate.budget()),
@@ -216,10 +220,14 @@ async fn require_keys(store: &Store, keys: &KeyRing, now: Time) -> Result<(), St
     for key in session.handle_keys(now).await? {
         keys.require(Purpose::Handle, &key)?;
     }
+    for key in session.pseudonym_keys(now).await? {
+        keys.require(Purpose::Pseudonym, &key)?;
+    }
     Ok(())
 }
 
-/// Takes the row of the one server. A predecessor on another node that died without releasing it is waited for.
+/// Takes the row of the one server. A predecessor on another node that died without releasing it is waited for; one that
+/// renews its lease meanwhile lives.
 async fn take_database(
     store: &Store,
     node: &Node,
@@ -229,18 +237,24 @@ async fn take_database(
 ) -> Result<Lease, StartError> {
     const BUILD: Build = Build(env!("CARGO_PKG_VERSION"));
     let give_up = clock.monotonic() + LEASE + Duration::from_secs(2);
+    let mut first_seen = None;
     loop {
         let before = clock.monotonic();
-        match store.take_server(node.id(), BUILD, clock.now(), ids).await {
+        let refusal = match store.take_server(node.id(), BUILD, clock.now(), ids).await {
             Ok(lease) => {
                 alive.extend(before + LEASE);
                 return Ok(lease);
             }
-            Err(refusal) if refusal.code == Code::AnotherServerActive && before < give_up => {
-                tracing::info!("the database is held by another server; waiting for the end of its lease");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) => refusal,
+        };
+        let until = refusal.extra.get("until").cloned();
+        let renewed = until.is_some_and(|until| *first_seen.get_or_insert_with(|| until.clone()) != until);
+        // What a server that died had begun may take a moment to end.
+        let waits = matches!(refusal.code, Code::AnotherServerActive | Code::StoreUnavailable);
+        if !waits || renewed || before >= give_up {
+            return Err(refusal.into());
         }
+        tracing::info!("the database is held by another server; waiting for the end of its lease");
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -67,6 +67,8 @@ codes! {
     GrantExpired "grant_expired" 403 false "授权已到期。";
     /// The grant was revoked.
     GrantRevoked "grant_revoked" 403 false "授权已撤销。";
+    /// The authority suspended it; only the authority lets it go on.
+    SuspendedByAuthority "suspended_by_authority" 403 false "由主管部门暂停,只能由主管部门恢复。";
     /// The purpose is not one of the grant's.
     PurposeNotGranted "purpose_not_granted" 403 false "用途不在授权的用途之中。";
     /// The position lies before the grant's history.
@@ -91,6 +93,10 @@ codes! {
     SourcePosition "source_position" 409 false "from 与已存的来源位置不符。";
     /// The resource is suspended.
     ResourceSuspended "resource_suspended" 409 false "信息资源已暂停。";
+    /// The agency that provides the resource is suspended.
+    ProviderSuspended "provider_suspended" 409 false "提供信息资源的机构已停用。";
+    /// The grant has as many subscriptions as it may.
+    SubscriptionsFull "subscriptions_full" 409 false "授权的订阅数已达上限。";
     /// The resource is retired.
     ResourceRetired "resource_retired" 409 false "信息资源已退出目录。";
     /// The resource is not published yet.
@@ -101,6 +107,8 @@ codes! {
     LogRolledBack "log_rolled_back" 409 false "日志丢失了已确认的记录,该资源停用。";
     /// A topic of the wanted name exists and is not ours.
     TopicExists "topic_exists" 409 false "同名主题已存在,且不属于本系统。";
+    /// The table has a newer record of the key.
+    NewerRecord "newer_record" 409 false "数据表中该主键已有更新的记录。";
     /// A file changed or shrank where it was already read.
     FileChanged "file_changed" 409 false "文件在已读过的部分发生了变化或变短。";
     /// The connector waits for a confirmation.

@@ -19,7 +19,7 @@ pub mod filter;
 pub mod grant;
 pub mod handle;
 pub mod ids;
-mod lifecycle;
+pub mod lifecycle;
 pub mod literal;
 pub mod mac;
 pub mod mask;

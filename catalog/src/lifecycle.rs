@@ -1,8 +1,44 @@
 //! What the lifecycles of entries, requests and grants share: the refusals of an act out of place, and four eyes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::{Caller, Role};
 use crate::error::{Code, Refusal};
 use crate::ids::AccountId;
+
+/// Who suspended an entry or a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspender {
+    Provider,
+    Authority,
+}
+
+impl Suspender {
+    /// As whom the caller suspends.
+    #[must_use]
+    pub fn of(caller: &Caller) -> Self {
+        if caller.is(Role::Authority) { Self::Authority } else { Self::Provider }
+    }
+}
+
+/// Whether a suspended thing stays as it is when the caller suspends it: the authority's suspension takes the place of
+/// the provider's, and nothing takes the place of the authority's.
+pub(crate) fn stays_suspended(caller: &Caller, by: Option<Suspender>) -> bool {
+    by == Some(Suspender::Authority) || Suspender::of(caller) == Suspender::Provider
+}
+
+/// What the authority stopped only the authority lets go on.
+pub(crate) fn may_resume(caller: &Caller, by: Option<Suspender>) -> Result<(), Refusal> {
+    if by != Some(Suspender::Authority) || caller.is(Role::Authority) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::SuspendedByAuthority,
+        "由主管部门暂停,只能由主管部门恢复;请联系主管部门",
+        "the authority suspended it and only the authority lets it go on; ask the authority",
+    ))
+}
 
 /// The thing's state does not allow the act; `from` are the states that would.
 pub(crate) fn out_of_place(what: (&str, &str), state: &str, act: &str, from: &[&str]) -> Refusal {

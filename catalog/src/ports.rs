@@ -3,6 +3,8 @@
 
 mod ledger;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::account::Roles;
@@ -84,4 +86,12 @@ pub trait Directory: Send + Sync + 'static {
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal>;
     /// Every topic that has been made, for the settling job.
     async fn topics(&self) -> Result<Vec<Topic>, Refusal>;
+    /// The topics in force of resources that keep records for a time only and are read under a grant, and that time.
+    async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal>;
+    /// The subscriptions of a resource under grants that are active then.
+    async fn live_readers(
+        &self,
+        resource: ResourceNumber,
+        now: Time,
+    ) -> Result<Vec<(Subscription, Grant)>, Refusal>;
 }

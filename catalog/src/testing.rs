@@ -82,6 +82,8 @@ pub(crate) fn resource() -> Resource {
         key_schema: Some(SchemaId(8)),
         published_at: Some("2026-09-24T00:00:00Z".parse().unwrap()),
         log_rolled_back: false,
+        suspended_by: None,
+        provider_suspended: false,
     }
 }
 
@@ -144,8 +146,10 @@ pub(crate) fn grant() -> Grant {
         limits: GrantLimits::default(),
         schema: SchemaId(9),
         handle_key: "h1".to_owned(),
+        pseudonym_key: "p1".to_owned(),
         created_at: "2026-09-24T00:00:00Z".parse().unwrap(),
         valid_until: Some("2027-06-30T16:00:00Z".parse().unwrap()),
         cause: None,
+        suspended_by: None,
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::{BatchId, ResourceNumber, SubscriptionId, TopicName, WindowId};
+use changtong_catalog::ids::{BatchId, GrantId, ResourceNumber, SubscriptionId, TopicName, WindowId};
 use changtong_catalog::ports::CloseReason;
 use tracing::{debug, error, info, warn};
 
@@ -278,6 +278,33 @@ pub struct StoreFoundOlder {
 impl StoreFoundOlder {
     pub fn emit(self, _: &Metrics) {
         error!(topics = self.topics, "the store is older than the log: publishing and delivery stand still");
+    }
+}
+
+/// Records that a live subscription has not acknowledged go soon, or have gone.
+pub struct EdgeNear {
+    pub subscription: SubscriptionId,
+    pub grant: GrantId,
+    pub resource: ResourceNumber,
+}
+
+impl EdgeNear {
+    pub fn emit(self) {
+        warn!(
+            subscription = %self.subscription, grant = %self.grant, resource = %self.resource,
+            "a live subscription nears the end of retention: it loses records unless it reads and acknowledges"
+        );
+    }
+}
+
+/// It has caught up, or is not live any more.
+pub struct EdgeLeft {
+    pub subscription: SubscriptionId,
+}
+
+impl EdgeLeft {
+    pub fn emit(self) {
+        info!(subscription = %self.subscription, "the subscription is no longer near the end of retention");
     }
 }
 

@@ -99,7 +99,10 @@ impl From<SettingsError> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Refused(refusal) => refusal.into(),
+            // What a server says of its end is read by whoever runs it, in an environment that names no language.
+            StartError::Refused(refusal) => {
+                Self::Failed(format!("{}: {}\n{}", refusal.code, refusal.text.zh, refusal.text.en))
+            }
             of_this_machine => Self::Failed(of_this_machine.to_string()),
         }
     }

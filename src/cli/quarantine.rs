@@ -1,11 +1,14 @@
 //! `changtong quarantine`: records that were set aside because they do not fit.
 
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::block_on;
 use super::connection::{Connection, language};
-use super::failure::Done;
+use super::failure::{Done, Failure};
 use super::files::in_path;
 use super::output::Column;
 
@@ -29,10 +32,22 @@ enum Verb {
     },
     /// One record as it came
     Show(One),
-    /// Publish it after all, once however often the command is run
-    Replay(One),
+    /// Publish it after all, as it came or corrected, once however often the command is run
+    Replay(Replay),
     /// Give it up
     Discard(One),
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// Id of the record set aside
+    id: String,
+    /// The corrected record: .ndjson, .json (an array) or .csv (with a header)
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Although the table has a newer record of the key
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -71,8 +86,12 @@ pub fn run(quarantine: &Quarantine) -> Done {
             Verb::Show(One { id }) => {
                 output.object(&client.get(&format!("/quarantine/{id}")).await?, &FIELDS)
             }
-            Verb::Replay(One { id }) => {
-                let receipt = client.post(&format!("/quarantine/{id}/replay"), &json!({})).await?.body;
+            Verb::Replay(Replay { id, file, force }) => {
+                let path = format!("/quarantine/{id}/replay?overwrite={force}");
+                let receipt = match file {
+                    Some(file) => client.post_records(&path, media_type(file)?, read(file)?).await?,
+                    None => client.post(&path, &json!({})).await?.body,
+                };
                 output.done(&receipt, || {
                     format!("{id} is published, batch {}", super::text(&receipt, "/batch"))
                 })
@@ -83,4 +102,21 @@ pub fn run(quarantine: &Quarantine) -> Done {
             }
         }
     })
+}
+
+fn media_type(file: &Path) -> Done<&'static str> {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("ndjson" | "jsonl") => Ok("application/x-ndjson"),
+        Some("json") => Ok("application/json"),
+        Some("csv") => Ok("text/csv"),
+        _ => Err(Failure::Usage(format!(
+            "{}: the name should end in .ndjson, .json or .csv, which says how the record is written",
+            file.display()
+        ))),
+    }
+}
+
+fn read(file: &Path) -> Done<Bytes> {
+    let at = |error| Failure::Failed(format!("{}: {error}", file.display()));
+    std::fs::read(file).map(Bytes::from).map_err(at)
 }

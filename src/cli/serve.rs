@@ -1,5 +1,6 @@
 //! `changtong serve`
 
+use changtong_catalog::error::Code;
 use clap::Args;
 
 use super::failure::{Done, Failure};
@@ -29,7 +30,11 @@ pub fn run(serve: &Serve) -> Done {
         if server.run().await {
             Ok(())
         } else {
-            Err(Failure::Failed("the server lost its lease on the database and ended".to_owned()))
+            Err(Failure::Failed(format!(
+                "{}: 本服务器失去了数据库的租约,已停止供数并退出\nthis server lost its lease on the database: it let nothing \
+                 more out and ended",
+                Code::AnotherServerActive
+            )))
         }
     })
 }

@@ -132,6 +132,12 @@ impl Client {
         self.answer(|| self.request(Method::POST, path).header("Idempotency-Key", &key).json(body)).await
     }
 
+    /// Posts records that are no publish of their own.
+    pub async fn post_records(&self, path: &str, media_type: &str, body: Bytes) -> Result<Value, CallError> {
+        let call = || self.request(Method::POST, path).header("Content-Type", media_type).body(body.clone());
+        Ok(self.answer(call).await?.body)
+    }
+
     /// Changes the version that `etag` names.
     pub async fn put(&self, path: &str, etag: &str, body: &impl Serialize) -> Result<Written, CallError> {
         let key = fresh_key();

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::frame::Peer;
+use super::leaving::{Guarded, Leaving};
 use super::shares::{Share, Shares};
 use super::slow::Slow;
 
@@ -161,8 +162,10 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let stream = slow.watch(stream, peer);
+    let leaving = Leaving::default();
+    let stream = Guarded::new(slow.watch(stream, peer), leaving.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(leaving.clone());
         request.extensions_mut().insert(Peer(peer.ip()));
         router.clone().oneshot(request)
     });

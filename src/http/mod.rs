@@ -14,6 +14,7 @@ pub mod frame;
 mod grants;
 mod idempotency;
 pub(crate) mod keys;
+pub mod leaving;
 pub mod listener;
 pub mod openapi;
 mod operations;

@@ -109,7 +109,7 @@ routes! {
 
     get "/api/v1/quarantine" => quarantine::list, "Records of a resource that were set aside";
     get "/api/v1/quarantine/{id}" => quarantine::show, "One record set aside, as it came";
-    post "/api/v1/quarantine/{id}/replay" => quarantine::replay, "Publish it again";
+    post "/api/v1/quarantine/{id}/replay" => quarantine::replay, "Publish it after all, as it came or as corrected in the body";
     post "/api/v1/quarantine/{id}/discard" => quarantine::discard, "It is not wanted";
 
     get "/api/v1/audit/events" => audit::events, "Every event; NDJSON streams all of them";

@@ -33,6 +33,7 @@ const JOBS: &[Job] = &[
     Job { name: "expire_grants", every: Duration::from_secs(5), run: |app| Box::pin(expire(app)) },
     Job { name: "audit_days", every: Duration::from_secs(3600), run: |app| Box::pin(make_audit_days(app)) },
     Job { name: "retention", every: Duration::from_secs(300), run: |app| Box::pin(forget_records(app)) },
+    Job { name: "edges", every: Duration::from_secs(300), run: |app| Box::pin(watch_edges(app)) },
     Job { name: "idempotency", every: Duration::from_secs(600), run: |app| Box::pin(forget_results(app)) },
 ];
 
@@ -88,6 +89,11 @@ async fn forget_results(app: &App) -> Result<(), Refusal> {
 /// Records past their retention, where the log doesn't drop them by itself.
 async fn forget_records(app: &App) -> Result<(), Refusal> {
     app.log.expire().await.map(drop)
+}
+
+/// Warns of live subscriptions that are about to lose records.
+async fn watch_edges(app: &App) -> Result<(), Refusal> {
+    app.gate.watch_edges(app.settings.time.retention_notice).await
 }
 
 /// Marks what has run out, and ends what still reads under it.

@@ -21,6 +21,8 @@ section! {
         record: Size = "512KiB";
         /// The most records of one publish.
         batch: usize = "10000";
+        /// The most subscriptions of one grant.
+        subscriptions: u32 = "64";
         /// Bytes of bodies and answers in flight, all together; beyond them callers are told to come back later.
         in_flight: Size = "256MiB";
         /// Requests a second of all callers together; not set: no limit.

@@ -15,6 +15,9 @@ section! {
         settle_after: Duration = "20s";
         /// How long a delivery window stays open.
         window: Duration = "1s";
+        /// How long before retention drops records a live subscription that has not acknowledged them is warned of, at
+        /// most half of the retention.
+        retention_notice: Duration = "24h";
         /// How long an `Idempotency-Key` is remembered.
         idempotency: Duration = "24h";
     }

@@ -86,6 +86,8 @@ fn published(name: &str) -> ResourceStanding {
         key_schema: Some(SchemaId(2)),
         published_at: None,
         log_rolled_back: false,
+        suspended_by: None,
+        provider_suspended: false,
     };
     ResourceStanding {
         resource,

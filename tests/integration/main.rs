@@ -41,6 +41,8 @@ mod metrics_doc;
 #[cfg(test)]
 mod shell;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod support;

@@ -2,26 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{RESOURCE, TestApp, World, number, on_both_pairs, resource_file};
+use crate::support::{RESOURCE, TestApp, World, number, on_both_pairs, request_file, resource_file};
 
 on_both_pairs!(a_grant_from_request_to_revoke, a_conditional_resource_is_decided_by_its_provider);
 
 fn observation(station: &str, hour: i64, temp: Option<&str>) -> Value {
     json!({ "station": station, "hour": hour, "temp": temp, "observer": "王小明" })
-}
-
-fn request_file(items: &[&str], filter: Option<&str>) -> Value {
-    json!({
-        "resource": RESOURCE,
-        "consumer": "emergency",
-        "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-        "basis": "突发事件应对职责",
-        "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-        "history": "all",
-        "items": items,
-        "filter": filter,
-        "valid_until": "2090-12-31",
-    })
 }
 
 async fn a_grant_from_request_to_revoke(app: &TestApp) {
@@ -40,7 +26,7 @@ async fn a_grant_from_request_to_revoke(app: &TestApp) {
 
     // An unconditional resource is granted with the consent of the consumer's head alone.
     let items = ["station", "hour", "temp"];
-    let (_, request) = world.request(request_file(&items, Some("station == \"JFK\""))).await;
+    let (_, request) = world.request(request_file(RESOURCE, &items, Some("station == \"JFK\""))).await;
     assert_eq!(request["state"], "agreed");
     let grant = request["grant"].as_str().expect("a grant").to_owned();
     let shown = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}")).await.expect(200);
@@ -82,7 +68,7 @@ async fn a_conditional_resource_is_decided_by_its_provider(app: &TestApp) {
     let code = world.entry(resource_file("conditional")).await;
     world.provider.integrator.publish(&code, &[observation("JFK", 1, None)]).await.expect(200);
 
-    let (id, request) = world.request(request_file(&["station", "hour", "observer"], None)).await;
+    let (id, request) = world.request(request_file(RESOURCE, &["station", "hour", "observer"], None)).await;
     assert_eq!(request["state"], "submitted");
     let agree = format!("/api/v1/requests/{id}/agree");
     let foreign = world.stranger.reviewer.post(&agree, json!({})).await;

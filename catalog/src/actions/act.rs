@@ -20,6 +20,10 @@ pub struct Rules {
     pub zone: FixedOffset,
     /// The master handle key of new grants.
     pub handle_key: String,
+    /// The pseudonym key of new grants.
+    pub pseudonym_key: String,
+    /// The most subscriptions of a grant.
+    pub subscriptions: u32,
 }
 
 /// One call of an action.
@@ -49,6 +53,11 @@ pub(super) enum Begun {
 impl<T> Done<T> {
     pub(super) fn now(object: T) -> Self {
         Self { object, replayed: false }
+    }
+
+    /// It is so already: nothing happened now either.
+    pub(super) fn already(object: T) -> Self {
+        Self { object, replayed: true }
     }
 
     /// The object as it is today; it may be gone.

@@ -7,7 +7,7 @@ use crate::error::{Code, Refusal};
 use crate::grant::{Subscription, decide};
 use crate::ids::{GrantId, SubscriptionId};
 use crate::problems::{Problems, line};
-use crate::store::{LockClass, Store};
+use crate::store::{Lock, LockClass, Store};
 
 /// A subscription as asked for; `from` is resolved to offsets already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,9 @@ pub async fn create_subscription(
             return Done::before(tx.subscription(result.object.parse()?).await?);
         }
     };
-    // The end of the grant comes first, or finds this subscription.
-    tx.lock_shared(LockClass::Grant, new.grant).await?;
+    // The end of the grant comes first, or finds this subscription; two at once are counted one after the other.
+    let (grant, alone) = (Lock::on(LockClass::Grant, new.grant), Lock::on(LockClass::Quota, new.grant));
+    tx.lock_mixed(vec![grant], vec![alone]).await?;
     let grant = tx.grant(new.grant).await?.ok_or_else(grant::not_found)?;
     let entry = tx.resource(grant.resource).await?.ok_or_else(resource::not_found)?;
     // A subscription is made where one could be read now, for any of the grant's purposes.
@@ -46,6 +47,9 @@ pub async fn create_subscription(
             "该授权不供删除行:请以 deletes: false 订阅",
             "the grant allows no delete lines: subscribe with deletes: false",
         ));
+    }
+    if tx.count_subscriptions(grant.id).await? >= i64::from(act.rules.subscriptions) {
+        return Err(full(act.rules.subscriptions));
     }
     let subscription = Subscription {
         id: SubscriptionId(act.ids.uuid(act.now)),
@@ -70,6 +74,16 @@ pub async fn create_subscription(
     };
     act.finish(tx, 201, subscription.id, vec![event.into()]).await?;
     Ok(Done::now(subscription))
+}
+
+fn full(most: u32) -> Refusal {
+    Refusal::new(
+        Code::SubscriptionsFull,
+        format!("该授权的订阅数已达上限 {most};请使用已有的订阅"),
+        format!("the grant has {most} subscriptions, the most it may have; read with one of them"),
+    )
+    .with("limit", "subscriptions")
+    .with("value", most)
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {

@@ -37,6 +37,8 @@ pub async fn draft_resource(
         key_schema: None,
         published_at: None,
         log_rolled_back: false,
+        suspended_by: None,
+        provider_suspended: false,
     };
     let change = ResourceChange { action: "draft", by: act.caller.account, at: act.now };
     tx.insert_resource(&entry, change).await?;

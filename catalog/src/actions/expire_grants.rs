@@ -39,6 +39,7 @@ async fn expire(store: &Store, now: Time, ids: &dyn Ids, id: GrantId) -> Result<
         return Ok(None);
     }
     grant.state = state;
+    grant.suspended_by = None;
     grant.version += 1;
     tx.update_grant(&grant).await?;
     let event = GrantExpired { grant: id, version: grant.version, resource: grant.resource, valid_until };

@@ -5,8 +5,9 @@ use super::resource;
 use crate::audit::{GrantCreated, What};
 use crate::error::Refusal;
 use crate::grant::lifecycle::{self, Act as Step};
-use crate::grant::{Grant, make};
+use crate::grant::{Cause, Grant, make};
 use crate::ids::GrantId;
+use crate::lifecycle::Suspender;
 use crate::request::{Agreement, Request};
 use crate::resource::Resource;
 use crate::store::{LockClass, Store, Tx};
@@ -28,8 +29,14 @@ pub(super) async fn create(
     let number = tx.number_grant().await?;
     let schema = tx.register_schema(&terms.schema(number, entry)?, act.now).await?;
     let id = GrantId(act.ids.uuid(act.now));
-    let handle_key = act.rules.handle_key.clone();
-    let grant = terms.grant(make::Given { id, number, schema: schema.id, handle_key });
+    let given = make::Given {
+        id,
+        number,
+        schema: schema.id,
+        handle_key: act.rules.handle_key.clone(),
+        pseudonym_key: act.rules.pseudonym_key.clone(),
+    };
+    let grant = terms.grant(given);
     tx.insert_grant(&grant).await?;
     Ok(GrantCreated {
         grant: id,
@@ -48,13 +55,15 @@ pub(super) async fn create(
 }
 
 /// Opens a grant for one step of its life, alone (protocol.md 3): its state is already the one after the step, its
-/// version one above the stored.
+/// version one above the stored. A step that was done before, for the same cause, is done: the answer may have been
+/// lost.
 pub(super) async fn open(
     store: &Store,
     act: &Act<'_>,
     id: GrantId,
     step: Step,
     expected: Option<i32>,
+    cause: Option<Cause>,
 ) -> Result<Opened, Refusal> {
     let mut tx = match act.begin(store).await? {
         Begun::Fresh(tx) => tx,
@@ -62,11 +71,16 @@ pub(super) async fn open(
     };
     tx.lock_exclusive(LockClass::Grant, id).await?;
     let mut grant = tx.grant_to_change(id).await?.ok_or_else(not_found)?;
-    let provider = tx.resource(grant.resource).await?.ok_or_else(resource::not_found)?.provider;
-    lifecycle::may(act.caller, &grant, provider, step)?;
+    let entry = tx.resource(grant.resource).await?.ok_or_else(resource::not_found)?;
+    lifecycle::may(act.caller, &grant, &entry, step)?;
+    if lifecycle::is_done(act.caller, &grant, step, cause, act.now) {
+        return Ok(Opened::Before(Done::already(grant)));
+    }
     check_version(expected, grant.version)?;
     grant.state = lifecycle::apply(grant.state_at(act.now), step)?;
     grant.version += 1;
+    grant.cause = cause;
+    grant.suspended_by = (step == Step::Suspend).then(|| Suspender::of(act.caller));
     Ok(Opened::Fresh(tx, grant))
 }
 

@@ -46,13 +46,12 @@ pub(super) async fn open_account(
     Ok(Opened::Fresh(tx, account))
 }
 
-/// A change that changes nothing is out of place.
-pub(super) fn must_be(suspended: bool, wanted: bool) -> Result<(), Refusal> {
-    match (suspended, wanted) {
-        (false, true) => Err(Refusal::new(Code::InvalidState, "没有停用,不需要恢复", "it is not suspended")),
-        (true, false) => Err(Refusal::new(Code::InvalidState, "已经停用", "it is suspended already")),
-        _ => Ok(()),
+/// What is to be resumed.
+pub(super) fn must_be_suspended(suspended: bool) -> Result<(), Refusal> {
+    if suspended {
+        return Ok(());
     }
+    Err(Refusal::new(Code::InvalidState, "没有停用,不需要恢复", "it is not suspended"))
 }
 
 /// Nobody suspends itself: no one might be left to resume it.

@@ -8,7 +8,7 @@ use crate::ids::RequestId;
 use crate::request::Request;
 use crate::request::lifecycle::{self, Act as Step};
 use crate::resource::Resource;
-use crate::store::{LockClass, Store, Tx};
+use crate::store::{Lock, LockClass, Store, Tx};
 
 /// A request held for a change: its state is already the one after the step, its version one above the stored.
 pub(super) struct Held {
@@ -37,8 +37,10 @@ pub(super) async fn open(
         }
     };
     let number = tx.request(id).await?.ok_or_else(not_found)?.resource;
-    // A grant may come of it: a retirement comes first, or finds that grant.
-    tx.lock_shared(LockClass::Topic, number).await?;
+    let provider = tx.resource(number).await?.ok_or_else(resource::not_found)?.provider;
+    // A grant may come of it: a retirement, or the suspension of the provider, comes first or finds that grant.
+    let locks = vec![Lock::on(LockClass::Agency, provider), Lock::on(LockClass::Topic, number)];
+    tx.lock_all_shared(locks).await?;
     let mut request = tx.request_to_change(id).await?.ok_or_else(not_found)?;
     let entry = tx.resource(number).await?.ok_or_else(resource::not_found)?;
     lifecycle::may(act.caller, &request, entry.provider, step, act.rules.four_eyes)?;

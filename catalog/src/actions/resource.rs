@@ -33,7 +33,12 @@ pub(super) async fn open(
     }
     let mut entry = tx.resource_to_change(number).await?.ok_or_else(not_found)?;
     lifecycle::may(act.caller, &entry, step, act.rules.four_eyes)?;
+    if lifecycle::is_done(act.caller, &entry, step) {
+        // The answer may have been lost: asked again it is the same.
+        return Ok(Opened::Before(Done::already(entry)));
+    }
     check_version(expected, entry.version)?;
+    entry.suspended_by = lifecycle::suspender(act.caller, &entry, step);
     entry.state = lifecycle::apply(entry.state, step)?;
     entry.version += 1;
     Ok(Opened::Fresh(tx, entry))

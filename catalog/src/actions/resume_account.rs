@@ -1,7 +1,7 @@
 //! Lets a suspended account in again.
 
 use super::act::{Act, Done};
-use super::participant::{Opened, must_be, open_account};
+use super::participant::{Opened, must_be_suspended, open_account};
 use crate::account::Account;
 use crate::audit::AccountResumed;
 use crate::error::Refusal;
@@ -13,7 +13,7 @@ pub async fn resume_account(store: &Store, act: &Act<'_>, id: AccountId) -> Resu
         Opened::Fresh(tx, account) => (tx, account),
         Opened::Before(mut tx) => return Done::before(tx.account(id).await?),
     };
-    must_be(account.suspended, true)?;
+    must_be_suspended(account.suspended)?;
     account.suspended = false;
     account.version += 1;
     tx.update_account(&account).await?;

@@ -1,7 +1,7 @@
 //! Lets a suspended agency in again.
 
 use super::act::{Act, Done};
-use super::participant::{Opened, must_be, open_agency};
+use super::participant::{Opened, must_be_suspended, open_agency};
 use crate::agency::Agency;
 use crate::audit::AgencyResumed;
 use crate::error::Refusal;
@@ -13,7 +13,7 @@ pub async fn resume_agency(store: &Store, act: &Act<'_>, id: AgencyId) -> Result
         Opened::Fresh(tx, agency) => (tx, agency),
         Opened::Before(mut tx) => return Done::before(tx.agency(id).await?),
     };
-    must_be(agency.suspended, true)?;
+    must_be_suspended(agency.suspended)?;
     agency.suspended = false;
     agency.version += 1;
     tx.update_agency(&agency).await?;

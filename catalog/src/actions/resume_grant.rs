@@ -15,11 +15,10 @@ pub async fn resume_grant(
     id: GrantId,
     expected: Option<i32>,
 ) -> Result<Done<Grant>, Refusal> {
-    let (tx, mut grant) = match open(store, act, id, Step::Resume, expected).await? {
+    let (tx, grant) = match open(store, act, id, Step::Resume, expected, None).await? {
         Opened::Fresh(tx, grant) => (tx, grant),
         Opened::Before(done) => return Ok(done),
     };
-    grant.cause = None;
     let (version, resource) = (grant.version, grant.resource);
     save(tx, act, grant, GrantResumed { grant: id, version, resource }).await
 }

@@ -48,6 +48,7 @@ async fn end_grants(
         grant.state = state;
         grant.version += 1;
         grant.cause = Some(cause);
+        grant.suspended_by = None;
         tx.update_grant(&grant).await?;
         let (version, filing) = (grant.version, filing.cloned());
         events.push(GrantRevoked { grant: id, version, resource, cause, filing }.into());

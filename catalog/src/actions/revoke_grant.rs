@@ -17,11 +17,10 @@ pub async fn revoke_grant(
     cause: Cause,
     filing: Option<&str>,
 ) -> Result<Done<Grant>, Refusal> {
-    let (mut tx, mut grant) = match open(store, act, id, Step::Revoke, expected).await? {
+    let (mut tx, grant) = match open(store, act, id, Step::Revoke, expected, Some(cause)).await? {
         Opened::Fresh(tx, grant) => (tx, grant),
         Opened::Before(done) => return Ok(done),
     };
-    grant.cause = Some(cause);
     let filing = act.note(&mut tx, ("grant", &id), "revoke", filing).await?;
     let (version, resource) = (grant.version, grant.resource);
     save(tx, act, grant, GrantRevoked { grant: id, version, resource, cause, filing }).await

@@ -4,7 +4,7 @@ use super::act::{Act, Begun, Done};
 use super::participant::{no_account, no_key};
 use crate::account::{ApiKey, Role};
 use crate::audit::KeyRevoked;
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::grant::Cause;
 use crate::ids::KeyId;
 use crate::store::{LockClass, Store};
@@ -26,7 +26,8 @@ pub async fn revoke_key(
         return Err(no_key());
     }
     if key.revoked_at.is_some() {
-        return Err(Refusal::new(Code::InvalidState, "密钥已经撤销", "the key is revoked already"));
+        // The answer may have been lost: asked again it is the same.
+        return Ok(Done::already(key));
     }
     let agency = tx.account(key.account).await?.ok_or_else(no_account)?.agency;
     tx.revoke_api_key(id, act.now).await?;

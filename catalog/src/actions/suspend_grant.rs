@@ -16,11 +16,10 @@ pub async fn suspend_grant(
     expected: Option<i32>,
     cause: Cause,
 ) -> Result<Done<Grant>, Refusal> {
-    let (tx, mut grant) = match open(store, act, id, Step::Suspend, expected).await? {
+    let (tx, grant) = match open(store, act, id, Step::Suspend, expected, Some(cause)).await? {
         Opened::Fresh(tx, grant) => (tx, grant),
         Opened::Before(done) => return Ok(done),
     };
-    grant.cause = Some(cause);
     let (version, resource) = (grant.version, grant.resource);
     save(tx, act, grant, GrantSuspended { grant: id, version, resource, cause }).await
 }

@@ -12,7 +12,7 @@ use crate::resource::{Resource, ResourceState, ShareType};
 use crate::{lifecycle, visible};
 
 /// The version of these rules, quoted by every event that rests on them; raised when they change.
-pub const POLICY: i32 = 1;
+pub const POLICY: i32 = 2;
 
 /// What a decision looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,13 +24,23 @@ pub enum Factor {
     Role,
     Grant,
     Purpose,
+    /// Whether the agency that provides it is let in.
+    Provider,
     Resource,
     Log,
 }
 
 impl Factor {
-    pub const ALL: [Self; 7] =
-        [Self::Sight, Self::Agency, Self::Role, Self::Grant, Self::Purpose, Self::Resource, Self::Log];
+    pub const ALL: [Self; 8] = [
+        Self::Sight,
+        Self::Agency,
+        Self::Role,
+        Self::Grant,
+        Self::Purpose,
+        Self::Provider,
+        Self::Resource,
+        Self::Log,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -40,6 +50,7 @@ impl Factor {
             Self::Role => "role",
             Self::Grant => "grant",
             Self::Purpose => "purpose",
+            Self::Provider => "provider",
             Self::Resource => "resource",
             Self::Log => "log",
         }
@@ -127,6 +138,7 @@ pub fn publish(caller: &Caller, resource: &Resource) -> Decision {
         .look(Factor::Sight, || visible::entry(caller, resource))
         .look(Factor::Agency, || of_agency(caller, resource.provider))
         .look(Factor::Role, || caller.require(Role::Integrator))
+        .look(Factor::Provider, || provider_stands(resource))
         .look(Factor::Resource, || open(resource).and_then(|()| has_items(resource)))
         .look(Factor::Log, || log_stands(resource))
         .decision
@@ -172,6 +184,7 @@ pub fn deliver(
     let mut decision = subscriber(caller, grant, resource.provider)
         .look(Factor::Grant, || stands(grant, now))
         .look(Factor::Purpose, || chosen.clone().map(|_| ()))
+        .look(Factor::Provider, || provider_stands(resource))
         .look(Factor::Resource, || open(resource))
         .look(Factor::Log, || log_stands(resource))
         .decision;
@@ -250,6 +263,19 @@ fn choose_purpose(grant: &Grant, named: Option<&str>) -> Result<PurposeCode, Ref
         )
         .with("purposes", codes())),
     }
+}
+
+/// Whether the agency that provides the resource is let in; while it is not, its resources stand still.
+pub fn provider_stands(resource: &Resource) -> Result<(), Refusal> {
+    if !resource.provider_suspended {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::ProviderSuspended,
+        "提供信息资源的机构已停用,恢复之前不收数、不供数,也不受理新的申请",
+        "the agency that provides the resource is suspended: nothing is taken, delivered or granted anew until it is \
+         resumed",
+    ))
 }
 
 /// Whether a resource gives and takes records.

@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, GrantState};
+use super::{Cause, Grant, GrantState};
 use crate::account::{Caller, Role};
+use crate::clock::Time;
 use crate::error::Refusal;
-use crate::ids::AgencyId;
-use crate::lifecycle::{of_another_agency, out_of_place, require_one};
+use crate::lifecycle::{may_resume, of_another_agency, out_of_place, require_one, stays_suspended};
+use crate::resource::Resource;
 use crate::visible;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ impl GrantState {
 const fn next(state: GrantState, act: Act) -> Option<GrantState> {
     use GrantState::{Active, Expired, Revoked, Suspended};
     match (state, act) {
-        (Active, Act::Suspend) => Some(Suspended),
+        (Active | Suspended, Act::Suspend) => Some(Suspended),
         (Suspended, Act::Resume) => Some(Active),
         (Active | Suspended, Act::Revoke) => Some(Revoked),
         (Active | Suspended, Act::Expire) => Some(Expired),
@@ -68,13 +69,30 @@ pub fn apply(state: GrantState, act: Act) -> Result<GrantState, Refusal> {
     })
 }
 
-/// Whether the caller may do this to the grant, whatever state it is in.
-pub fn may(caller: &Caller, grant: &Grant, provider: AgencyId, act: Act) -> Result<(), Refusal> {
-    visible::grant(caller, grant, provider)?;
+/// Whether the act was done before for this cause, so that asked again it changes nothing and has the same answer.
+#[must_use]
+pub fn is_done(caller: &Caller, grant: &Grant, act: Act, cause: Option<Cause>, now: Time) -> bool {
+    let so = match (grant.state_at(now), act) {
+        (GrantState::Suspended, Act::Suspend) => stays_suspended(caller, grant.suspended_by),
+        (GrantState::Revoked, Act::Revoke) => true,
+        _ => false,
+    };
+    so && cause == grant.cause
+}
+
+/// Whether the caller may do this to a grant on the entry, whatever state it is in.
+pub fn may(caller: &Caller, grant: &Grant, entry: &Resource, act: Act) -> Result<(), Refusal> {
+    visible::grant(caller, grant, entry.provider)?;
+    let authority = caller.is(Role::Authority);
     match act {
         // The authority suspends anything.
-        Act::Suspend | Act::Resume if caller.is(Role::Authority) => Ok(()),
-        Act::Suspend | Act::Resume | Act::Revoke if caller.agency == provider => {
+        Act::Suspend | Act::Resume if authority => Ok(()),
+        // Nobody of a suspended provider is let in, and a grant of it may have to end meanwhile.
+        Act::Revoke if authority && entry.provider_suspended => Ok(()),
+        Act::Suspend | Act::Resume | Act::Revoke if caller.agency == entry.provider => {
+            if act == Act::Resume {
+                may_resume(caller, grant.suspended_by)?;
+            }
             require_one(caller, &[Role::Reviewer])
         }
         _ => Err(of_another_agency()),
@@ -87,7 +105,8 @@ mod tests {
 
     use super::*;
     use crate::error::Code;
-    use crate::testing::{caller, grant};
+    use crate::lifecycle::Suspender;
+    use crate::testing::{caller, grant, resource};
 
     proptest! {
         #[test]
@@ -119,19 +138,61 @@ mod tests {
 
     #[test]
     fn the_provider_ends_it_and_the_authority_suspends() {
-        let held = grant();
-        let provider = caller(1, 1, &[]).agency;
+        let (held, entry) = (grant(), resource());
         for act in Act::ALL {
             for role in Role::ALL {
                 for agency in [1, 2, 9] {
-                    let allowed = may(&caller(agency, 99, &[role]), &held, provider, act).is_ok();
+                    let allowed = may(&caller(agency, 99, &[role]), &held, &entry, act).is_ok();
                     let pause = matches!(act, Act::Suspend | Act::Resume);
                     let reviewer = agency == 1 && role == Role::Reviewer && act != Act::Expire;
                     assert_eq!(allowed, reviewer || (role == Role::Authority && pause), "{act:?} {role:?}");
                 }
             }
         }
-        let stranger = may(&caller(3, 1, &[Role::Reviewer]), &held, provider, Act::Revoke).unwrap_err();
+        let stranger = may(&caller(3, 1, &[Role::Reviewer]), &held, &entry, Act::Revoke).unwrap_err();
         assert_eq!(stranger.code, Code::NotFound);
+    }
+
+    #[test]
+    fn while_the_provider_is_shut_out_the_authority_ends_its_grants() {
+        let (held, mut entry) = (grant(), resource());
+        let authority = caller(9, 9, &[Role::Authority]);
+        assert_eq!(may(&authority, &held, &entry, Act::Revoke).unwrap_err().code, Code::Forbidden);
+        entry.provider_suspended = true;
+        for act in [Act::Suspend, Act::Resume, Act::Revoke] {
+            may(&authority, &held, &entry, act).unwrap();
+        }
+        let consumer = caller(2, 2, &[Role::Reviewer]);
+        assert_eq!(may(&consumer, &held, &entry, Act::Revoke).unwrap_err().code, Code::Forbidden);
+    }
+
+    #[test]
+    fn what_the_authority_suspended_only_the_authority_resumes() {
+        let (mut held, entry) = (grant(), resource());
+        let (reviewer, authority) = (caller(1, 9, &[Role::Reviewer]), caller(9, 9, &[Role::Authority]));
+        held.state = GrantState::Suspended;
+        held.suspended_by = Some(Suspender::Authority);
+        let refused = may(&reviewer, &held, &entry, Act::Resume).unwrap_err();
+        assert_eq!(refused.code, Code::SuspendedByAuthority);
+        may(&authority, &held, &entry, Act::Resume).unwrap();
+        held.suspended_by = Some(Suspender::Provider);
+        may(&reviewer, &held, &entry, Act::Resume).unwrap();
+    }
+
+    #[test]
+    fn asked_again_it_is_done_already() {
+        let mut held = grant();
+        let (reviewer, authority) = (caller(1, 9, &[Role::Reviewer]), caller(9, 9, &[Role::Authority]));
+        let (cause, now) = (Some(Cause::Misuse), held.created_at);
+        let done = |held: &Grant, who, act, cause| is_done(who, held, act, cause, now);
+        assert!(!done(&held, &reviewer, Act::Suspend, cause) && !done(&held, &reviewer, Act::Revoke, cause));
+        (held.state, held.cause) = (GrantState::Revoked, cause);
+        assert!(done(&held, &reviewer, Act::Revoke, cause) && !done(&held, &reviewer, Act::Suspend, cause));
+        assert!(!done(&held, &reviewer, Act::Revoke, Some(Cause::Security)), "another cause is another wish");
+        (held.state, held.suspended_by) = (GrantState::Suspended, Some(Suspender::Provider));
+        assert!(done(&held, &reviewer, Act::Suspend, cause));
+        assert!(!done(&held, &authority, Act::Suspend, cause), "it takes the provider's place");
+        held.suspended_by = Some(Suspender::Authority);
+        assert!(done(&held, &authority, Act::Suspend, cause) && done(&held, &reviewer, Act::Suspend, cause));
     }
 }

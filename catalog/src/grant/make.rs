@@ -43,6 +43,7 @@ pub struct Given {
     pub number: GrantNumber,
     pub schema: SchemaId,
     pub handle_key: String,
+    pub pseudonym_key: String,
 }
 
 impl Terms {
@@ -72,9 +73,11 @@ impl Terms {
             limits: self.limits,
             schema: given.schema,
             handle_key: given.handle_key,
+            pseudonym_key: given.pseudonym_key,
             created_at: self.created_at,
             valid_until: self.valid_until,
             cause: None,
+            suspended_by: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::ids::{AgencyId, GrantId, GrantNumber, RequestId, ResourceNumber, SchemaId, SubscriptionId};
+use crate::lifecycle::Suspender;
 use crate::mask::Mask;
 use crate::request::{GrantLimits, History, Purpose};
 
@@ -78,9 +79,13 @@ pub struct Grant {
     pub schema: SchemaId,
     /// Which of the master handle keys makes `k`, for the grant's life.
     pub handle_key: String,
+    /// Which of the pseudonym keys the mask `hmac` uses, for the grant's life.
+    pub pseudonym_key: String,
     pub created_at: Time,
     pub valid_until: Option<Time>,
     pub cause: Option<Cause>,
+    /// While it is suspended.
+    pub suspended_by: Option<Suspender>,
 }
 
 impl Grant {

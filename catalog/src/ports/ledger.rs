@@ -68,6 +68,8 @@ pub struct Attempt {
     pub quarantined: Vec<QuarantinedRecord>,
     pub claim: Option<Claim>,
     pub source: Option<SourceStep>,
+    /// The record set aside that this publishes again: decided in the same commit.
+    pub replays: Option<QuarantineId>,
 }
 
 /// What a publish answers; rebuilt from the stored row and event when replayed.
@@ -93,6 +95,8 @@ pub struct Opening {
     pub grant: GrantId,
     pub grant_version: i32,
     pub resource: ResourceNumber,
+    /// The agency of the resource, which never changes: its suspension ends the window too.
+    pub provider: AgencyId,
     pub generation: Generation,
     pub purpose: String,
     /// Next offset per partition where the window starts.

@@ -26,6 +26,7 @@ pub enum Answer {
 
 /// Whether the resource can be asked for, and who answers.
 pub fn answer(resource: &Resource) -> Result<Answer, Refusal> {
+    decide::provider_stands(resource)?;
     decide::open(resource)?;
     match resource.file.share_type {
         ShareType::Unconditional => Ok(Answer::AtOnce),

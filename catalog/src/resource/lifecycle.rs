@@ -7,6 +7,7 @@ use super::{Resource, ResourceState};
 use crate::account::{Caller, Role};
 use crate::error::Refusal;
 use crate::ids::AgencyId;
+use crate::lifecycle::{Suspender, may_resume, stays_suspended};
 use crate::lifecycle::{four_eyes as check_four_eyes, of_another_agency, out_of_place, require_one};
 use crate::visible;
 
@@ -80,7 +81,7 @@ const fn next(state: ResourceState, act: Act) -> Option<ResourceState> {
         (Draft, Act::Submit) => Some(Submitted),
         (Submitted, Act::Approve) => Some(Approved),
         (Approved, Act::Publish) | (Suspended, Act::Resume) => Some(Published),
-        (Published, Act::Suspend) => Some(Suspended),
+        (Published | Suspended, Act::Suspend) => Some(Suspended),
         (Published | Suspended, Act::Revise) => Some(state),
         (Published | Suspended, Act::Retire) => Some(Retired),
         _ => None,
@@ -96,6 +97,26 @@ pub fn apply(state: ResourceState, act: Act) -> Result<ResourceState, Refusal> {
     })
 }
 
+/// Whether the act was done before, so that asked again it changes nothing and has the same answer.
+#[must_use]
+pub fn is_done(caller: &Caller, entry: &Resource, act: Act) -> bool {
+    match (entry.state, act) {
+        (ResourceState::Suspended, Act::Suspend) => stays_suspended(caller, entry.suspended_by),
+        (ResourceState::Retired, Act::Retire) => true,
+        _ => false,
+    }
+}
+
+/// Who holds the entry suspended after the act.
+#[must_use]
+pub fn suspender(caller: &Caller, entry: &Resource, act: Act) -> Option<Suspender> {
+    match act {
+        Act::Suspend => Some(Suspender::of(caller)),
+        Act::Resume | Act::Retire => None,
+        _ => entry.suspended_by,
+    }
+}
+
 /// Whether the caller may write an entry of this agency.
 pub fn may_draft(caller: &Caller, provider: AgencyId) -> Result<(), Refusal> {
     if caller.agency != provider {
@@ -108,6 +129,9 @@ pub fn may_draft(caller: &Caller, provider: AgencyId) -> Result<(), Refusal> {
 pub fn may(caller: &Caller, entry: &Resource, act: Act, four_eyes: bool) -> Result<(), Refusal> {
     visible::entry(caller, entry)?;
     let own = caller.agency == entry.provider;
+    if act == Act::Resume && own {
+        may_resume(caller, entry.suspended_by)?;
+    }
     match act {
         // The authority suspends anything.
         Act::Suspend | Act::Resume if caller.is(Role::Authority) => return Ok(()),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::ids::{AccountId, AgencyId, Generation, ResourceCode, ResourceNumber, SchemaId};
+use crate::lifecycle::Suspender;
 pub use item::{AvroType, Item, ItemType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,6 +111,10 @@ pub struct Resource {
     pub published_at: Option<Time>,
     /// A log found rolled back stops the resource (protocol.md 4).
     pub log_rolled_back: bool,
+    /// While it is suspended.
+    pub suspended_by: Option<Suspender>,
+    /// The agency that provides it is shut out: the resource stands still until it is let in again.
+    pub provider_suspended: bool,
 }
 
 impl Resource {

@@ -28,15 +28,31 @@ impl Store {
         link.map(|link| Session { link }).map_err(|error| translate(&error))
     }
 
-    /// A transaction to write with.
+    /// The store as the server of that epoch works with it: whatever it writes, it writes only while that epoch is in
+    /// force.
+    #[must_use]
+    pub fn under(&self, epoch: i64) -> Self {
+        Self { epoch: Some(epoch), ..self.clone() }
+    }
+
+    /// A transaction to write with. Under an epoch it is refused unless that epoch is in force, and no other server
+    /// can take the database before it has ended.
     pub async fn begin(&self) -> Result<Tx, Refusal> {
         let tx = self.begin_moving().await?;
         Ok(Tx { changing: Some(Changing::new(&self.recall)), ..tx })
     }
 
-    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries. IMMEDIATE on
-    /// SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
+    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries.
     pub(super) async fn begin_moving(&self) -> Result<Tx, Refusal> {
+        let mut tx = self.begin_unfenced().await?;
+        if let Some(epoch) = self.epoch {
+            tx.hold_epoch(epoch).await?;
+        }
+        Ok(tx)
+    }
+
+    /// IMMEDIATE on SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
+    pub(super) async fn begin_unfenced(&self) -> Result<Tx, Refusal> {
         let begun = async {
             match &self.engine {
                 Engine::Sqlite { writer, .. } => {

@@ -1,5 +1,7 @@
 //! What the gate asks before it decides: the store's side of `ports::Directory`, one or two statements an answer.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::{FromRow, query_as, query_scalar};
 
@@ -10,8 +12,9 @@ use super::grants::GrantRow;
 use super::resources::ResourceRow;
 use super::subscriptions::SubscriptionRow;
 use super::{Session, Store, grants, resources};
+use crate::clock::Time;
 use crate::error::Refusal;
-use crate::grant::Grant;
+use crate::grant::{Grant, Subscription};
 use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
@@ -215,5 +218,17 @@ impl Directory for Store {
             made: row.made,
         };
         Ok(rows.into_iter().map(topic).collect())
+    }
+
+    async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal> {
+        self.topics_that_forget().await
+    }
+
+    async fn live_readers(
+        &self,
+        resource: ResourceNumber,
+        now: Time,
+    ) -> Result<Vec<(Subscription, Grant)>, Refusal> {
+        self.readers_of(resource, now).await
     }
 }

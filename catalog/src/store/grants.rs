@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::dispatch::{on, one, rows};
 use super::document::{from_json, from_word, to_json, to_word};
@@ -20,7 +20,8 @@ macro_rules! columns {
     () => {
         "g.id AS grant_id, g.number AS grant_number, g.resource, g.consumer, g.request, \
          g.version AS grant_version, g.state AS grant_state, g.terms, g.floor, g.schema_id, \
-         g.created_at AS granted_at, g.valid_until, g.cause"
+         g.created_at AS granted_at, g.valid_until, g.cause, g.suspended_by AS grant_suspended_by, \
+         g.pseudonym_key"
     };
 }
 macro_rules! select {
@@ -67,6 +68,8 @@ pub(super) struct GrantRow {
     granted_at: Time,
     valid_until: Option<Time>,
     cause: Option<String>,
+    grant_suspended_by: Option<String>,
+    pseudonym_key: String,
 }
 
 impl TryFrom<GrantRow> for Grant {
@@ -92,9 +95,11 @@ impl TryFrom<GrantRow> for Grant {
             limits: terms.limits,
             schema: row.schema_id,
             handle_key: terms.handle_key,
+            pseudonym_key: row.pseudonym_key,
             created_at: row.granted_at,
             valid_until: row.valid_until,
             cause: row.cause.map(from_word).transpose()?,
+            suspended_by: row.grant_suspended_by.map(from_word).transpose()?,
         })
     }
 }
@@ -138,6 +143,14 @@ impl Session {
         }
     }
 
+    /// Every pseudonym key that such a grant needs. One made before its key was kept gets it as soon as a server has the
+    /// database.
+    pub async fn pseudonym_keys(&mut self, now: Time) -> Result<Vec<String>, Refusal> {
+        const KEYS: &str = "SELECT DISTINCT pseudonym_key FROM share_grant WHERE pseudonym_key <> '' \
+            AND state IN ('active', 'suspended') AND (valid_until IS NULL OR valid_until > $1)";
+        on!(self, |conn| query_scalar(KEYS).bind(now).fetch_all(conn))
+    }
+
     /// The grants of a resource that have not ended, in the order of their ids (the order of locks).
     pub async fn standing_grants(&mut self, resource: ResourceNumber) -> Result<Vec<GrantId>, Refusal> {
         const LIST: &str = "SELECT id FROM share_grant \
@@ -167,8 +180,8 @@ impl Tx {
 
     pub async fn insert_grant(&mut self, grant: &Grant) -> Result<(), Refusal> {
         const INSERT: &str = "INSERT INTO share_grant (id, number, resource, consumer, request, version, \
-            state, terms, floor, schema_id, created_at, valid_until) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            state, terms, floor, schema_id, created_at, valid_until, pseudonym_key) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
         let (state, terms) = (to_word(&grant.state)?, terms(grant)?);
         one(rows!(self, |conn| query(INSERT)
             .bind(grant.id)
@@ -183,15 +196,17 @@ impl Tx {
             .bind(grant.schema)
             .bind(grant.created_at)
             .bind(grant.valid_until)
+            .bind(grant.pseudonym_key.as_str())
             .execute(conn))?)
     }
 
     /// Saves a grant read in this transaction; its `version` is one above what was read.
     pub async fn update_grant(&mut self, grant: &Grant) -> Result<(), Refusal> {
         const UPDATE: &str = "UPDATE share_grant SET version = $2, state = $3, terms = $4, floor = $5, \
-            schema_id = $6, valid_until = $7, cause = $8 WHERE id = $1 AND version = $2 - 1";
+            schema_id = $6, valid_until = $7, cause = $8, suspended_by = $9 WHERE id = $1 AND version = $2 - 1";
         let (state, terms) = (to_word(&grant.state)?, terms(grant)?);
         let cause = grant.cause.as_ref().map(to_word).transpose()?;
+        let suspended_by = grant.suspended_by.as_ref().map(to_word).transpose()?;
         one(rows!(self, |conn| query(UPDATE)
             .bind(grant.id)
             .bind(grant.version)
@@ -201,11 +216,21 @@ impl Tx {
             .bind(grant.schema)
             .bind(grant.valid_until)
             .bind(&cause)
+            .bind(&suspended_by)
             .execute(conn))?)
     }
 }
 
 impl Store {
+    /// Gives the pseudonym key in force to the grants made before they kept the id of theirs: it was the one they used.
+    pub async fn keep_pseudonym_key(&self, in_force: &str) -> Result<u64, Refusal> {
+        const KEEP: &str = "UPDATE share_grant SET pseudonym_key = $1 WHERE pseudonym_key = ''";
+        let mut tx = self.begin().await?;
+        let kept = rows!(tx, |conn| query(KEEP).bind(in_force).execute(conn))?;
+        tx.finish().await?;
+        Ok(kept)
+    }
+
     /// The grants an agency holds or gave; of every agency with `None`. By number.
     pub async fn grants(
         &self,

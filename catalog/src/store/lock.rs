@@ -14,8 +14,10 @@ use crate::error::Refusal;
 /// What is locked, in the order in which a transaction takes its locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockClass {
+    /// One lock: shared by all that a server writes, alone to whoever takes the database.
+    Epoch = 0,
     /// Id: the text of the whole scope and key.
-    Idempotency = 1,
+    Idempotency,
     /// Id: resource number and connector.
     Source,
     Agency,

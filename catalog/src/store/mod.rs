@@ -18,6 +18,7 @@ mod grants;
 mod idempotency;
 mod keys;
 mod ledger;
+mod live_readers;
 mod lock;
 mod look;
 mod migrate;
@@ -71,6 +72,8 @@ pub use server::{LEASE, Lease, RENEW};
 pub struct Store {
     engine: Engine,
     recall: Arc<Recall>,
+    /// Of the server that works with it: every transaction that writes compares it (protocol.md 10).
+    epoch: Option<i64>,
 }
 
 #[derive(Debug, Clone)]

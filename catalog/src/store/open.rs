@@ -39,7 +39,7 @@ impl Store {
             Some(path) => open_file(path, config.connections).await?,
             None => open_server(config).await?,
         };
-        Ok(Self { engine, recall: Arc::default() })
+        Ok(Self { engine, recall: Arc::default(), epoch: None })
     }
 }
 

@@ -72,8 +72,8 @@ impl Session {
         rows.into_iter().map(Row::read).collect()
     }
 
-    /// The subscriptions that end with a grant or a resource; those of an agency, account or key are known by their
-    /// windows only.
+    /// The subscriptions that end with a grant, a resource, or an agency on either side; those of an account or key are
+    /// known by their windows only.
     pub(super) async fn positions_of(
         &mut self,
         ended: &Ended,
@@ -83,7 +83,14 @@ impl Session {
             match ended {
                 Ended::Grant(id) => select.push("s.grant_id = ").push_bind(*id),
                 Ended::Resource(number) => select.push("g.resource = ").push_bind(*number),
-                Ended::Agency(_) | Ended::Account(_) | Ended::Key(_) => return Ok(Vec::new()),
+                Ended::Agency(id) => {
+                    select.push("g.consumer = ").push_bind(*id);
+                    select
+                        .push(" OR g.resource IN (SELECT number FROM resource WHERE provider = ")
+                        .push_bind(*id);
+                    select.push(")")
+                }
+                Ended::Account(_) | Ended::Key(_) => return Ok(Vec::new()),
             };
             select.build_query_as().fetch_all(conn).await
         })?;

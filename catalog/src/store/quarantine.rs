@@ -4,11 +4,12 @@ use sqlx::{FromRow, QueryBuilder, query};
 
 use super::dispatch::{all, on, one, rows};
 use super::document::{from_word, to_word};
+use super::ledger::not_waiting;
 use super::{Session, Store, Tx};
 use crate::account::Caller;
-use crate::audit::{Event, QuarantineDiscarded, QuarantineReplayed, QuarantineShown};
+use crate::audit::{Event, QuarantineDiscarded, QuarantineShown};
 use crate::clock::{Ids, Time};
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::ids::{AccountId, AgencyId, BatchId, EventId, Generation, QuarantineId, ResourceNumber};
 use crate::ports::{Attempt, QuarantinedRecord};
 
@@ -129,7 +130,17 @@ impl Tx {
         Ok(())
     }
 
-    async fn decide_quarantined(
+    /// A record that waits, held until the transaction ends.
+    pub(super) async fn quarantined_to_decide(
+        &mut self,
+        id: QuarantineId,
+    ) -> Result<Option<QuarantineEntry>, Refusal> {
+        self.hold("SELECT 1 FROM quarantine WHERE id = $1 FOR UPDATE", id).await?;
+        let entry = self.quarantined(id).await?;
+        Ok(entry.filter(|entry| entry.state == QuarantineState::Waiting))
+    }
+
+    pub(super) async fn decide_quarantined(
         &mut self,
         id: QuarantineId,
         state: QuarantineState,
@@ -145,11 +156,7 @@ impl Tx {
             .bind(waiting.as_str())
             .execute(conn))?;
         if met == 0 {
-            return Err(Refusal::new(
-                Code::InvalidState,
-                "这条隔离记录已经重放或丢弃",
-                "this quarantined record was replayed or discarded already",
-            ));
+            return Err(not_waiting());
         }
         one(met)
     }
@@ -195,22 +202,6 @@ impl Store {
     ) -> Result<(), Refusal> {
         let what = QuarantineShown { quarantine: entry.id, resource: entry.resource };
         let mut tx = self.begin().await?;
-        tx.record(&Event::new(EventId(ids.uuid(now)), now, caller, what)).await?;
-        tx.finish().await
-    }
-
-    /// Marks it as published again in that batch.
-    pub async fn mark_replayed(
-        &self,
-        caller: &Caller,
-        entry: &QuarantineEntry,
-        batch: BatchId,
-        now: Time,
-        ids: &dyn Ids,
-    ) -> Result<(), Refusal> {
-        let mut tx = self.begin().await?;
-        tx.decide_quarantined(entry.id, QuarantineState::Replayed, Some(batch)).await?;
-        let what = QuarantineReplayed { quarantine: entry.id, resource: entry.resource, batch };
         tx.record(&Event::new(EventId(ids.uuid(now)), now, caller, what)).await?;
         tx.finish().await
     }

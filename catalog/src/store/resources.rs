@@ -42,7 +42,8 @@ pub struct ResourceQuery {
 macro_rules! columns {
     () => {
         "r.number, r.class, r.sequence, r.provider, r.state, r.version, r.generation, r.file, r.written_by, \
-         r.submitted_by, r.approved_by, r.value_schema, r.key_schema, r.published_at, r.log_rolled_back"
+         r.submitted_by, r.approved_by, r.value_schema, r.key_schema, r.published_at, r.log_rolled_back, \
+         r.suspended_by, (SELECT p.suspended FROM agency p WHERE p.id = r.provider) AS provider_suspended"
     };
 }
 macro_rules! select {
@@ -69,6 +70,8 @@ pub(super) struct ResourceRow {
     key_schema: Option<SchemaId>,
     published_at: Option<Time>,
     log_rolled_back: bool,
+    suspended_by: Option<String>,
+    provider_suspended: bool,
 }
 
 impl TryFrom<ResourceRow> for Resource {
@@ -89,6 +92,8 @@ impl TryFrom<ResourceRow> for Resource {
             key_schema: row.key_schema,
             published_at: row.published_at,
             log_rolled_back: row.log_rolled_back,
+            suspended_by: row.suspended_by.map(from_word).transpose()?,
+            provider_suspended: row.provider_suspended,
         })
     }
 }
@@ -184,10 +189,12 @@ impl Tx {
     ) -> Result<(), Refusal> {
         const UPDATE: &str = "UPDATE resource SET state = $3, generation = $4, share_type = $5, search = $6, \
             file = $7, written_by = $8, submitted_by = $9, approved_by = $10, value_schema = $11, \
-            key_schema = $12, published_at = $13, log_rolled_back = $14 , version = $2 \
+            key_schema = $12, published_at = $13, log_rolled_back = $14, suspended_by = $15, \
+            version = $2 \
             WHERE number = $1 AND version = $2 - 1";
         let (state, share_type) = (to_word(&resource.state)?, to_word(&resource.file.share_type)?);
         let (search, file) = (search_text(resource)?, to_json(&resource.file)?);
+        let suspended_by = resource.suspended_by.as_ref().map(to_word).transpose()?;
         one(rows!(self, |conn| query(UPDATE)
             .bind(resource.number)
             .bind(resource.version)
@@ -203,6 +210,7 @@ impl Tx {
             .bind(resource.key_schema)
             .bind(resource.published_at)
             .bind(resource.log_rolled_back)
+            .bind(&suspended_by)
             .execute(conn))?)?;
         self.keep_version(resource, change).await
     }

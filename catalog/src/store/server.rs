@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::dispatch::{on, rows};
 use super::error::internal;
-use super::{Session, Store, Tx};
+use super::{LockClass, Store, Tx};
 use crate::audit::{Actor, Build, Event, ServerLease, ServerStarted, ServerStopped};
 use crate::clock::{Ids, Time, rfc3339};
 use crate::error::{Code, Refusal};
@@ -33,6 +33,16 @@ struct LeaseRow {
     lease_until: Time,
 }
 
+impl LeaseRow {
+    /// The lock of a node's data folder shows that its predecessor is dead; another node's lease must have run out.
+    fn keeps_out(&self, node: Uuid, now: Time) -> bool {
+        self.node != node && now < self.lease_until
+    }
+}
+
+/// What the one lock of its class is on.
+const EPOCH: &str = "epoch";
+
 impl Store {
     /// Takes the row: at once if it names this node, whose data folder's lock shows that its predecessor is dead;
     /// else when the lease has run out; else `another_server_active`. The epoch rises each time.
@@ -43,12 +53,17 @@ impl Store {
         now: Time,
         ids: &dyn Ids,
     ) -> Result<Lease, Refusal> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_unfenced().await?;
+        if let Some(held) = tx.server_row().await?.filter(|held| held.keeps_out(node, now)) {
+            return Err(another(Some(&held)));
+        }
+        // Waits for what the server before has begun, and lets nothing of it begin any more.
+        tx.lock_exclusive(LockClass::Epoch, EPOCH).await?;
         let held = tx.server_row().await?;
         let until = now + LEASE;
         let epoch = held.as_ref().map_or(1, |held| held.epoch + 1);
         let taken = match &held {
-            Some(held) if held.node != node && now < held.lease_until => return Err(another(Some(held))),
+            Some(held) if held.keeps_out(node, now) => return Err(another(Some(held))),
             Some(held) => tx.replace_server(node, held.epoch, until).await?,
             None => tx.first_server(node, until).await?,
         };
@@ -67,7 +82,7 @@ impl Store {
     /// Renews the lease; refused once another epoch is in force.
     pub async fn renew_server(&self, lease: Lease, now: Time) -> Result<Lease, Refusal> {
         let until = now + LEASE;
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_unfenced().await?;
         if !tx.move_lease(lease, until).await? {
             return Err(another(None));
         }
@@ -77,7 +92,7 @@ impl Store {
 
     /// A clean stop ends the lease at once, so that the next server need not wait for it.
     pub async fn release_server(&self, lease: Lease, now: Time, ids: &dyn Ids) -> Result<(), Refusal> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_unfenced().await?;
         if !tx.move_lease(lease, now).await? {
             return Err(another(None));
         }
@@ -87,16 +102,16 @@ impl Store {
     }
 }
 
-impl Session {
-    /// Refuses unless this epoch is the one in force.
-    pub async fn check_epoch(&mut self, epoch: i64) -> Result<(), Refusal> {
+impl Tx {
+    /// Refuses unless this epoch is the one in force, which it stays until the transaction ends. The first lock of
+    /// all: who waits for a take-over holds nothing that another may need.
+    pub(super) async fn hold_epoch(&mut self, epoch: i64) -> Result<(), Refusal> {
         const SELECT: &str = "SELECT epoch FROM server_lease WHERE id = 1";
+        self.lock_shared(LockClass::Epoch, EPOCH).await?;
         let in_force: Option<i64> = on!(self, |conn| query_scalar(SELECT).fetch_optional(conn))?;
         if in_force == Some(epoch) { Ok(()) } else { Err(another(None)) }
     }
-}
 
-impl Tx {
     async fn server_row(&mut self) -> Result<Option<LeaseRow>, Refusal> {
         const SELECT: &str = "SELECT node, epoch, lease_until FROM server_lease WHERE id = 1";
         on!(self, |conn| query_as(SELECT).fetch_optional(conn))
@@ -131,16 +146,31 @@ fn single(rows: u64) -> Result<bool, Refusal> {
     }
 }
 
+/// Who holds the database and until when, where the row was read.
 fn another(held: Option<&LeaseRow>) -> Refusal {
-    let refusal = Refusal::new(
+    let Some(held) = held else {
+        return Refusal::new(
+            Code::AnotherServerActive,
+            "这个数据库已由另一台服务器接管,本机不再对外提供数据;请停掉其中一台",
+            "another server has taken this database, this one does nothing more with it; stop one of the two",
+        )
+        .retry_after(LEASE);
+    };
+    let (node, until) = (held.node.to_string(), rfc3339(held.lease_until));
+    Refusal::new(
         Code::AnotherServerActive,
-        "这个数据库正由另一台服务器使用,本机不再对外提供数据;请停掉其中一台,或等待其租约到期",
-        "another server works with this database, this one does nothing more with it; stop one of the two, or wait \
-         until its lease has run out",
+        format!(
+            "这个数据库正由节点 {node} 的服务器使用,租约至 {until},每 {} 秒续期;一个数据库只能有一台服务器:请停掉其中\
+             一台,或为本机另配数据库(database.url)",
+            RENEW.as_secs()
+        ),
+        format!(
+            "the server of node {node} works with this database; its lease runs until {until} and is renewed every {} s. \
+             A database has one server: stop one of the two, or give this one a database of its own (database.url)",
+            RENEW.as_secs()
+        ),
     )
-    .retry_after(LEASE);
-    match held {
-        Some(held) => refusal.with("node", held.node.to_string()).with("until", rfc3339(held.lease_until)),
-        None => refusal,
-    }
+    .with("node", node)
+    .with("until", until)
+    .retry_after(LEASE)
 }

@@ -1,6 +1,6 @@
 //! Subscriptions: named positions within a grant. Moving a position is the bus side's.
 
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::dispatch::{on, one, rows};
 use super::document::{checked, from_json, to_json};
@@ -62,6 +62,11 @@ impl Session {
 }
 
 impl Tx {
+    pub(crate) async fn count_subscriptions(&mut self, grant: GrantId) -> Result<i64, Refusal> {
+        const COUNT: &str = "SELECT count(*) FROM subscription WHERE grant_id = $1";
+        on!(self, |conn| query_scalar(COUNT).bind(grant).fetch_one(conn))
+    }
+
     pub async fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Refusal> {
         const INSERT: &str = "INSERT INTO subscription \
             (id, grant_id, name, deletes, seek_count, view, position, created_at) \

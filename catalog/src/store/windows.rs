@@ -139,7 +139,13 @@ impl Session {
             match ended {
                 Ended::Grant(id) => select.push("grant_id = ").push_bind(*id),
                 Ended::Resource(number) => select.push("resource = ").push_bind(*number),
-                Ended::Agency(id) => select.push("agency = ").push_bind(*id),
+                Ended::Agency(id) => {
+                    select.push("agency = ").push_bind(*id);
+                    select
+                        .push(" OR resource IN (SELECT number FROM resource WHERE provider = ")
+                        .push_bind(*id);
+                    select.push(")")
+                }
                 Ended::Account(id) => select.push("account = ").push_bind(*id),
                 Ended::Key(id) => select.push("key_id = ").push_bind(id.0.as_str()),
             };

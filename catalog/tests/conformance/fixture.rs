@@ -143,6 +143,8 @@ pub async fn draft(tx: &mut Tx, provider: &Caller, class: &str, title: &str) -> 
         key_schema: None,
         published_at: None,
         log_rolled_back: false,
+        suspended_by: None,
+        provider_suspended: false,
     };
     tx.insert_resource(&resource, change(provider, "draft", 1)).await.unwrap();
     resource
@@ -212,9 +214,11 @@ pub async fn grant(tx: &mut Tx, resource: &Resource, request: &Request) -> Grant
         limits: request.file.limits,
         schema: resource.schema.unwrap_or(SchemaId(1)),
         handle_key: "h1".to_owned(),
+        pseudonym_key: "p1".to_owned(),
         created_at: at(4),
         valid_until: Some(at(86_400)),
         cause: None,
+        suspended_by: None,
     };
     tx.insert_grant(&grant).await.unwrap();
     grant

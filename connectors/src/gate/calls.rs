@@ -113,10 +113,23 @@ pub struct SetAside {
     pub resource: ResourceNumber,
     /// Who published it: whoever of its agency replays it does so under one claim.
     pub account: AccountId,
+    /// When the publish that set it aside began.
+    pub published_at: Time,
     /// Neither replayed nor discarded yet.
     pub waiting: bool,
     pub partition: i32,
     pub offset: i64,
+}
+
+/// A record set aside to be published after all.
+#[derive(Debug)]
+pub struct Replay {
+    pub caller: Caller,
+    pub aside: SetAside,
+    /// The record as corrected; `None`: as it came.
+    pub corrected: Option<(Format, Body)>,
+    /// Although the table has a newer record of the key.
+    pub overwrite: bool,
 }
 
 /// A record set aside, as it came.

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | a body becomes visible records (protocol.md 3) | `publish.rs`, `append.rs`, `topics.rs`, `claims.rs` |
 //! | a subscription is read and moved (6, 7) | `deliver/` |
-//! | an owner reads its own; records set aside; a sample before agreeing | `steward.rs`, `quarantine.rs`, `preview.rs` |
+//! | an owner reads its own; a sample before agreeing | `steward.rs`, `preview.rs` |
+//! | records set aside, and published after all | `quarantine.rs`, `replay.rs` |
 //! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs` |
+//! | an alarm before a subscription loses records (6) | `edge.rs` |
 
 mod alive;
 mod append;
@@ -13,6 +15,7 @@ mod budget;
 mod calls;
 mod claims;
 mod deliver;
+mod edge;
 mod keys;
 mod marks;
 pub mod permit;
@@ -21,6 +24,7 @@ mod preview;
 mod publish;
 mod quarantine;
 mod refusals;
+mod replay;
 mod settings;
 mod settle;
 mod steward;
@@ -50,11 +54,13 @@ use crate::metrics::Metrics;
 pub use alive::Alive;
 pub use budget::{Budget, Held};
 pub use calls::{
-    Acknowledge, Body, Follow, Format, From, OnInvalid, Original, OwnRead, Place, Poll, Publish, SetAside,
+    Acknowledge, Body, Follow, Format, From, OnInvalid, Original, OwnRead, Place, Poll, Publish, Replay,
+    SetAside,
 };
 use claims::Claims;
 use deliver::Windows;
 pub use deliver::{Delivery, EventStream, File, Frame};
+use edge::Edges;
 pub use keys::{GateKeys, KeyRing};
 use marks::Marks;
 pub use permit::{Permit, PermitKind};
@@ -102,6 +108,7 @@ pub struct Gate {
     windows: Arc<Windows>,
     settler: tokio::sync::Mutex<Settler>,
     marks: Option<Marks>,
+    edges: Edges,
     /// The store is older than the log: nothing is published, delivered or settled.
     older: AtomicBool,
 }
@@ -131,6 +138,7 @@ impl Gate {
             marks: parts.marks.map(|path| Marks::new(path, parts.epoch)),
             plans: Plans::default(),
             claims: Claims::default(),
+            edges: Edges::default(),
             topics: Topics::default(),
             older: AtomicBool::new(false),
             tail: Tail::new(parts.log.clone(), parts.metrics.clone()),

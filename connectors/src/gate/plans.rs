@@ -53,7 +53,7 @@ impl Plans {
             let plan = self.plan(standing, partitions)?;
             let grant_keys = GrantKeys {
                 handle: HandleKey::of_grant(keys.handle.get(&grant.handle_key)?, grant.id),
-                pseudonyms: pseudonyms_of(keys.pseudonym.get(keys.pseudonym.current())?, grant.consumer),
+                pseudonyms: pseudonyms_of(keys.pseudonym.get(&grant.pseudonym_key)?, grant.consumer),
             };
             View::compile(plan, grant, grant_keys).map(Arc::new)
         })

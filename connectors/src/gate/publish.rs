@@ -23,17 +23,24 @@ const LISTED: usize = 100;
 /// A body longer than this is read on a thread of its own, so that others' work goes on.
 const LONG_BODY: usize = 32 << 10;
 
+/// A record set aside that is published again.
+pub(super) struct Replayed {
+    pub id: QuarantineId,
+    /// The one claim of every replay of it.
+    pub claim: Claim,
+}
+
 impl Gate {
     /// Publishes a body. Goes on if the caller leaves, so that an appended batch gets its verdict.
     pub async fn publish(self: &Arc<Self>, publish: Publish) -> Result<Receipt, Refusal> {
         self.publish_under(publish, None).await
     }
 
-    /// `replay`: the claim of a replay, in the place of the caller's own.
+    /// `replay`: the record set aside that is published again, and the claim in the place of the caller's own.
     pub(super) async fn publish_under(
         self: &Arc<Self>,
         publish: Publish,
-        replay: Option<Claim>,
+        replay: Option<Replayed>,
     ) -> Result<Receipt, Refusal> {
         let gate = self.clone();
         let publishing = tokio::spawn(async move {
@@ -63,7 +70,7 @@ impl Gate {
     async fn decide_publish(
         &self,
         publish: Publish,
-        replay: Option<Claim>,
+        replay: Option<Replayed>,
         refused: &mut u64,
     ) -> Result<(ResourceStanding, Receipt), Refusal> {
         self.admit()?;
@@ -72,9 +79,9 @@ impl Gate {
         let number = standing.resource.number;
         let bytes = publish.body.bytes.len() as u64;
         self.take_publish(&publish, &standing, Cost { requests: 1, records: 0, bytes })?;
-        let claim = match replay {
-            None => claims::of_publish(&publish, number)?,
-            claim => claim,
+        let (claim, replays) = match replay {
+            None => (claims::of_publish(&publish, number)?, None),
+            Some(replay) => (Some(replay.claim), Some(replay.id)),
         };
         let _running: Option<Running> = claim.as_ref().map(|claim| self.claims.begin(claim)).transpose()?;
         if let Some(claim) = &claim
@@ -96,7 +103,7 @@ impl Gate {
                 return Err(refusals::source_moved(position));
             }
         }
-        let receipt = self.publish_records(publish, &standing, claim, refused).await?;
+        let receipt = self.publish_records(publish, &standing, (claim, replays), refused).await?;
         Ok((standing, receipt))
     }
 
@@ -104,7 +111,7 @@ impl Gate {
         &self,
         publish: Publish,
         standing: &ResourceStanding,
-        claim: Option<Claim>,
+        (claim, replays): (Option<Claim>, Option<QuarantineId>),
         refused: &mut u64,
     ) -> Result<Receipt, Refusal> {
         let batch = BatchId(self.ids.uuid(self.clock.now()));
@@ -150,6 +157,7 @@ impl Gate {
             quarantined,
             claim,
             source: publish.source,
+            replays,
         };
         let resource = attempt.resource;
         self.committer.attempt(attempt, expected).await.inspect_err(|refusal| {
@@ -158,7 +166,7 @@ impl Gate {
     }
 
     /// The records, and their share of the budget.
-    async fn read_body(
+    pub(super) async fn read_body(
         &self,
         publish: &Publish,
         standing: &ResourceStanding,

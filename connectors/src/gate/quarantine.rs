@@ -1,17 +1,15 @@
-//! Records set aside (protocol.md 2): their bytes lie in the quarantine topic and are shown, and published again,
+//! Records set aside (protocol.md 2): their bytes lie in the quarantine topic and are shown
 //! to their owner alone.
-
-use std::sync::Arc;
 
 use bytes::Bytes;
 use changtong_catalog::account::Caller;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::decide;
-use changtong_catalog::ports::{Receipt, ResourceStanding};
+use changtong_catalog::ports::ResourceStanding;
 
-use super::calls::{Body, Format, OnInvalid, Original, Publish, SetAside};
+use super::calls::{Format, Original, SetAside};
 use super::permit::{Permit, PermitKind};
-use super::{Gate, claims, refusals};
+use super::{Gate, refusals};
 use crate::avro::{BadRecord, container};
 use crate::log::Range;
 
@@ -89,31 +87,11 @@ impl Gate {
         found.and_then(|record| unwrap(record.value.as_ref()?)).ok_or_else(refusals::gone)
     }
 
-    /// Publishes a record set aside again: once, however often and by whomever of its agency it is asked. The caller
-    /// marks the index row.
-    pub async fn replay(self: &Arc<Self>, caller: &Caller, aside: &SetAside) -> Result<Receipt, Refusal> {
-        let standing = self.aside_standing(caller, aside).await?;
-        let original = self.original(caller, aside).await?;
-        let held = self.budget.take(original.bytes.len() as u64)?;
-        let publish = Publish {
-            caller: caller.clone(),
-            resource: standing.resource.code,
-            format: original.format,
-            on_invalid: OnInvalid::Reject,
-            body: Body { bytes: original.bytes, held },
-            idempotency_key: None,
-            source: None,
-        };
-        let claim = claims::of_replay(&publish, aside);
-        if aside.waiting {
-            return self.publish_under(publish, Some(claim)).await;
-        }
-        let stored = self.ledger.stored_receipt(&claim, standing.resource.generation).await?;
-        let before = stored.ok_or_else(refusals::not_waiting)?;
-        Ok(Receipt { replayed: true, ..before })
-    }
-
-    async fn aside_standing(&self, caller: &Caller, aside: &SetAside) -> Result<ResourceStanding, Refusal> {
+    pub(super) async fn aside_standing(
+        &self,
+        caller: &Caller,
+        aside: &SetAside,
+    ) -> Result<ResourceStanding, Refusal> {
         self.admit()?;
         let standing =
             self.directory.resource_by_number(aside.resource).await?.ok_or_else(refusals::no_resource)?;

@@ -16,7 +16,10 @@ pub async fn suspend(
     At(account): At<AccountId>,
     command: Command<MaybeReason>,
 ) -> Answer {
-    let call = command.call(&app, "suspend_account", account);
-    suspend_account(&app.store, &call.act(), account, command.document.cause).await?;
-    end(&app, Ended::Account(account)).await
+    let web = app.clone();
+    let change = async move {
+        let call = command.call(&web, "suspend_account", account);
+        suspend_account(&web.store, &call.act(), account, command.document.cause).await.map(drop)
+    };
+    end(&app, Ended::Account(account), change).await
 }

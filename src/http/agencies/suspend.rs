@@ -13,7 +13,10 @@ use crate::http::problem::Answer;
 
 pub async fn suspend(State(app): State<Web>, At(name): At<String>, command: Command<MaybeReason>) -> Answer {
     let agency = named(&mut app.store.read().await?, &name).await?.id;
-    let call = command.call(&app, "suspend_agency", agency);
-    suspend_agency(&app.store, &call.act(), agency, command.document.cause).await?;
-    end(&app, Ended::Agency(agency)).await
+    let web = app.clone();
+    let change = async move {
+        let call = command.call(&web, "suspend_agency", agency);
+        suspend_agency(&web.store, &call.act(), agency, command.document.cause).await.map(drop)
+    };
+    end(&app, Ended::Agency(agency), change).await
 }

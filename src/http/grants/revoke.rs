@@ -12,8 +12,11 @@ use crate::http::parts::At;
 use crate::http::problem::Answer;
 
 pub async fn revoke(State(app): State<Web>, At(id): At<GrantId>, command: Command<Reason>) -> Answer {
-    let call = command.call(&app, "revoke_grant", id);
-    let (cause, filing) = (command.document.cause, command.document.filing.as_deref());
-    revoke_grant(&app.store, &call.act(), id, command.expected, cause, filing).await?;
-    end(&app, Ended::Grant(id)).await
+    let web = app.clone();
+    let change = async move {
+        let call = command.call(&web, "revoke_grant", id);
+        let (cause, filing) = (command.document.cause, command.document.filing.as_deref());
+        revoke_grant(&web.store, &call.act(), id, command.expected, cause, filing).await.map(drop)
+    };
+    end(&app, Ended::Grant(id), change).await
 }

@@ -6,6 +6,7 @@ use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::clock::Time;
 use changtong_catalog::grant::{Cause, Grant, GrantState};
 use changtong_catalog::ids::{AgencyId, GrantId, GrantNumber, RequestId, ResourceCode, SchemaId};
+use changtong_catalog::lifecycle::Suspender;
 use changtong_catalog::mask::Mask;
 use changtong_catalog::request::{GrantLimits, History, Purpose};
 use changtong_catalog::resource::Resource;
@@ -41,6 +42,8 @@ pub struct Shown {
     valid_until: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended_by: Option<Suspender>,
 }
 
 impl Shown {
@@ -68,6 +71,7 @@ impl Shown {
             created_at: grant.created_at,
             valid_until: grant.valid_until,
             cause: grant.cause,
+            suspended_by: grant.suspended_by,
         }
     }
 }

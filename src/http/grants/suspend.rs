@@ -12,7 +12,10 @@ use crate::http::parts::At;
 use crate::http::problem::Answer;
 
 pub async fn suspend(State(app): State<Web>, At(id): At<GrantId>, command: Command<Reason>) -> Answer {
-    let call = command.call(&app, "suspend_grant", id);
-    suspend_grant(&app.store, &call.act(), id, command.expected, command.document.cause).await?;
-    end(&app, Ended::Grant(id)).await
+    let web = app.clone();
+    let change = async move {
+        let call = command.call(&web, "suspend_grant", id);
+        suspend_grant(&web.store, &call.act(), id, command.expected, command.document.cause).await.map(drop)
+    };
+    end(&app, Ended::Grant(id), change).await
 }

@@ -12,7 +12,10 @@ use crate::http::parts::At;
 use crate::http::problem::Answer;
 
 pub async fn revoke(State(app): State<Web>, At(key): At<KeyId>, command: Command<MaybeReason>) -> Answer {
-    let call = command.call(&app, "revoke_key", &key);
-    revoke_key(&app.store, &call.act(), &key, command.document.cause).await?;
-    end(&app, Ended::Key(key)).await
+    let (web, ended) = (app.clone(), Ended::Key(key.clone()));
+    let change = async move {
+        let call = command.call(&web, "revoke_key", &key);
+        revoke_key(&web.store, &call.act(), &key, command.document.cause).await.map(drop)
+    };
+    end(&app, ended, change).await
 }

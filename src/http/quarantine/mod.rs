@@ -7,10 +7,12 @@ mod show;
 mod shown;
 
 use changtong_catalog::account::{Caller, Role};
+use changtong_catalog::clock::Time;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{QuarantineId, ResourceCode};
 use changtong_catalog::store::{QuarantineEntry, QuarantineState};
 use changtong_connectors::gate::SetAside;
+use chrono::DateTime;
 
 pub use discard::discard;
 pub use list::list;
@@ -44,8 +46,18 @@ fn place(entry: &QuarantineEntry) -> SetAside {
         id: entry.id,
         resource: entry.resource,
         account: entry.account,
+        published_at: began(entry),
         waiting: entry.state == QuarantineState::Waiting,
         partition: entry.partition,
         offset: entry.offset,
     }
+}
+
+/// When the publish began that set the record aside: the time in its batch's id.
+fn began(entry: &QuarantineEntry) -> Time {
+    let at = entry.batch.0.get_timestamp().and_then(|at| {
+        let (seconds, nanos) = at.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    });
+    at.unwrap_or(entry.at)
 }

@@ -1,29 +1,41 @@
-//! `POST /quarantine/{id}/replay`: publishes the record again, once however often it is asked.
+//! `POST /quarantine/{id}/replay?overwrite=`: publishes the record again, as it came or, where the body holds one, as
+//! corrected; once however often it is asked.
 
 use axum::Json;
-use axum::extract::State;
-use changtong_catalog::clock::Clock as _;
-use changtong_catalog::error::Code;
+use axum::extract::{Request, State};
 use changtong_catalog::ids::QuarantineId;
+use changtong_connectors::gate::Replay;
+use serde::Deserialize;
 
 use super::{owned, place};
-use crate::http::parts::At;
+use crate::http::parts::{Asked, At};
 use crate::http::problem::Answer;
-use crate::http::records::Published;
-use crate::http::{Known, Web};
+use crate::http::records::{Published, format};
+use crate::http::{Known, Web, body};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Although the table has a newer record of the key.
+    #[serde(default)]
+    overwrite: bool,
+}
 
 pub async fn replay(
     State(app): State<Web>,
     Known(caller): Known,
     At(id): At<QuarantineId>,
+    Asked(options): Asked<Options>,
+    request: Request,
 ) -> Answer<Json<Published>> {
     let (entry, _) = owned(&app, &caller, id).await?;
-    let receipt = app.gate.replay(&caller, &place(&entry)).await?;
-    let marked = app.store.mark_replayed(&caller, &entry, receipt.batch, app.clock.now(), &*app.ids).await;
-    match marked {
-        // It was published, and marked, by an earlier call: this one gets the same receipt.
-        Err(refusal) if refusal.code == Code::InvalidState && receipt.replayed => {}
-        other => other?,
-    }
-    Ok(Json(receipt.into()))
+    let (parts, stream) = request.into_parts();
+    let body = body::read(&parts.headers, stream, app.body_limits(), app.gate.budget()).await?;
+    // Like every action without options it may be POSTed with an empty document.
+    let corrected = match body.bytes.trim_ascii() {
+        b"" | b"{}" => None,
+        _ => Some((format(&parts.headers)?, body)),
+    };
+    let replay = Replay { caller, aside: place(&entry), corrected, overwrite: options.overwrite };
+    Ok(Json(app.gate.replay(replay).await?.into()))
 }

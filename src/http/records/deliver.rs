@@ -1,6 +1,9 @@
 //! `GET /subscriptions/{id}/records`: deliver (interface.md 6). Pieces are handed on as the gate lets them out; where it
 //! ends the delivery, the connection is reset.
 
+use std::num::NonZeroU64;
+
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +15,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::stream::{self, EVENTS};
+use crate::http::leaving::Leaving;
 use crate::http::parts::{Asked, At};
 use crate::http::problem::{Answer, Language};
 use crate::http::{Known, Web};
@@ -24,8 +28,8 @@ const AVRO: &str = "application/avro";
 #[serde(deny_unknown_fields)]
 pub struct Read {
     cursor: Option<String>,
-    limit: Option<u64>,
-    max_bytes: Option<u64>,
+    limit: Option<NonZeroU64>,
+    max_bytes: Option<NonZeroU64>,
     wait: Option<String>,
 }
 
@@ -34,8 +38,10 @@ pub async fn deliver(
     Known(caller): Known,
     At(subscription): At<SubscriptionId>,
     Asked(read): Asked<Read>,
+    Extension(leaving): Extension<Leaving>,
     headers: HeaderMap,
 ) -> Answer {
+    leaving.carries_records(&app.alive);
     let (purpose, form) = (purpose(&headers)?, form(&headers)?);
     if form == Form::Events {
         let bounds = [read.limit.is_some(), read.max_bytes.is_some(), read.wait.is_some()];
@@ -50,8 +56,8 @@ pub async fn deliver(
         subscription,
         purpose,
         cursor: read.cursor,
-        limit: read.limit,
-        max_bytes: read.max_bytes,
+        limit: read.limit.map(NonZeroU64::get),
+        max_bytes: read.max_bytes.map(NonZeroU64::get),
         wait: wait(read.wait.as_deref())?,
     };
     if form == Form::File {

@@ -7,4 +7,4 @@ mod stream;
 
 pub use deliver::deliver;
 pub use own::own;
-pub use publish::{Published, publish};
+pub use publish::{Published, format, publish};

@@ -1,5 +1,7 @@
 //! `GET /resources/{code}/records`: an owner's integrator reads its own resource.
 
+use std::num::NonZeroU64;
+
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use changtong_catalog::ids::ResourceCode;
@@ -15,8 +17,8 @@ use crate::http::{Known, Web};
 #[serde(deny_unknown_fields)]
 pub struct Read {
     cursor: Option<String>,
-    limit: Option<u64>,
-    max_bytes: Option<u64>,
+    limit: Option<NonZeroU64>,
+    max_bytes: Option<NonZeroU64>,
 }
 
 pub async fn own(
@@ -26,6 +28,7 @@ pub async fn own(
     Asked(read): Asked<Read>,
 ) -> Answer {
     let Read { cursor, limit, max_bytes } = read;
+    let (limit, max_bytes) = (limit.map(NonZeroU64::get), max_bytes.map(NonZeroU64::get));
     let lines = app.gate.read_own(OwnRead { caller, resource, cursor, limit, max_bytes }).await?;
     Ok(([(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")], lines).into_response())
 }

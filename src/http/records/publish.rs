@@ -82,7 +82,8 @@ pub async fn publish(
     Ok(Json(app.gate.publish(publish).await?.into()))
 }
 
-fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
+/// How the records of a body are written.
+pub fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
     match media_type(headers)?.as_deref() {
         Some("application/x-ndjson") => Ok(Format::Ndjson),
         Some("application/json") => Ok(Format::JsonArray),

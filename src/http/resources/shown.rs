@@ -4,6 +4,7 @@ use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{AccountId, AgencyId, Generation, ResourceCode, ResourceNumber, SchemaId};
+use changtong_catalog::lifecycle::Suspender;
 use changtong_catalog::resource::{Resource, ResourceFile, ResourceState};
 use changtong_catalog::visible::{self, Sight};
 use serde::Serialize;
@@ -25,6 +26,10 @@ pub struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     published_at: Option<Time>,
     log_rolled_back: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended_by: Option<Suspender>,
+    /// The agency that provides it is shut out.
+    provider_suspended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     people: Option<People>,
 }
@@ -57,6 +62,8 @@ impl Shown {
             key_schema_id: entry.key_schema.filter(|_| whole),
             published_at: entry.published_at,
             log_rolled_back: entry.log_rolled_back,
+            suspended_by: entry.suspended_by,
+            provider_suspended: entry.provider_suspended,
             people: inside.then_some(People {
                 written_by: entry.written_by,
                 submitted_by: entry.submitted_by,

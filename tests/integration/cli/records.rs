@@ -140,6 +140,26 @@ async fn a_stream_writes_lines_as_they_come_and_acknowledges_them(app: &TestApp)
     assert_eq!(subscribe(&shell, "--name live").await.len(), 0);
 }
 
+/// Fix and replay; a newer record of the key is asked about first.
+async fn corrected_is_published(shell: &Shell, id: &str) {
+    let replay = format!("quarantine replay {id} --file fixed.ndjson --as stats");
+    shell.write("fixed.ndjson", "{\"id\":3,\"name\":\"c\"}\n{\"id\":5,\"name\":\"e\"}\n");
+    let two = shell.refused(&replay, 1).await;
+    assert!(two.contains("the one corrected record"), "{two}");
+    shell.write("newer.ndjson", "{\"id\":3,\"name\":\"new\"}\n");
+    shell.line("publish 300000-000001 newer.ndjson --as stats").await;
+    shell.write("fixed.ndjson", "{\"id\":3,\"name\":\"c\"}\n");
+    let newer = shell.refused(&replay, 1).await;
+    assert!(newer.contains("newer_record") && newer.contains("--force"), "{newer}");
+    let said = shell.line(&format!("{replay} --force")).await;
+    assert!(said.contains("is published"), "{said}");
+    let again = shell.json(&format!("{replay} --force")).await;
+    assert_eq!(again["replayed"], true, "once however often it is asked");
+    shell.write("fixed.ndjson", "{\"id\":3,\"name\":\"other\"}\n");
+    let decided = shell.refused(&format!("{replay} --force"), 1).await;
+    assert!(decided.contains("invalid_state"), "{decided}");
+}
+
 async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &TestApp) {
     let shell = world(app).await;
     shell.write("bad.csv", "id,name\n1,a\n2,b\n3,too long a name\n4,d\n");
@@ -160,9 +180,12 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     let id = member(&listed, "/0/id");
     let shown = shell.line(&format!("quarantine show {id} --as stats")).await;
     assert!(shown.contains("too long a name"), "{shown}");
+    assert!(shown.contains("原因") && shown.contains("reason") && shown.contains("name"), "{shown}");
     shell.refused(&format!("quarantine replay {id} --as stats"), 1).await;
-    shell.line(&format!("quarantine discard {id} --as stats")).await;
-
+    corrected_is_published(&shell, &id).await;
+    shell.line("publish 300000-000001 bad.csv --on-invalid quarantine --again --as stats").await;
+    let listed = shell.json("quarantine list 300000-000001 --state waiting --as stats").await;
+    shell.line(&format!("quarantine discard {} --as stats", member(&listed, "/0/id"))).await;
     shell.write("bad.avro", container(&[b"\x10\x02h", b"\x12\x1ctoo long again", b"\x14\x02j"]));
     let refused = shell.refused("publish 300000-000001 bad.avro --batch 1 --as stats", 1).await;
     assert!(refused.contains("[1] name") && refused.contains("1 records before"), "{refused}");
@@ -181,7 +204,11 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     shell.line(&issue).await;
     shell.refused("audit list --as stats", 1).await;
     let events = shell.json("audit list --code publish --as auditor").await;
-    assert_eq!(events.as_array().expect("a list").len(), 5, "five requests were published");
+    assert_eq!(
+        events.as_array().expect("a list").len(),
+        8,
+        "three requests, a newer record, a replay, the file again, and two of a container file"
+    );
     assert_eq!(shell.json("audit list --limit 2 --as auditor").await.as_array().expect("a list").len(), 2);
     shell.line("audit export --out events.ndjson --resource 300000-000001 --as auditor").await;
     let exported = shell.read("events.ndjson");

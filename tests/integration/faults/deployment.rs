@@ -140,6 +140,33 @@ impl Deployment {
         Table { key, code }
     }
 
+    /// A second agency with a grant on the table and a subscription from its start.
+    pub async fn reader(&self, server: &Process, table: &Table) -> Reader {
+        let joining = json!({"code": "91999999FAKE00013K", "name": "应急局", "alias": "emergency"});
+        let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
+        let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
+        let key = joined["key"]["text"].as_str().expect("its key").to_owned();
+        let consumer = Client::new(&server.url, &key, "en").expect("a client");
+        let asked = json!({
+            "resource": table.code, "consumer": "emergency", "history": "all", "items": ["id"],
+            "purposes": [{"code": "test", "text": "测试"}], "basis": "职责",
+            "consented_by": {"office": "办公室", "document": "函〔2026〕1号"},
+        });
+        let request = consumer.post("/requests", &asked).await.expect("a request").body;
+        let submit = format!("/requests/{}/submit", text(&request["id"]));
+        let grant = text(&consumer.post(&submit, &json!({})).await.expect("a grant").body["grant"]);
+        let subscribe = format!("/grants/{grant}/subscriptions");
+        let from = json!({"name": "copy", "from": "start"});
+        let subscription = text(&consumer.post(&subscribe, &from).await.expect("a subscription").body["id"]);
+        Reader { key, grant, subscription }
+    }
+
+    /// The id that a node keeps in its data folder.
+    pub fn node_id(&self, node: &str) -> String {
+        let path = self.folder.path().join(node).join("node");
+        std::fs::read_to_string(path).expect("the node's id").trim().to_owned()
+    }
+
     /// Compares store and events both ways, with the server stopped.
     pub async fn done(self) {
         if let Some(fresh) = self.fresh {
@@ -180,6 +207,12 @@ impl Process {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill").success(), "the process is gone: {}", self.said());
+    }
+
+    /// Waits for its end; answers the code it ended with.
+    pub async fn exit_code(&mut self) -> i32 {
+        self.ended().await;
+        self.child.wait().expect("its state").code().expect("it was not killed")
     }
 
     /// Waits until it has ended by itself or by its fault.
@@ -230,6 +263,23 @@ impl Drop for Process {
     }
 }
 
+/// Who reads under a grant.
+pub struct Reader {
+    pub key: String,
+    pub grant: String,
+    pub subscription: String,
+}
+
+impl Reader {
+    pub fn path(&self, query: &str) -> String {
+        format!("/api/v1/subscriptions/{}/records?{query}", self.subscription)
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
 /// A published table and its owner's key.
 pub struct Table {
     key: String,
@@ -266,6 +316,12 @@ impl Table {
         };
         assert_eq!((problem.status, problem.code.as_str()), (503, code));
         assert!(problem.retry_after.is_some(), "when to come back");
+    }
+
+    /// Its owner revokes a grant on it.
+    pub async fn revoke(&self, server: &Process, grant: &str) -> Value {
+        let reason = json!({"cause": "misuse", "filing": "备案1号"});
+        self.owner(server).post(&format!("/grants/{grant}/revoke"), &reason).await.expect("it ends").body
     }
 
     /// Publishes the ids under a key, as often as it takes.

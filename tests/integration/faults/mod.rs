@@ -11,3 +11,4 @@ mod pause;
 mod proxy;
 mod random;
 mod store_gone;
+mod takeover;

@@ -13,7 +13,7 @@ pub use client::{Client, Reply};
 pub use cursor::{offsets_of, place_of};
 pub use events::{Event, Events};
 pub use road::{Road, Turn};
-pub use world::{RESOURCE, Shared, World, credit_code, number, resource_file};
+pub use world::{RESOURCE, Shared, World, credit_code, number, request_file, resource_file};
 
 /// Stamps each `async fn case(app: &TestApp)` as a test on both pairs of engines.
 macro_rules! on_both_pairs {

@@ -164,6 +164,21 @@ pub fn resource_file(share_type: &str) -> Value {
     })
 }
 
+/// A request of the consumer for items of an entry.
+pub fn request_file(code: &str, items: &[&str], filter: Option<&str>) -> Value {
+    json!({
+        "resource": code,
+        "consumer": "emergency",
+        "purposes": [{ "code": "storm", "text": "暴雨应急" }],
+        "basis": "突发事件应对职责",
+        "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
+        "history": "all",
+        "items": items,
+        "filter": filter,
+        "valid_until": "2090-12-31",
+    })
+}
+
 async fn agency(authority: &Client, alias: &'static str, number: u8) -> Agency {
     let body = json!({ "code": credit_code(number), "name": format!("测试机构{number}"), "alias": alias });
     authority.post("/api/v1/agencies", body).await.expect(201);

@@ -109,6 +109,17 @@ fn the_state_of_the_resource_has_its_code() {
 }
 
 #[test]
+fn nothing_moves_while_the_provider_is_shut_out() {
+    let mut entry = resource();
+    entry.provider_suspended = true;
+    let refusal = delivered(&grant(), &entry, None).check().unwrap_err();
+    assert_eq!(refusal.code, Code::ProviderSuspended);
+    assert_eq!(refusal.extra["reasons"][5], json!({"factor": "provider", "holds": false}));
+    assert_eq!(publish(&provider(), &entry).code(), Some(Code::ProviderSuspended));
+    assert!(subscribe(&consumer(), &grant(), entry.provider).allowed(), "what was received is acknowledged");
+}
+
+#[test]
 fn the_state_of_the_grant_has_its_code() {
     let mut held = grant();
     held.cause = Some(Cause::Misuse);

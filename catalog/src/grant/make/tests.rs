@@ -46,6 +46,7 @@ fn a_grant_has_what_was_asked_in_the_resources_order() {
         number: GrantNumber(34),
         schema: SchemaId(9),
         handle_key: "h1".to_owned(),
+        pseudonym_key: "p1".to_owned(),
     };
     let grant = terms.clone().grant(given);
     assert_eq!((grant.state, grant.version, grant.created_at), (GrantState::Active, 1, now()));

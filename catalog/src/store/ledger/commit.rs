@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::super::idempotency::Stored;
-use super::super::{EventRef, Tx};
+use super::super::{EventRef, QuarantineState, Tx};
 use super::StoreLedger;
 use super::delivering::Delivering;
 use super::facts::Facts;
 use super::publishing::Publishing;
 use super::receipts;
-use crate::audit::{Actor, Batch, Event, Published, What};
+use crate::audit::{Actor, Batch, Event, Published, QuarantineReplayed, What};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::grant::decide::POLICY;
@@ -28,7 +28,6 @@ pub(super) async fn commit(ledger: &StoreLedger, group: &Group) -> Result<Answer
 
 async fn write(ledger: &StoreLedger, tx: &mut Tx, group: &Group) -> Result<Answers, Refusal> {
     super::locks::take(tx, group).await?;
-    tx.check_epoch(ledger.epoch).await?;
     let now = ledger.clock.now();
     let facts = Facts::read(tx, group, now).await?;
     let publishing = Publishing::judge(&facts, &group.attempts, &group.dead);
@@ -51,8 +50,9 @@ async fn write_events(
     now: Time,
 ) -> Result<BTreeMap<BatchId, EventRef>, Refusal> {
     let published = published(publishing, &group.attempts)?;
+    let replayed = publishing.committed(&group.attempts).filter_map(|(_, attempt)| replayed(attempt));
     let moved = delivering.said.iter().cloned();
-    let said = published.into_iter().map(|(actor, it)| (actor, What::from(it))).chain(moved);
+    let said = published.into_iter().map(|(actor, it)| (actor, What::from(it))).chain(replayed).chain(moved);
     let events: Vec<Event> =
         said.map(|(actor, what)| Event::new(EventId(ledger.ids.uuid(now)), now, actor, what)).collect();
     let refs = tx.record_all(&events).await?;
@@ -63,6 +63,13 @@ async fn write_events(
         }
     }
     Ok(batches)
+}
+
+/// That a record set aside was published again.
+fn replayed(attempt: &Attempt) -> Option<(Actor, What)> {
+    let quarantine = attempt.replays?;
+    let what = QuarantineReplayed { quarantine, resource: attempt.resource, batch: attempt.batch };
+    Some((Actor::from(&attempt.caller), what.into()))
 }
 
 /// One event per account, credential, resource and schema, cut where it grows too large (protocol.md 3d).
@@ -115,6 +122,9 @@ async fn write_publishing(
     let mut quarantined = Vec::new();
     for (_, attempt) in publishing.committed(&group.attempts) {
         quarantined.extend(attempt.quarantined.iter().map(|record| (attempt, record)));
+        if let Some(replayed) = attempt.replays {
+            tx.decide_quarantined(replayed, QuarantineState::Replayed, Some(attempt.batch)).await?;
+        }
         if let (Some(claim), Some(event)) = (&attempt.claim, batches.get(&attempt.batch)) {
             let stored = Stored {
                 hash: claim.hash,

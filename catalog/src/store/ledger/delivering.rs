@@ -136,6 +136,9 @@ impl<'g> Delivering<'g> {
         if subscription.is_none_or(|it| it.grant != grant.id) || opening.resource != grant.resource {
             return Err(Refusal::not_found("订阅", "subscription"));
         }
+        if resource.provider != opening.provider {
+            return Err(not_found());
+        }
         let decision =
             decide::deliver(&opening.caller, grant, resource, Some(&opening.purpose), self.now).check()?;
         let purpose = decision.purpose.ok_or_else(not_found)?;

@@ -18,7 +18,9 @@ use super::locks::callers;
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::grant::Grant;
-use crate::ids::{AccountId, AgencyId, GrantId, KeyId, ResourceNumber, SubscriptionId, WindowId};
+use crate::ids::{
+    AccountId, AgencyId, GrantId, KeyId, QuarantineId, ResourceNumber, SubscriptionId, WindowId,
+};
 use crate::ports::Group;
 use crate::resource::Resource;
 
@@ -36,6 +38,8 @@ pub(super) struct Facts {
     pub windows: BTreeMap<WindowId, OpenWindow>,
     pub let_out: BTreeMap<LetOutKey, LetOut>,
     pub quotas: BTreeMap<QuotaKey, QuotaUse>,
+    /// Records set aside that wait, of those the group replays; held until its end.
+    pub waiting: BTreeSet<(QuarantineId, ResourceNumber)>,
 }
 
 impl Facts {
@@ -65,6 +69,12 @@ impl Facts {
         let sources: BTreeSet<SourceKey> =
             group.attempts.iter().filter_map(super::publishing::source_key).collect();
         self.sources = tx.source_states(&Vec::from_iter(sources)).await?;
+        let replayed: BTreeSet<QuarantineId> =
+            group.attempts.iter().filter_map(|attempt| attempt.replays).collect();
+        for id in replayed {
+            let held = tx.quarantined_to_decide(id).await?;
+            self.waiting.extend(held.map(|entry| (entry.id, entry.resource)));
+        }
         Ok(())
     }
 

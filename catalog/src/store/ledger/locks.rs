@@ -28,6 +28,8 @@ pub(super) async fn take(tx: &mut Tx, group: &Group) -> Result<(), Refusal> {
         shared.push(Lock::on(LockClass::Account, account));
         shared.push(Lock::on(LockClass::Key, key));
     }
+    let providers: BTreeSet<_> = group.openings.iter().map(|opening| opening.provider).collect();
+    shared.extend(providers.into_iter().map(|provider| Lock::on(LockClass::Agency, provider)));
     let resources: BTreeSet<ResourceNumber> = (group.attempts.iter().map(|attempt| attempt.resource))
         .chain(group.openings.iter().map(|opening| opening.resource))
         .chain(group.dead.iter().map(|dead| dead.resource))

@@ -21,6 +21,8 @@ mod settle;
 mod standing;
 mod texts;
 
+pub(super) use texts::not_waiting;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +60,7 @@ impl StoreLedger {
     /// `epoch` is that of the lease taken by `Store::take_server`.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, epoch: i64) -> Self {
-        Self { store, clock, ids, epoch, asking: Arc::default() }
+        Self { store: store.under(epoch), clock, ids, epoch, asking: Arc::default() }
     }
 }
 

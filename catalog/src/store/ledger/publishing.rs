@@ -10,7 +10,7 @@ use super::texts;
 use crate::audit::Digest;
 use crate::error::Refusal;
 use crate::grant::decide;
-use crate::ids::{BatchId, EventId};
+use crate::ids::{BatchId, EventId, QuarantineId};
 use crate::ports::{Attempt, DeadRuns};
 use crate::visibility::{MOST_RUNS, Misreport, Run, StoredRun, Verdict, merge};
 
@@ -39,6 +39,8 @@ pub(super) struct Publishing<'g> {
     sources: BTreeMap<SourceKey, SourceState>,
     committed: BTreeMap<TopicKey, Vec<Run>>,
     dead: BTreeMap<TopicKey, Vec<Run>>,
+    /// Records set aside that attempts of this group publish again.
+    replayed: BTreeSet<QuarantineId>,
     pub fates: Vec<Fate>,
 }
 
@@ -55,6 +57,7 @@ impl<'g> Publishing<'g> {
             sources: BTreeMap::new(),
             committed: BTreeMap::new(),
             dead: BTreeMap::new(),
+            replayed: BTreeSet::new(),
             fates: Vec::with_capacity(attempts.len()),
         };
         for (place, attempt) in attempts.iter().enumerate() {
@@ -79,6 +82,7 @@ impl<'g> Publishing<'g> {
             .is_well_formed(attempt)
             .and_then(|()| self.source_is_at(attempt))
             .and_then(|()| self.stands(attempt))
+            .and_then(|()| self.replays_what_waits(attempt))
             .and_then(|()| self.is_in_time(attempt));
         lost.map(|()| Fate::Committed).map_err(Fate::Lost)
     }
@@ -136,6 +140,12 @@ impl<'g> Publishing<'g> {
         if resource.generation == attempt.generation { Ok(()) } else { Err(texts::too_late()) }
     }
 
+    fn replays_what_waits(&self, attempt: &Attempt) -> Result<(), Refusal> {
+        let Some(id) = attempt.replays else { return Ok(()) };
+        let waits = self.facts.waiting.contains(&(id, attempt.resource)) && !self.replayed.contains(&id);
+        if waits { Ok(()) } else { Err(texts::not_waiting()) }
+    }
+
     /// Not below `settled`, and no stored run of any verdict touched (protocol.md 3b).
     fn is_in_time(&self, attempt: &Attempt) -> Result<(), Refusal> {
         let topic = (attempt.resource, attempt.generation);
@@ -161,6 +171,7 @@ impl<'g> Publishing<'g> {
             let account = attempt.caller.account;
             self.sources.insert(key, SourceState { account, position: step.to.clone() });
         }
+        self.replayed.extend(attempt.replays);
     }
 
     /// Records dead offsets where no run lies and not below `settled`.

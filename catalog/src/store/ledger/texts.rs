@@ -42,6 +42,14 @@ pub(super) fn source_foreign() -> Refusal {
     )
 }
 
+pub(in crate::store) fn not_waiting() -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        "这条隔离记录已经重放或丢弃",
+        "this quarantined record was replayed or discarded already",
+    )
+}
+
 /// The position itself is for the caller alone: of a table it may be the key of a row, and texts are logged.
 pub(super) fn source_position(stored: &str) -> Refusal {
     Refusal::new(

@@ -45,7 +45,13 @@ impl<'a> Stage<'a> {
         let first = first.unwrap().unwrap();
         let authority = caller(&first, &first.key.id, &[Role::Authority]);
         let zone = chrono::FixedOffset::east_opt(8 * 3600).unwrap();
-        let rules = Rules { four_eyes: true, zone, handle_key: "h1".to_owned() };
+        let rules = Rules {
+            four_eyes: true,
+            zone,
+            handle_key: "h1".to_owned(),
+            pseudonym_key: "p1".to_owned(),
+            subscriptions: 3,
+        };
         Self { store, ids, rules, authority }
     }
 

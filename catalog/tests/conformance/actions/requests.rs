@@ -27,7 +27,7 @@ async fn the_unconditional_is_granted_on_the_standing_consent(store: &Store) {
     assert_eq!(grant.floor, Some(at(21)), "no history: from the moment it became active");
     let end: Time = "2026-06-30T16:00:00Z".parse().unwrap();
     assert_eq!(grant.valid_until, Some(end), "its last day counts whole, in the deployment's zone");
-    assert_eq!(grant.handle_key, "h1");
+    assert_eq!((grant.handle_key.as_str(), grant.pseudonym_key.as_str()), ("h1", "p1"));
     let derived = session.schema(grant.schema).await.unwrap().unwrap();
     assert!(derived.text.contains("\"carrier\"") && !derived.text.contains("dep_delay"));
     let told = ["request.drafted", "request.submitted", "request.agreed", "grant.created"];

@@ -3,11 +3,15 @@
 use changtong_catalog::audit::EventCode;
 use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
-use changtong_catalog::ports::{Ack, Group, Seek};
-use changtong_catalog::store::Store;
+use changtong_catalog::grant::{Grant, GrantState};
+use changtong_catalog::ids::GrantId;
+use changtong_catalog::ports::{Ack, Directory, Group, Seek};
+use changtong_catalog::resource::Kind;
+use changtong_catalog::store::{ResourceChange, Store};
 use serde_json::json;
 
 use super::world::{World, code, world};
+use crate::fixture::{at, id};
 
 async fn stored(world: &World) -> (i64, i32, Vec<i64>) {
     let mut session = world.store.read().await.unwrap();
@@ -106,7 +110,53 @@ async fn only_the_consumer_moves_its_positions(store: &Store) {
     assert_eq!(stored(&world).await, (7, 0, vec![2, 2, 2]));
 }
 
+async fn who_reads_what_is_kept_for_a_time_is_known(store: &Store) {
+    let world = world(store).await;
+    assert_eq!(store.forgetting().await.unwrap(), [], "a table is kept for ever");
+    let mut tx = store.begin().await.unwrap();
+    let mut entry = tx.resource_to_change(world.number()).await.unwrap().unwrap();
+    (entry.file.kind, entry.file.retention) = (Kind::Stream, "90d".to_owned());
+    entry.version += 1;
+    let change = ResourceChange { action: "revise", by: world.fixture.provider.account, at: at(9) };
+    tx.update_resource(&entry, change).await.unwrap();
+    tx.finish().await.unwrap();
+    let kept = std::time::Duration::from_secs(90 * 86_400);
+    assert_eq!(store.forgetting().await.unwrap(), [(world.topic.clone(), kept)]);
+    let readers = async |now| {
+        let found = store.live_readers(world.number(), now).await.unwrap();
+        found.into_iter().map(|(subscription, grant)| (subscription.id, grant.id)).collect::<Vec<_>>()
+    };
+    let own = (world.fixture.subscription.id, world.fixture.grant.id);
+    assert!(readers(at(10)).await.contains(&own));
+    assert_eq!(readers(world.fixture.grant.valid_until.unwrap()).await, [], "its time is over");
+
+    let mut tx = store.begin().await.unwrap();
+    let mut grant = tx.grant_to_change(world.fixture.grant.id).await.unwrap().unwrap();
+    (grant.state, grant.version) = (GrantState::Suspended, 2);
+    tx.update_grant(&grant).await.unwrap();
+    tx.finish().await.unwrap();
+    assert_eq!(readers(at(10)).await, []);
+    assert_eq!(store.forgetting().await.unwrap(), [], "nobody reads it");
+}
+
+/// Of a grant made before its id was kept, the pseudonym key is the one that was in force.
+async fn a_grant_keeps_its_pseudonym_key(store: &Store) {
+    let world = world(store).await;
+    let mut tx = store.begin().await.unwrap();
+    let number = tx.number_grant().await.unwrap();
+    let (id, old) = (GrantId(id(0x7FF)), world.fixture.grant.clone());
+    tx.insert_grant(&Grant { id, number, pseudonym_key: String::new(), ..old.clone() }).await.unwrap();
+    tx.finish().await.unwrap();
+    assert_eq!(store.keep_pseudonym_key("p9").await.unwrap(), 1);
+    assert_eq!(store.keep_pseudonym_key("p10").await.unwrap(), 0);
+    let mut session = store.read().await.unwrap();
+    assert_eq!(session.grant(id).await.unwrap().unwrap().pseudonym_key, "p9");
+    assert_eq!(session.grant(old.id).await.unwrap(), Some(old));
+}
+
 conformance!(
+    who_reads_what_is_kept_for_a_time_is_known,
+    a_grant_keeps_its_pseudonym_key,
     acks_move_to_the_larger_and_are_one_event_a_group,
     an_ack_quotes_what_the_consumer_says,
     a_seek_replaces_older_cursors,

@@ -184,17 +184,43 @@ async fn rejected_records_are_indexed_with_their_attempt(store: &Store) {
     rows.sort_by_key(|row| std::cmp::Reverse(row.path.len()));
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0].path.as_str(), rows[0].batch), ("items.a\u{fffd}b", attempt.batch));
-    let (caller, now) = (&world.fixture.provider, at(3000));
-    store.mark_replayed(caller, &rows[0], attempt.batch, now, &*world.ids).await.unwrap();
-    store.discard_quarantined(caller, &rows[1], now, &*world.ids).await.unwrap();
-    let again = store.discard_quarantined(caller, &rows[0], now, &*world.ids).await;
-    assert_eq!(code(&again), Some(Code::InvalidState));
+    store.discard_quarantined(&world.fixture.provider, &rows[1], at(3000), &*world.ids).await.unwrap();
     let waiting = store.quarantine(world.number(), Some(QuarantineState::Waiting), None, 10).await.unwrap();
-    assert_eq!(waiting, []);
-    let replayed = store.read().await.unwrap().quarantined(rows[0].id).await.unwrap().unwrap();
-    assert_eq!((replayed.state, replayed.replayed_as), (QuarantineState::Replayed, Some(attempt.batch)));
-    assert_eq!(world.events(EventCode::QuarantineReplayed).await.len(), 1);
+    assert_eq!(waiting, [rows[0].clone()]);
     assert_eq!(world.events(EventCode::QuarantineDiscarded).await.len(), 1);
+}
+
+async fn a_record_set_aside_is_decided_once_in_the_commit_of_its_batch(store: &Store) {
+    let world = world(store).await;
+    let mut bad = world.attempt(&[run(0, 0, 1)]);
+    bad.quarantined = vec![world.rejected("a"), world.rejected("b")];
+    world.publish(vec![bad.clone()]).await.remove(0).unwrap();
+    let [first, second] = [bad.quarantined[0].id, bad.quarantined[1].id];
+    let replay = |id, runs| Attempt { replays: Some(id), ..world.attempt(&[runs]) };
+
+    // Of two in one group one counts; the other's offsets are dead.
+    let both = vec![replay(first, run(0, 2, 2)), replay(first, run(0, 3, 3))];
+    let batch = both[0].batch;
+    let answers = world.publish(both).await;
+    assert_eq!(answers[0].as_ref().unwrap().accepted, 1);
+    assert_eq!(code(&answers[1]), Some(Code::InvalidState));
+    let row = store.read().await.unwrap().quarantined(first).await.unwrap().unwrap();
+    assert_eq!((row.state, row.replayed_as), (QuarantineState::Replayed, Some(batch)));
+    let events = world.events(EventCode::QuarantineReplayed).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["batch"], batch.to_string());
+
+    // A later one finds it decided, whatever was forgotten of its key; so does who discards it.
+    assert_eq!(code(&world.publish(vec![replay(first, run(0, 4, 4))]).await[0]), Some(Code::InvalidState));
+    let (caller, now) = (&world.fixture.provider, at(3000));
+    assert_eq!(
+        code(&store.discard_quarantined(caller, &row, now, &*world.ids).await),
+        Some(Code::InvalidState)
+    );
+    let other = store.read().await.unwrap().quarantined(second).await.unwrap().unwrap();
+    store.discard_quarantined(caller, &other, now, &*world.ids).await.unwrap();
+    assert_eq!(code(&world.publish(vec![replay(second, run(0, 5, 5))]).await[0]), Some(Code::InvalidState));
+    assert_eq!(world.visible(0).await, [0, 1, 2]);
 }
 
 conformance!(
@@ -209,4 +235,5 @@ conformance!(
     dead_offsets_never_hide_what_counts,
     what_lies_far_below_others_is_still_in_the_way,
     rejected_records_are_indexed_with_their_attempt,
+    a_record_set_aside_is_decided_once_in_the_commit_of_its_batch,
 );

@@ -142,6 +142,31 @@ async fn what_ends_a_publish_waits_for_it(store: &Store) {
     }
 }
 
+/// Of a window in flight, the agency that provides ends it too.
+async fn what_ends_a_window_waits_for_it(store: &Store) {
+    let world = world(store).await;
+    let (provider, consumer) = (&world.fixture.provider, &world.fixture.consumer);
+    let endings = [
+        (LockClass::Agency, provider.agency.to_string()),
+        (LockClass::Agency, consumer.agency.to_string()),
+        (LockClass::Grant, world.fixture.grant.id.to_string()),
+        (LockClass::Topic, world.number().to_string()),
+    ];
+    for (class, id) in endings {
+        let mut window = store.begin().await.unwrap();
+        let group = Group { openings: vec![world.opening(1)], ..Group::default() };
+        window.lock_group(&group).await.unwrap();
+        let other = store.clone();
+        let ending = tokio::spawn(async move {
+            other.begin().await.unwrap().lock_exclusive(class, id).await.unwrap();
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!ending.is_finished(), "{class:?}");
+        window.finish().await.unwrap();
+        ending.await.unwrap();
+    }
+}
+
 async fn a_late_answer_is_waited_for(store: &Store) {
     let world = world(store).await;
     let attempt = world.claimed("k1", 1, &[run(0, 0, 9)]);
@@ -168,5 +193,6 @@ conformance!(
     a_settle_and_a_commit_at_once_leave_it_whole,
     quotas_hold_for_windows_opened_at_once,
     what_ends_a_publish_waits_for_it,
+    what_ends_a_window_waits_for_it,
     a_late_answer_is_waited_for,
 );

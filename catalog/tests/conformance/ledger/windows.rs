@@ -8,13 +8,14 @@ use changtong_catalog::conformance;
 use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::Code;
 use changtong_catalog::grant::{Cause, GrantState};
-use changtong_catalog::ids::{Generation, KeyId};
+use changtong_catalog::ids::{AgencyId, Generation, KeyId};
 use changtong_catalog::ports::{CloseReason, Closing, Ended, Group, Ledger, Opening, waits_for_windows};
 use changtong_catalog::request::GrantLimits;
 use changtong_catalog::store::{QuotaUse, Store, StoreLedger};
 use serde_json::json;
 
-use super::world::{World, code, world};
+use super::world::{World, code, run, world};
+use crate::fixture::id;
 
 async fn a_window_is_committed_with_its_events(store: &Store) {
     let world = world(store).await;
@@ -162,12 +163,44 @@ async fn last_left_is_the_farthest_of_the_windows_concerned(store: &Store) {
     assert_eq!(next(Ended::Agency(consumer.agency)).await, Some(vec![10, 9, 5]));
     assert_eq!(next(Ended::Key(consumer.key.clone())).await, Some(vec![10, 3, 5]));
     assert_eq!(next(Ended::Key(second)).await, Some(vec![2, 9, 0]));
-    assert_eq!(left(Ended::Agency(world.fixture.provider.agency)).await.len(), 0);
+    assert_eq!(next(Ended::Agency(world.fixture.provider.agency)).await, Some(vec![10, 9, 5]), "it provides");
+    assert_eq!(left(Ended::Agency(AgencyId(id(0x1FF)))).await.len(), 0);
     // A subscription that nothing was let out of ends too, at its beginning.
-    let all = left(Ended::Grant(world.fixture.grant.id)).await;
-    let untouched: Vec<&Cursor> = all.values().filter(|cursor| cursor.subscription != subscription).collect();
-    assert_eq!(untouched.len(), 1);
-    assert_eq!(untouched[0].next, [0, 0, 0]);
+    let ends = [
+        Ended::Grant(world.fixture.grant.id),
+        Ended::Agency(consumer.agency),
+        Ended::Agency(world.fixture.provider.agency),
+    ];
+    for ended in ends {
+        let all = left(ended).await;
+        let untouched: Vec<&Cursor> =
+            all.values().filter(|cursor| cursor.subscription != subscription).collect();
+        assert_eq!(untouched.len(), 1);
+        assert_eq!(untouched[0].next, [0, 0, 0]);
+    }
+}
+
+async fn a_suspended_provider_opens_no_window_and_takes_no_record(store: &Store) {
+    let world = world(store).await;
+    let suspend = async |suspended| {
+        let mut tx = store.begin().await.unwrap();
+        let mut agency = tx.agency_to_change(world.fixture.provider.agency).await.unwrap().unwrap();
+        agency.suspended = suspended;
+        agency.version += 1;
+        tx.update_agency(&agency).await.unwrap();
+        tx.finish().await.unwrap();
+    };
+    suspend(true).await;
+    assert_eq!(code(&world.open(world.opening(1)).await), Some(Code::ProviderSuspended));
+    // Its own keys stand no more than its resources.
+    assert_eq!(
+        code(&world.publish(vec![world.attempt(&[run(0, 0, 4)])]).await[0]),
+        Some(Code::Unauthenticated)
+    );
+    suspend(false).await;
+    world.open(world.opening(1)).await.unwrap();
+    let wrong = Opening { provider: world.fixture.consumer.agency, ..world.opening(1) };
+    assert_eq!(code(&world.open(wrong).await), Some(Code::NotFound), "whose lock was not taken");
 }
 
 async fn a_window_left_open_is_closed_as_unknown(store: &Store) {
@@ -212,4 +245,5 @@ conformance!(
     last_left_is_the_farthest_of_the_windows_concerned,
     a_window_left_open_is_closed_as_unknown,
     floors_are_resolved_once,
+    a_suspended_provider_opens_no_window_and_takes_no_record,
 );

@@ -86,6 +86,7 @@ impl World {
             quarantined: Vec::new(),
             claim: None,
             source: None,
+            replays: None,
         }
     }
 
@@ -160,6 +161,7 @@ impl World {
             grant: self.fixture.grant.id,
             grant_version: self.fixture.grant.version,
             resource: self.number(),
+            provider: self.fixture.provider.agency,
             generation: Generation(1),
             purpose: self.fixture.grant.purposes[0].code.clone(),
             from: vec![0, 0, 0],

@@ -57,6 +57,8 @@ pub(crate) fn standing(file: ResourceFile) -> ResourceStanding {
         key_schema: keyed.then_some(SchemaId(8)),
         published_at: None,
         log_rolled_back: false,
+        suspended_by: None,
+        provider_suspended: false,
     };
     ResourceStanding {
         resource,

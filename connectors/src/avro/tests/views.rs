@@ -55,9 +55,11 @@ pub(super) fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&st
         limits: GrantLimits::default(),
         schema: SchemaId(9),
         handle_key: "m1".to_owned(),
+        pseudonym_key: "p1".to_owned(),
         created_at: chrono::DateTime::UNIX_EPOCH,
         valid_until: None,
         cause: None,
+        suspended_by: None,
     }
 }
 

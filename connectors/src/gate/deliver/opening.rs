@@ -150,6 +150,7 @@ impl Gate {
             grant: grant.id,
             grant_version: grant.version,
             resource: grant.resource,
+            provider: standing.resource.resource.provider,
             generation: standing.resource.resource.generation,
             purpose: seat.purpose.as_str().to_owned(),
             from: from.to_vec(),

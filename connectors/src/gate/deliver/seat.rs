@@ -50,6 +50,7 @@ impl Seat {
             grant: self.standing.grant.id,
             resource: self.standing.grant.resource,
             agency: self.caller.agency,
+            provider: self.standing.resource.resource.provider,
             account: self.caller.account,
             key: self.caller.key.clone(),
         }

@@ -97,7 +97,7 @@ impl Gate {
     }
 
     /// The grant's floor in offsets: resolved once per generation, then as stored.
-    pub(super) async fn floor(
+    pub(in crate::gate) async fn floor(
         &self,
         grant: &Grant,
         topic: &Topic,

@@ -30,7 +30,10 @@ pub(super) struct Reader {
 pub(super) struct Stakes {
     pub grant: GrantId,
     pub resource: ResourceNumber,
+    /// Whose account reads.
     pub agency: AgencyId,
+    /// Whose resource is read.
+    pub provider: AgencyId,
     pub account: AccountId,
     pub key: KeyId,
 }
@@ -40,7 +43,7 @@ impl Stakes {
         match ended {
             Ended::Grant(grant) => *grant == self.grant,
             Ended::Resource(resource) => *resource == self.resource,
-            Ended::Agency(agency) => *agency == self.agency,
+            Ended::Agency(agency) => *agency == self.agency || *agency == self.provider,
             Ended::Account(account) => *account == self.account,
             Ended::Key(key) => *key == self.key,
         }

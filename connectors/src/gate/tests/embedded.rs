@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use changtong_catalog::ids::ResourceNumber;
-
 use super::store::StoreFault;
-use super::world::{SUBSCRIPTION, World, lines, provider, whole};
-use crate::gate::{OnInvalid, OwnRead, SetAside};
+use super::world::{SUBSCRIPTION, World, aside, lines, provider, whole};
+use crate::gate::{OnInvalid, OwnRead};
 use crate::log::Log;
 use crate::log::embedded::EmbeddedLog;
 
@@ -39,14 +37,7 @@ async fn what_was_published_is_there_after_a_restart() {
     let rest = whole(gate.deliver(next.poll(Some(&first.next))).await.unwrap()).await.unwrap();
     assert_eq!(rest.records.len(), 99);
     let row = next.store.state.lock().set_aside[0].clone();
-    let aside = SetAside {
-        id: row.id,
-        resource: ResourceNumber(1),
-        account: provider().account,
-        waiting: true,
-        partition: row.partition,
-        offset: row.offset,
-    };
+    let aside = aside(row.id, row.offset);
     assert_eq!(&gate.original(&provider(), &aside).await.unwrap().bytes[..], b"{\"id\":\"bad\"}");
     let resource = "3070220601/000001".parse().unwrap();
     let read = OwnRead { caller: provider(), resource, cursor: None, limit: None, max_bytes: None };

@@ -1,6 +1,8 @@
 //! The gate against a small store and log in memory, whose faults the tests choose.
 
 mod delivering;
+mod directory;
+mod edge;
 mod embedded;
 mod ending;
 mod faults;
@@ -11,6 +13,7 @@ mod model;
 mod passing;
 mod publishing;
 mod quotas;
+mod replaying;
 mod settling;
 mod store;
 mod streaming;

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::{QuarantineId, ResourceNumber};
 use changtong_catalog::ports::SourceStep;
 use changtong_catalog::resource::ResourceState;
 
-use super::world::{World, caller, code, consumer, lines, provider, until};
-use crate::gate::{Format, OnInvalid, OwnRead, SetAside};
+use super::world::{World, aside, caller, code, consumer, lines, provider, until};
+use crate::gate::{Format, OnInvalid, OwnRead};
 
 #[tokio::test]
 async fn a_batch_counts_whole_and_its_receipt_names_its_runs() {
@@ -118,48 +117,10 @@ async fn bad_records_refuse_the_batch_or_are_set_aside_and_published_again() {
     assert_eq!((receipt.accepted, receipt.quarantined), (1, 2));
     let row = world.store.state.lock().set_aside[0].clone();
     assert_eq!((row.path.as_str(), row.code), ("id", Code::RecordsInvalid));
-    let account = provider().account;
-    let place = |id, offset| SetAside {
-        id,
-        resource: ResourceNumber(1),
-        account,
-        waiting: true,
-        partition: 0,
-        offset,
-    };
-    let original = world.gate.original(&provider(), &place(row.id, row.offset)).await.unwrap();
+    let original = world.gate.original(&provider(), &aside(row.id, row.offset)).await.unwrap();
     assert_eq!((original.format, &original.bytes[..]), (Format::Ndjson, &b"{\"id\":\"x\"}"[..]));
-    assert_eq!(code(world.gate.original(&consumer(), &place(row.id, row.offset)).await), Code::Forbidden);
-    assert_eq!(code(world.gate.replay(&provider(), &place(row.id, 0)).await), Code::RecordsInvalid);
-}
-
-#[tokio::test]
-async fn a_replay_of_what_fits_by_now_counts_once() {
-    let world = World::new();
-    let mut ask = world.ask("{\"id\":1,\"late\":\"x\"}\n");
-    ask.on_invalid = OnInvalid::Quarantine;
-    assert_eq!(world.gate.publish(ask).await.unwrap().quarantined, 1);
-    {
-        let mut state = world.store.state.lock();
-        let resource = &mut state.resource.as_mut().unwrap().resource;
-        let late =
-            changtong_catalog::resource::Item { name: "late".into(), ..resource.file.items[1].clone() };
-        resource.file.items.push(late);
-        resource.version += 1;
-    }
-    let id = QuarantineId(uuid::Uuid::from_u128(9));
-    let account = provider().account;
-    let aside = SetAside { id, resource: ResourceNumber(1), account, waiting: true, partition: 0, offset: 0 };
-    let done = SetAside { waiting: false, ..aside.clone() };
-    assert_eq!(code(world.gate.replay(&provider(), &done).await), Code::InvalidState, "discarded");
-    let first = world.gate.replay(&provider(), &aside).await.unwrap();
-    assert_eq!((first.accepted, first.replayed), (1, false));
-    let colleague = caller(1, 12, "another of the provider");
-    for (who, aside) in [(provider(), &aside), (colleague, &aside), (provider(), &done)] {
-        let again = world.gate.replay(&who, aside).await.unwrap();
-        assert_eq!((again.batch, again.replayed), (first.batch, true));
-    }
-    assert_eq!(world.store.state.lock().receipts.len(), 2);
+    assert_eq!(code(world.gate.original(&consumer(), &aside(row.id, row.offset)).await), Code::Forbidden);
+    assert_eq!(code(world.replay(aside(row.id, 0), None, false).await), Code::RecordsInvalid);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use changtong_catalog::cursor::{Cursor, farther, view_digest};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Grant, Subscription, decide};
 use changtong_catalog::ids::{
-    AccountId, BatchId, EventId, Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId,
-    SubscriptionId, WindowId,
+    AccountId, BatchId, EventId, Generation, GrantId, KeyId, ResourceNumber, SchemaId, SubscriptionId,
+    WindowId,
 };
 use changtong_catalog::ports::*;
 use changtong_catalog::quota::{DayUse, Quota};
@@ -45,7 +45,7 @@ pub struct State {
     pub receipts: BTreeMap<BatchId, Receipt>,
     pub windows: BTreeMap<WindowId, (Opening, Option<Closing>)>,
     pub revoked_keys: BTreeSet<KeyId>,
-    floors: BTreeMap<GrantId, Vec<i64>>,
+    pub floors: BTreeMap<GrantId, Vec<i64>>,
     pub acks: Vec<Ack>,
     late: Option<Group>,
     pub calls_used: i64,
@@ -350,44 +350,6 @@ impl Ledger for MemoryStore {
                 most: opening.most,
             })
             .collect())
-    }
-}
-
-#[async_trait]
-impl Directory for MemoryStore {
-    async fn key(&self, _: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
-        Ok(None)
-    }
-
-    async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal> {
-        Ok(self.state.lock().resource.clone().filter(|standing| standing.resource.code == *code))
-    }
-
-    async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal> {
-        Ok(self.state.lock().resource.clone().filter(|standing| standing.resource.number == number))
-    }
-
-    async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal> {
-        let state = self.state.lock();
-        let (Some(resource), Some(grant)) = (state.resource.clone(), state.grant.clone()) else {
-            return Ok(None);
-        };
-        Ok(state.subscriptions.get(&id).map(|subscription| SubscriptionStanding {
-            subscription: subscription.clone(),
-            floor: state.floors.get(&grant.id).cloned(),
-            derived_schema: resource.value_schema.clone().unwrap(),
-            grant,
-            resource,
-        }))
-    }
-
-    async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal> {
-        Ok(self.state.lock().grant.clone().filter(|grant| grant.id == id))
-    }
-
-    async fn topics(&self) -> Result<Vec<Topic>, Refusal> {
-        let state = self.state.lock();
-        Ok(state.resource.as_ref().unwrap().topic.clone().filter(|topic| topic.made).into_iter().collect())
     }
 }
 

@@ -126,6 +126,8 @@ fn resource(kind: Kind) -> ResourceStanding {
             key_schema: Some(SchemaId(8)),
             published_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             log_rolled_back: false,
+            suspended_by: None,
+            provider_suspended: false,
         },
         topic: None,
         value_schema: Some(text(7)),
@@ -153,9 +155,11 @@ fn grant() -> Grant {
         limits: GrantLimits::default(),
         schema: SchemaId(9),
         handle_key: "h1".to_owned(),
+        pseudonym_key: "p1".to_owned(),
         created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         valid_until: Some("2027-01-01T00:00:00Z".parse().unwrap()),
         cause: None,
+        suspended_by: None,
     }
 }
 
@@ -251,6 +255,27 @@ impl World {
         self.gate.publish(self.ask(body)).await
     }
 
+    /// A replay by the provider, of a corrected record if there is one.
+    pub async fn replay(
+        &self,
+        aside: SetAside,
+        corrected: Option<&str>,
+        overwrite: bool,
+    ) -> Result<Receipt, Refusal> {
+        self.replay_by(provider(), aside, corrected, overwrite).await
+    }
+
+    pub async fn replay_by(
+        &self,
+        caller: Caller,
+        aside: SetAside,
+        corrected: Option<&str>,
+        overwrite: bool,
+    ) -> Result<Receipt, Refusal> {
+        let corrected = corrected.map(|body| (Format::Ndjson, self.ask(body).body));
+        self.gate.replay(Replay { caller, aside, corrected, overwrite }).await
+    }
+
     /// So many records with these ids.
     pub async fn rows(&self, ids: std::ops::Range<i64>) -> Result<Receipt, Refusal> {
         self.publish(&lines(ids)).await
@@ -308,6 +333,19 @@ impl World {
         let grant = state.grant.as_mut().unwrap();
         (grant.state, grant.cause) = (GrantState::Revoked, Some(Cause::Misuse));
         grant.version += 1;
+    }
+}
+
+/// A record of the provider's that waits at that offset; everything in the log is newer.
+pub fn aside(id: QuarantineId, offset: i64) -> SetAside {
+    SetAside {
+        id,
+        resource: ResourceNumber(1),
+        account: provider().account,
+        published_at: "1970-01-01T00:00:00Z".parse().unwrap(),
+        waiting: true,
+        partition: 0,
+        offset,
     }
 }
 

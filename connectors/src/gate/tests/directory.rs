@@ -1,0 +1,70 @@
+//! What the gate asks before it decides, of the store in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use changtong_catalog::clock::Time;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::grant::{Grant, GrantState, Subscription};
+use changtong_catalog::ids::{GrantId, KeyId, ResourceCode, ResourceNumber, SubscriptionId};
+use changtong_catalog::ports::*;
+use changtong_catalog::resource::retention::Retention;
+
+use super::store::MemoryStore;
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn key(&self, _: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        Ok(None)
+    }
+
+    async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal> {
+        Ok(self.state.lock().resource.clone().filter(|standing| standing.resource.code == *code))
+    }
+
+    async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal> {
+        Ok(self.state.lock().resource.clone().filter(|standing| standing.resource.number == number))
+    }
+
+    async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal> {
+        let state = self.state.lock();
+        let (Some(resource), Some(grant)) = (state.resource.clone(), state.grant.clone()) else {
+            return Ok(None);
+        };
+        Ok(state.subscriptions.get(&id).map(|subscription| SubscriptionStanding {
+            subscription: subscription.clone(),
+            floor: state.floors.get(&grant.id).cloned(),
+            derived_schema: resource.value_schema.clone().unwrap(),
+            grant,
+            resource,
+        }))
+    }
+
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal> {
+        Ok(self.state.lock().grant.clone().filter(|grant| grant.id == id))
+    }
+
+    async fn topics(&self) -> Result<Vec<Topic>, Refusal> {
+        let state = self.state.lock();
+        Ok(state.resource.as_ref().unwrap().topic.clone().filter(|topic| topic.made).into_iter().collect())
+    }
+
+    async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal> {
+        let retention = self.state.lock().resource.as_ref().unwrap().resource.file.retention.parse()?;
+        let Retention::For(kept) = retention else { return Ok(Vec::new()) };
+        Ok(self.topics().await?.into_iter().map(|topic| (topic, kept)).collect())
+    }
+
+    async fn live_readers(
+        &self,
+        _: ResourceNumber,
+        now: Time,
+    ) -> Result<Vec<(Subscription, Grant)>, Refusal> {
+        let state = self.state.lock();
+        let grant = state.grant.clone().filter(|grant| grant.state_at(now) == GrantState::Active);
+        let readers = grant.iter().flat_map(|grant| {
+            state.subscriptions.values().map(|subscription| (subscription.clone(), grant.clone()))
+        });
+        Ok(readers.collect())
+    }
+}

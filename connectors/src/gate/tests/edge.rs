@@ -1,0 +1,59 @@
+//! The alarm before a subscription loses records: by an injected clock and a log that tells append times.
+
+use std::time::Duration;
+
+use changtong_catalog::grant::GrantState;
+
+use super::world::{SUBSCRIPTION, World};
+
+const NOTICE: Duration = Duration::from_secs(86_400);
+
+/// Records of the memory log were appended in the first seconds of 1970: kept until `seconds` of them from now are gone
+/// within the notice.
+fn keep(world: &World, seconds: u64) {
+    use changtong_catalog::clock::Clock as _;
+    let now = world.clock.now().timestamp().unsigned_abs();
+    let kept = format!("PT{}S", now + NOTICE.as_secs() - seconds);
+    world.store.state.lock().resource.as_mut().unwrap().resource.file.retention = kept;
+}
+
+async fn near(world: &World) -> i64 {
+    world.gate.watch_edges(NOTICE).await.unwrap();
+    world.gate.metrics().near_retention_edge.get()
+}
+
+#[tokio::test]
+async fn a_live_subscription_near_the_edge_is_told_of_until_it_has_caught_up() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    assert_eq!(near(&world).await, 0, "kept forever");
+    keep(&world, 1);
+    assert_eq!(near(&world).await, 0, "the first record goes a second later");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(near(&world).await, 1);
+    assert_eq!(near(&world).await, 1, "it lasts");
+
+    let answer = world.read(None).await.unwrap();
+    world.acknowledge(&answer).await.unwrap();
+    assert_eq!(near(&world).await, 0, "nothing is ahead of it");
+    world.rows(30..60).await.unwrap();
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(near(&world).await, 1, "what came since goes too");
+
+    world.store.state.lock().grant.as_mut().unwrap().state = GrantState::Suspended;
+    assert_eq!(near(&world).await, 0, "not live");
+}
+
+#[tokio::test]
+async fn what_went_unread_counts_and_readiness_does_not_change() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    keep(&world, 20);
+    for partition in 0..3 {
+        world.log.expire(&world.topic(), partition, 5);
+    }
+    assert_eq!(near(&world).await, 1);
+    world.alive.admit().unwrap();
+}

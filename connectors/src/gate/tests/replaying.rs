@@ -1,0 +1,79 @@
+//! Records set aside that are published after all: once, corrected, and not over a newer one unasked.
+
+use changtong_catalog::clock::Time;
+use changtong_catalog::error::Code;
+use changtong_catalog::ids::QuarantineId;
+use changtong_catalog::resource::Item;
+use uuid::Uuid;
+
+use super::world::{World, aside, caller, code, provider};
+use crate::gate::{OnInvalid, SetAside};
+
+const ASIDE: QuarantineId = QuarantineId(Uuid::from_u128(9));
+
+/// A world in which one record was set aside.
+async fn set_aside(record: &str) -> World {
+    let world = World::new();
+    let mut ask = world.ask(record);
+    ask.on_invalid = OnInvalid::Quarantine;
+    assert_eq!(world.gate.publish(ask).await.unwrap().quarantined, 1);
+    world
+}
+
+#[tokio::test]
+async fn a_replay_of_what_fits_by_now_counts_once() {
+    let world = set_aside("{\"id\":1,\"late\":\"x\"}\n").await;
+    {
+        let mut state = world.store.state.lock();
+        let resource = &mut state.resource.as_mut().unwrap().resource;
+        let late = Item { name: "late".into(), ..resource.file.items[1].clone() };
+        resource.file.items.push(late);
+        resource.version += 1;
+    }
+    let waits = aside(ASIDE, 0);
+    let done = SetAside { waiting: false, ..waits.clone() };
+    assert_eq!(code(world.replay(done.clone(), None, false).await), Code::InvalidState, "discarded");
+    let first = world.replay(waits.clone(), None, false).await.unwrap();
+    assert_eq!((first.accepted, first.replayed), (1, false));
+    let colleague = caller(1, 12, "another of the provider");
+    for (who, aside) in [(provider(), &waits), (colleague, &waits), (provider(), &done)] {
+        let again = world.replay_by(who, aside.clone(), None, false).await.unwrap();
+        assert_eq!((again.batch, again.replayed), (first.batch, true));
+    }
+    assert_eq!(
+        code(world.replay(done, Some("{\"id\":1}"), false).await),
+        Code::InvalidState,
+        "another record"
+    );
+    assert_eq!(world.store.state.lock().receipts.len(), 2);
+}
+
+#[tokio::test]
+async fn a_corrected_record_is_one_record_that_fits() {
+    let world = set_aside("{\"id\":1,\"extra\":\"x\"}\n").await;
+    let refused = async |body: &str| code(world.replay(aside(ASIDE, 0), Some(body), false).await);
+    assert_eq!(refused("{\"id\":1}\n{\"id\":2}\n").await, Code::Invalid);
+    assert_eq!(refused("\n").await, Code::Invalid);
+    assert_eq!(refused("{\"id\":1,\"extra\":2}\n").await, Code::RecordsInvalid);
+    let receipt = world.replay(aside(ASIDE, 0), Some("{\"id\":1,\"v\":\"mended\"}\n"), false).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.quarantined), (1, 0));
+}
+
+#[tokio::test]
+async fn a_newer_record_of_the_key_is_asked_about_first() {
+    let world = set_aside("{\"id\":1,\"extra\":\"x\"}\n").await;
+    world.rows(1..200).await.unwrap();
+    let corrected = Some("{\"id\":1,\"v\":\"old\"}");
+    let refusal = world.replay(aside(ASIDE, 0), corrected, false).await.unwrap_err();
+    assert_eq!(refusal.code, Code::NewerRecord);
+    let record = refusal.extra["record"].as_str().unwrap();
+    assert!(record.starts_with("1.") && record.split('.').count() == 3, "which: {record}");
+    assert!(refusal.extra["published_at"].as_str().unwrap().starts_with("1970-01-01T00:"), "and since when");
+    assert!(refusal.text.zh.contains(record) && refusal.text.en.contains(record));
+    // Another key has none, and neither has this one since long after.
+    world.replay(aside(QuarantineId(Uuid::from_u128(10)), 0), Some("{\"id\":900}"), false).await.unwrap();
+    let after: Time = "1971-01-01T00:00:00Z".parse().unwrap();
+    let late = SetAside { published_at: after, ..aside(QuarantineId(Uuid::from_u128(11)), 0) };
+    world.replay(late, corrected, false).await.unwrap();
+    assert_eq!(world.replay(aside(ASIDE, 0), corrected, true).await.unwrap().accepted, 1);
+}
