@@ -39,7 +39,7 @@ async fn a_server_paused_past_its_lease_sends_no_further_byte() {
     let table = deployment.table(&first).await;
     for batch in 0..BATCHES {
         let ids = batch * BATCH..(batch + 1) * BATCH;
-        table.publish(&first, &format!("batch {batch}"), ids).await.expect("a batch");
+        table.publish(&first, &format!("batch-{batch}"), ids).await.expect("a batch");
     }
     let reader = deployment.reader(&first, &table).await;
     // Under way: the reader has stopped reading, so the rest waits in buffers, the server's own among them.

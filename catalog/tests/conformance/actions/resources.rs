@@ -138,10 +138,14 @@ async fn suspend_resume_retire(store: &Store) {
     assert_eq!(suspended.object.state, ResourceState::Suspended);
     let mut session = store.read().await.unwrap();
     assert_eq!(session.grant(grant).await.unwrap().unwrap().state, GrantState::Active);
-    let act = stage.act(&office.head, 31);
-    let again = actions::suspend_resource(store, &act, code, None, Cause::Security).await;
-    assert_eq!(again.unwrap_err().code, Code::InvalidState);
+    let head = stage.act(&office.head, 31);
+    let again = actions::suspend_resource(store, &head, code, None, Cause::Security).await.unwrap();
+    assert!(again.replayed && again.object.version == suspended.object.version);
+    let refused = actions::resume_resource(store, &head, code, None).await;
+    assert_eq!(refused.unwrap_err().code, Code::SuspendedByAuthority);
     actions::resume_resource(store, &act, code, None).await.unwrap();
+    let again = actions::resume_resource(store, &act, code, None).await;
+    assert_eq!(again.unwrap_err().code, Code::InvalidState, "it is not suspended");
 
     let act = stage.act(&office.head, 32);
     let filing = Some("备案〔2026〕3号");

@@ -5,7 +5,7 @@ use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
 use changtong_catalog::grant::{Grant, GrantState};
 use changtong_catalog::ids::GrantId;
-use changtong_catalog::ports::{Ack, Directory, Group, Seek};
+use changtong_catalog::ports::{Ack, Directory, Group, Seek, Topic};
 use changtong_catalog::resource::Kind;
 use changtong_catalog::store::{ResourceChange, Store};
 use serde_json::json;
@@ -121,7 +121,8 @@ async fn who_reads_what_is_kept_for_a_time_is_known(store: &Store) {
     tx.update_resource(&entry, change).await.unwrap();
     tx.finish().await.unwrap();
     let kept = std::time::Duration::from_secs(90 * 86_400);
-    assert_eq!(store.forgetting().await.unwrap(), [(world.topic.clone(), kept)]);
+    let made = Topic { made: true, ..world.topic.clone() };
+    assert_eq!(store.forgetting().await.unwrap(), [(made, kept)]);
     let readers = async |now| {
         let found = store.live_readers(world.number(), now).await.unwrap();
         found.into_iter().map(|(subscription, grant)| (subscription.id, grant.id)).collect::<Vec<_>>()
