@@ -60,6 +60,7 @@ impl Gate {
             number: GrantNumber(0),
             schema: SchemaId(0),
             handle_key: keys.handle.current().to_owned(),
+            pseudonym_key: keys.pseudonym.current().to_owned(),
         });
         let made = GrantKeys {
             handle: HandleKey::of_grant(keys.handle.get(keys.handle.current())?, GrantId(terms.request.0)),
