@@ -5,6 +5,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{
     AccountId, AgencyId, BatchId, EventId, Generation, ResourceCode, ResourceNumber, SchemaId, SubscriptionId,
 };
+use changtong_catalog::lifecycle::Suspender;
 use changtong_catalog::ports::{Receipt, ResourceStanding, SchemaText};
 use changtong_catalog::resource::{Kind, Resource, ResourceFile, ResourceState};
 use changtong_catalog::visibility::Run;
@@ -62,6 +63,10 @@ struct Known {
     schema_id: Option<SchemaId>,
     key_schema_id: Option<SchemaId>,
     log_rolled_back: bool,
+    #[serde(default)]
+    suspended_by: Option<Suspender>,
+    #[serde(default)]
+    provider_suspended: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,6 +121,8 @@ pub(super) fn standing(entry: Value) -> Result<ResourceStanding, Refusal> {
             key_schema: known.key_schema_id,
             published_at: None,
             log_rolled_back: known.log_rolled_back,
+            suspended_by: known.suspended_by,
+            provider_suspended: known.provider_suspended,
         },
     })
 }
