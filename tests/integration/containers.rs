@@ -204,7 +204,7 @@ async fn python_and_java_read_what_we_deliver(app: &TestApp) {
     if let Some(folder) = engine("fastavro", "CHANGTONG_TEST_FASTAVRO") {
         let read = fastavro(&folder, &[Path::new("read"), &path], "");
         let read: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let wanted: Vec<Value> = lines.iter().map(|line| as_file(line)).collect();
+        let wanted: Vec<Value> = lines.iter().map(as_file).collect();
         assert_eq!(read, wanted);
     }
     if let Some(jar) = engine("avro-tools", "CHANGTONG_TEST_AVRO_TOOLS") {

@@ -173,11 +173,8 @@ async fn a_slow_consumer_is_disconnected_and_holds_up_nobody() {
     let silent = stalled(&app, &key, &shared.records()).await;
     let drip = tokio::spawn(async move {
         let mut byte = [0];
-        loop {
-            match dripping.read(&mut byte).await {
-                Ok(1..) => tokio::time::sleep(Duration::from_secs(1)).await,
-                _ => break,
-            }
+        while let Ok(1..) = dripping.read(&mut byte).await {
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
     let reader = &shared.world.consumer.integrator;

@@ -77,7 +77,7 @@ impl Gate {
         let known = self.topics.known(standing).or_else(|| standing.topic.clone());
         let partitions = known.as_ref().map_or(self.settings.partitions, |topic| topic.partitions);
         let batch = BatchId(self.ids.uuid(self.clock.now()));
-        let body = self.read_body(publish, standing, partitions, batch).await?;
+        let (body, _held) = self.read_body(publish, standing, partitions, batch).await?;
         if body.records.len() + body.bad.len() != 1 {
             return Err(one_record(body.records.len() + body.bad.len()));
         }

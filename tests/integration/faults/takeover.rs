@@ -9,6 +9,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::deployment::{Deployment, Process, once};
 use crate::support::Pair;
 
+const PUBLISHED: std::ops::Range<u32> = 0..10;
+
 #[tokio::test]
 async fn a_second_server_is_refused_in_both_languages() {
     let Some(deployment) = Deployment::new(Pair::Production).await else { return };
@@ -22,8 +24,8 @@ async fn a_second_server_is_refused_in_both_languages() {
     let (zh, en) = (format!("正由节点 {node} 的服务器使用"), format!("the server of node {node} works with"));
     assert!(said.contains(&zh) && said.contains(&en), "who holds it: {said}");
     assert!(said.contains("its lease runs until 20"), "and until when: {said}");
-    table.publish(&first, "batch", 0..10).await.expect("the first goes on");
-    assert_eq!(table.visible(&first).await, once(&[0..10]));
+    table.publish(&first, "batch", PUBLISHED).await.expect("the first goes on");
+    assert_eq!(table.visible(&first).await, once(&[PUBLISHED]));
     first.kill().await;
     deployment.done().await;
 }

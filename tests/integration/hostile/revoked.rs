@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use changtong_catalog::audit::{Actor, Event, GrantResumed};
-use changtong_catalog::clock::{Clock as _, Ids as _};
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::ids::{EventId, GrantId};
 use changtong_catalog::ports::Directory as _;
 use serde_json::{Value, json};
