@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod connectors;
 pub mod first_start;
+mod generation;
 pub mod http;
 pub mod jobs;
 pub mod keys;

@@ -1,8 +1,9 @@
 //! Cursors: opaque text that holds subscription, view, seek count and the next offset of every partition, under an
 //! HMAC (protocol.md 6).
 //!
-//! The bytes: version (1), subscription (16 bytes), view (8, big-endian), seek count, number of partitions and their
-//! offsets (unsigned varints), then the first 16 bytes of the HMAC over all of it; base64url without padding.
+//! The bytes: version, subscription (16 bytes), view (8, big-endian), in version 2 the generation, seek count, number of
+//! partitions and their offsets (unsigned varints), then the first 16 bytes of the HMAC over all of it; base64url without
+//! padding. Version 1 is of generation 1.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +15,9 @@ use crate::grant::Grant;
 use crate::ids::{Generation, SubscriptionId};
 use crate::mac::{MacKey, same};
 
-const VERSION: u8 = 1;
+/// The version that stands for generation 1, and the one that names its generation.
+const FIRST: u8 = 1;
+const NAMED: u8 = 2;
 const MAC: usize = 16;
 /// More text than the largest cursor (10,000 partitions) has.
 const MOST_TEXT: usize = 150_000;
@@ -24,6 +27,8 @@ pub struct Cursor {
     pub subscription: SubscriptionId,
     /// Digest of (generation, grant, items, filters, masks, history): [`view_digest`].
     pub view: i64,
+    /// Whose offsets they are.
+    pub generation: Generation,
     pub seek_count: i32,
     /// Next offset of every partition.
     pub next: Vec<i64>,
@@ -32,9 +37,13 @@ pub struct Cursor {
 impl Cursor {
     #[must_use]
     pub fn encode(&self, key: &MacKey) -> String {
-        let mut bytes = vec![VERSION];
+        let first = self.generation == Generation(1);
+        let mut bytes = vec![if first { FIRST } else { NAMED }];
         bytes.extend(self.subscription.0.as_bytes());
         bytes.extend(self.view.to_be_bytes());
+        if !first {
+            put_varint(&mut bytes, u64::from(self.generation.0.cast_unsigned()));
+        }
         put_varint(&mut bytes, u64::from(self.seek_count.cast_unsigned()));
         put_varint(&mut bytes, self.next.len() as u64);
         self.next.iter().for_each(|offset| put_varint(&mut bytes, offset.cast_unsigned()));
@@ -59,15 +68,18 @@ impl Cursor {
         let (&[version], rest) = body.split_first_chunk()?;
         let (subscription, rest) = rest.split_first_chunk::<16>()?;
         let (view, mut rest) = rest.split_first_chunk::<8>()?;
-        if version != VERSION {
-            return None;
-        }
-        let seek_count = u32::try_from(take_varint(&mut rest)?).ok()?.cast_signed();
+        let generation = match version {
+            FIRST => Generation(1),
+            NAMED => Generation(small(&mut rest)?),
+            _ => return None,
+        };
+        let seek_count = small(&mut rest)?;
         let partitions = usize::try_from(take_varint(&mut rest)?).ok().filter(|n| *n <= rest.len())?;
         let next: Option<Vec<i64>> =
             (0..partitions).map(|_| Some(take_varint(&mut rest)?.cast_signed())).collect();
         let subscription = SubscriptionId(Uuid::from_bytes(*subscription));
-        let whole = Self { subscription, view: i64::from_be_bytes(*view), seek_count, next: next? };
+        let view = i64::from_be_bytes(*view);
+        let whole = Self { subscription, view, generation, seek_count, next: next? };
         rest.is_empty().then_some(whole)
     }
 }
@@ -100,6 +112,10 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+fn small(bytes: &mut &[u8]) -> Option<i32> {
+    u32::try_from(take_varint(bytes)?).ok().map(u32::cast_signed)
 }
 
 /// Per partition the larger offset: where an acknowledgement moves a position, how far several windows let out.
@@ -156,7 +172,8 @@ mod tests {
 
     fn cursor() -> Cursor {
         let subscription = SubscriptionId(Uuid::from_u128(7));
-        Cursor { subscription, view: -3, seek_count: 2, next: vec![0, 300, 1 << 40] }
+        let next = vec![0, 300, 1 << 40];
+        Cursor { subscription, view: -3, generation: Generation(1), seek_count: 2, next }
     }
 
     fn key() -> MacKey {
@@ -177,6 +194,14 @@ mod tests {
             ),
             Ok(cursor())
         );
+    }
+
+    #[test]
+    fn a_later_generation_is_named() {
+        let later = Cursor { generation: Generation(2), ..cursor() };
+        let text = later.encode(&key());
+        assert_eq!(text, "AgAAAAAAAAAAAAAAAAAAAAf__________QICAwCsAoCAgICAIKyDXVS3W9fVyLO3QS-nb-g");
+        assert_eq!(Cursor::decode(&text, [&key()]), Ok(later));
     }
 
     #[test]
@@ -204,7 +229,7 @@ mod tests {
         let body = bytes[..bytes.len() - MAC].to_vec();
         assert!(Cursor::decode(&seal(body.clone()), [&key()]).is_ok());
         let mut other = body.clone();
-        other[0] = 2;
+        other[0] = 3;
         let mut more = body.clone();
         more.push(0);
         let less = body[..body.len() - 1].to_vec();
@@ -255,8 +280,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_comes_back(id: u128, view: i64, seek_count: i32, next: Vec<i64>, flip: prop::sample::Index) {
-            let cursor = Cursor { subscription: SubscriptionId(Uuid::from_u128(id)), view, seek_count, next };
+        fn a_cursor_comes_back(id: u128, view: i64, of: i32, seek_count: i32, next: Vec<i64>, flip: prop::sample::Index) {
+            let subscription = SubscriptionId(Uuid::from_u128(id));
+            let cursor = Cursor { subscription, view, generation: Generation(of), seek_count, next };
             let text = cursor.encode(&key());
             prop_assert_eq!(Cursor::decode(&text, [&key()]), Ok(cursor));
             let mut bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();

@@ -105,6 +105,8 @@ codes! {
     CursorSuperseded "cursor_superseded" 409 false "位置已被重设,此游标作废。";
     /// The log lost acknowledged records; the resource stands still.
     LogRolledBack "log_rolled_back" 409 false "日志丢失了已确认的记录,该资源停用。";
+    /// The resource is being copied into a new generation.
+    NewGenerationRunning "new_generation_running" 409 true "该信息资源正在复制到新一代主题。";
     /// A topic of the wanted name exists and is not ours.
     TopicExists "topic_exists" 409 false "同名主题已存在,且不属于本系统。";
     /// The table has a newer record of the key.

@@ -318,6 +318,16 @@ impl TopicName {
         Self(format!("{prefix}ct.r.{number}.{generation}"))
     }
 
+    /// Whose topic of records a name is, if it is one.
+    #[must_use]
+    pub fn of_records(prefix: &str, name: &str) -> Option<(ResourceNumber, Generation)> {
+        let numbers = name.strip_prefix(prefix)?.strip_prefix("ct.r.")?;
+        let (number, generation) = numbers.split_once('.').unwrap_or((numbers, "1"));
+        let (number, generation) =
+            (ResourceNumber(number.parse().ok()?), Generation(generation.parse().ok()?));
+        (Self::records(prefix, number, generation).0 == name).then_some((number, generation))
+    }
+
     #[must_use]
     pub fn quarantine(prefix: &str, number: ResourceNumber) -> Self {
         Self(format!("{prefix}ct.q.{number}"))

@@ -16,6 +16,7 @@ pub mod connector;
 pub mod cursor;
 pub mod error;
 pub mod filter;
+pub mod generation;
 pub mod grant;
 pub mod handle;
 pub mod ids;

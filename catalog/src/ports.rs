@@ -16,6 +16,7 @@ use crate::ids::{
     TopicName,
 };
 use crate::resource::Resource;
+use crate::visibility::Run;
 pub use ledger::*;
 
 /// An API key as stored: never the secret, only its HMAC.
@@ -44,6 +45,26 @@ pub struct Topic {
     pub partitions: i32,
     /// False: wanted (committed) but perhaps not made yet.
     pub made: bool,
+}
+
+/// The topic of a generation, wanted or made, with where its readers come in and stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicEdges {
+    pub topic: Topic,
+    /// Where a reader that comes from the generation before goes on: behind what was copied. Empty of the first.
+    pub begins: Vec<i64>,
+    /// Where a reader of this generation stops, once another is in force.
+    pub ends: Option<Vec<i64>>,
+}
+
+/// A grant's floor in one generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantFloor {
+    pub grant: GrantId,
+    /// As an append time; `None`: from the first record on.
+    pub time: Option<Time>,
+    /// As offsets, once resolved.
+    pub offsets: Option<Vec<i64>>,
 }
 
 /// A schema text and what identifies it.
@@ -84,7 +105,7 @@ pub trait Directory: Send + Sync + 'static {
     async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal>;
     async fn subscription(&self, id: SubscriptionId) -> Result<Option<SubscriptionStanding>, Refusal>;
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal>;
-    /// Every topic that has been made, for the settling job.
+    /// Every topic that has been made, of generations that are or were in force: for the settling job.
     async fn topics(&self) -> Result<Vec<Topic>, Refusal>;
     /// The topics in force of resources that keep records for a time only and are read under a grant, and that time.
     async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal>;
@@ -94,4 +115,19 @@ pub trait Directory: Send + Sync + 'static {
         resource: ResourceNumber,
         now: Time,
     ) -> Result<Vec<(Subscription, Grant)>, Refusal>;
+    /// The topics of all generations of a resource in their order, one that is only copied into included.
+    async fn generations(&self, resource: ResourceNumber) -> Result<Vec<TopicEdges>, Refusal>;
+    /// The floors of all grants on a resource, whatever has become of them.
+    async fn floors(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<GrantFloor>, Refusal>;
+    /// What the events say was published to a generation, and when.
+    async fn published(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<(Run, Time)>, Refusal>;
+    async fn schema(&self, id: SchemaId) -> Result<Option<SchemaText>, Refusal>;
 }

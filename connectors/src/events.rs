@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::{BatchId, GrantId, ResourceNumber, SubscriptionId, TopicName, WindowId};
+use changtong_catalog::ids::{
+    BatchId, Generation, GrantId, ResourceNumber, SubscriptionId, TopicName, WindowId,
+};
 use changtong_catalog::ports::CloseReason;
 use tracing::{debug, error, info, warn};
 
@@ -49,6 +51,23 @@ impl PublishRefused<'_> {
         metrics.published_records.with_label_values(&["refused"]).inc_by(self.records);
         limited(self.refusal, metrics);
         debug!(code = %self.refusal.code, "publish refused");
+    }
+}
+
+/// What counts of a resource and is still there was copied into the topic of a new generation.
+pub struct GenerationCopied {
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub records: i64,
+    /// Records that stand where others were published: left out.
+    pub strange: i64,
+}
+
+impl GenerationCopied {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.copied_records.inc_by(self.records.unsigned_abs());
+        info!(resource = %self.resource, generation = self.generation.0, records = self.records,
+            strange = self.strange, "copied into a new generation");
     }
 }
 

@@ -14,6 +14,13 @@ pub const OPENED: &str = "deliver.opened";
 /// Bytes have left, the window is open.
 pub const SENT: &str = "deliver.sent";
 
+/// A batch of a copy into a new generation is in the log.
+pub const COPIED: &str = "generation.copied";
+/// All is copied, the cut-over is about to be committed.
+pub const CUTTING_OVER: &str = "generation.before";
+/// The cut-over is committed, nobody has an answer.
+pub const CUT_OVER: &str = "generation.after";
+
 /// Does here what `CHANGTONG_FAULT` says: `NAME=kill`, `NAME=stop`, or `NAME=kill-late` (once what was handed to the
 /// network has left), with `@N` at its N-th passing.
 #[cfg(feature = "faults")]

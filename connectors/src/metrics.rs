@@ -105,6 +105,8 @@ metrics! {
     log_rolled_back: IntCounter = "changtong_log_rolled_back_total";
     /// Live subscriptions with records ahead that retention drops soon or has dropped.
     near_retention_edge: IntGauge = "changtong_subscriptions_near_retention_edge";
+    /// Records copied into new generations.
+    copied_records: IntCounter = "changtong_copied_records_total";
     /// Records that connectors published, or applied to their targets.
     connector_records: IntCounterVec = "changtong_connector_records_total" ["outcome"];
     /// Failures of connectors, by code; each tries again.

@@ -14,7 +14,7 @@ use changtong_catalog::ids::{GrantId, ResourceCode, SubscriptionId};
 use changtong_catalog::ports::{Directory as _, Receipt, ResourceStanding};
 use changtong_catalog::schema::derived_fields;
 use changtong_connectors::bus::{Applied, Bus, GrantedItem, SourceBatch, Subscribed};
-use changtong_connectors::gate::{Acknowledge, Body, From, OwnRead, Poll, Publish};
+use changtong_connectors::gate::{Acknowledge, Body, From, OwnRead, Place, Poll, Publish};
 use changtong_connectors::runner::{ConnectorSpec, End};
 
 use super::account::ActsAs;
@@ -89,8 +89,8 @@ impl GateBus {
         let app = &self.app;
         let act =
             Act { caller: &caller, now: app.clock.now(), ids: &*app.ids, rules: &app.rules, claim: None };
-        let (name, view, position) = (name.to_owned(), place.view, place.position);
-        let new = NewSubscription { grant, name, deletes, view, position };
+        let Place { view, generation, position } = place;
+        let new = NewSubscription { grant, name: name.to_owned(), deletes, view, generation, position };
         Ok(create_subscription(&app.store, &act, new).await?.object)
     }
 }

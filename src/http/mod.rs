@@ -6,7 +6,7 @@ mod agencies;
 mod audit;
 pub mod body;
 mod caller;
-mod command;
+pub(crate) mod command;
 mod connectors;
 mod ended;
 mod etag;

@@ -66,6 +66,7 @@ routes! {
     post "/api/v1/resources/{code}/resume" => resources::resume, "Publishing and delivery go on";
     post "/api/v1/resources/{code}/revise" => resources::revise, "Other metadata of a published entry; needs If-Match";
     post "/api/v1/resources/{code}/retire" => resources::retire, "For good; its grants end; answers last_left";
+    post "/api/v1/resources/{code}/new-generation" => resources::new_generation, "What is still there into a new topic; readers begin or go on there";
     get "/api/v1/resources/{code}/schema" => resources::schema, "The Avro schemas in force";
     post "/api/v1/resources/{code}/records" => records::publish, "Publish records";
     get "/api/v1/resources/{code}/records" => records::own, "An owner's integrator reads its own resource";

@@ -39,6 +39,7 @@ post /api/v1/resources/{code}/suspend             UU FAF FFF FFF AFF
 post /api/v1/resources/{code}/resume              UU FAF FFF FFF AFF
 post /api/v1/resources/{code}/revise              UU FAF FFF FFF FFF
 post /api/v1/resources/{code}/retire              UU FAF FFF FFF FFF
+post /api/v1/resources/{code}/new-generation      UU FAF FFF FFF FFF
 get  /api/v1/resources/{code}/schema              UU AAA AAA AAA AAA
 post /api/v1/resources/{code}/records             UU FFA FFF FFF FFF
 get  /api/v1/resources/{code}/records             UU FFA FFF FFF FFF

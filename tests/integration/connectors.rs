@@ -80,6 +80,14 @@ async fn a_file_becomes_a_table_and_a_file(app: &TestApp, postgres: Option<Strin
     put(&inbox, &second, &[44, 45]);
     copies.come_to(&view(&second, &[44, 45])).await;
 
+    // A new generation with other partitions: the copies begin anew, the provider's file goes on.
+    let path = format!("/api/v1/resources/{code}/new-generation");
+    world.provider.reviewer.post(&path, json!({ "partitions": 5 })).await.expect(200);
+    copies.come_to(&view(&second, &[44, 45])).await;
+    second[2] = Some(33.0);
+    put(&inbox, &second, &[44, 45, 46]);
+    copies.come_to(&view(&second, &[44, 45, 46])).await;
+
     // What happens while a sink stands still comes when it starts again; a reset builds the copy anew.
     order(consumer, "to-sqlite", "stop").await;
     until_state(consumer, "to-sqlite", "stopped").await;

@@ -29,6 +29,8 @@ mod examples;
 #[cfg(feature = "faults")]
 mod faults;
 #[cfg(test)]
+mod generation;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod house_rules;

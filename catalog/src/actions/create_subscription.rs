@@ -5,7 +5,7 @@ use super::{grant, resource};
 use crate::audit::SubscriptionCreated;
 use crate::error::{Code, Refusal};
 use crate::grant::{Subscription, decide};
-use crate::ids::{GrantId, SubscriptionId};
+use crate::ids::{Generation, GrantId, SubscriptionId};
 use crate::problems::{Problems, line};
 use crate::store::{Lock, LockClass, Store};
 
@@ -17,6 +17,8 @@ pub struct NewSubscription {
     pub deletes: bool,
     /// Digest of the view in force.
     pub view: i64,
+    /// Whose offsets `position` holds.
+    pub generation: Generation,
     /// Next offset per partition.
     pub position: Vec<i64>,
 }
@@ -58,6 +60,7 @@ pub async fn create_subscription(
         deletes: new.deletes,
         seek_count: 0,
         view: new.view,
+        generation: new.generation,
         position: new.position,
         created_at: act.now,
         acked_at: None,

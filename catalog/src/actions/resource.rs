@@ -27,7 +27,7 @@ pub(super) async fn open(
         Begun::Before(tx, result) => return before(tx, &result.object).await.map(Opened::Before),
     };
     let number = tx.resource_number(code).await?.ok_or_else(not_found)?;
-    if matches!(step, Step::Suspend | Step::Retire) {
+    if matches!(step, Step::Suspend | Step::Retire | Step::NewGeneration) {
         // What ends something takes it alone before its change (protocol.md 3).
         tx.lock_exclusive(LockClass::Topic, number).await?;
     }

@@ -21,7 +21,10 @@ fn actor() -> Actor {
 
 fn is_of_server(code: EventCode) -> bool {
     use EventCode::*;
-    matches!(code, ServerStarted | ServerStopped | ServerLease | Settled | LogRolledBack | GrantExpired)
+    matches!(
+        code,
+        ServerStarted | ServerStopped | ServerLease | Settled | LogRolledBack | LogReconciled | GrantExpired
+    )
 }
 
 fn golden(code: EventCode) -> Event {

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::ids::{AgencyId, GrantId, GrantNumber, RequestId, ResourceNumber, SchemaId, SubscriptionId};
+use crate::ids::{
+    AgencyId, Generation, GrantId, GrantNumber, RequestId, ResourceNumber, SchemaId, SubscriptionId,
+};
 use crate::lifecycle::Suspender;
 use crate::mask::Mask;
 use crate::request::{GrantLimits, History, Purpose};
@@ -110,6 +112,8 @@ pub struct Subscription {
     pub seek_count: i32,
     /// Digest of the view the position belongs to (cursor.rs).
     pub view: i64,
+    /// Whose offsets the position holds: of a stream it may be an earlier generation.
+    pub generation: Generation,
     /// Next offset per partition.
     pub position: Vec<i64>,
     pub created_at: Time,

@@ -190,6 +190,8 @@ pub struct Seek {
     pub caller: Caller,
     pub subscription: SubscriptionId,
     pub view: i64,
+    /// Whose offsets `position` holds.
+    pub generation: Generation,
     pub position: Vec<i64>,
 }
 
@@ -301,8 +303,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Declares holes dead, moves `settled`, drops what is not needed; one event if holes were found.
     async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal>;
 
-    /// The log lost acknowledged records: the resource stops.
-    async fn log_rolled_back(&self, resource: ResourceNumber) -> Result<(), Refusal>;
+    /// The log lost acknowledged records of the generation in force: the resource stops.
+    async fn log_rolled_back(&self, resource: ResourceNumber, generation: Generation) -> Result<(), Refusal>;
 
     /// Stores the offsets of a grant's floor once; answers what is stored.
     async fn resolve_floor(

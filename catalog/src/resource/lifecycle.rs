@@ -26,10 +26,12 @@ pub enum Act {
     /// New metadata of what is published.
     Revise,
     Retire,
+    /// Its log begins anew with what is still there.
+    NewGeneration,
 }
 
 impl Act {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Change,
         Self::Submit,
         Self::Approve,
@@ -39,6 +41,7 @@ impl Act {
         Self::Resume,
         Self::Revise,
         Self::Retire,
+        Self::NewGeneration,
     ];
 
     #[must_use]
@@ -53,6 +56,7 @@ impl Act {
             Self::Resume => "resume",
             Self::Revise => "revise",
             Self::Retire => "retire",
+            Self::NewGeneration => "new_generation",
         }
     }
 }
@@ -82,7 +86,7 @@ const fn next(state: ResourceState, act: Act) -> Option<ResourceState> {
         (Submitted, Act::Approve) => Some(Approved),
         (Approved, Act::Publish) | (Suspended, Act::Resume) => Some(Published),
         (Published | Suspended, Act::Suspend) => Some(Suspended),
-        (Published | Suspended, Act::Revise) => Some(state),
+        (Published | Suspended, Act::Revise | Act::NewGeneration) => Some(state),
         (Published | Suspended, Act::Retire) => Some(Retired),
         _ => None,
     }

@@ -18,7 +18,10 @@ use crate::grant::{Grant, Subscription};
 use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
-use crate::ports::{Directory, KeyRecord, ResourceStanding, SchemaText, SubscriptionStanding, Topic};
+use crate::ports::{
+    Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SubscriptionStanding, Topic, TopicEdges,
+};
+use crate::visibility::Run;
 
 #[derive(FromRow)]
 struct StandingRow {
@@ -87,8 +90,8 @@ struct SubscriptionStandingRow {
 
 /// `grant_id` stands once for both rows; the floor is that of the generation in force.
 const SUBSCRIPTION: &str = concat!(
-    "SELECT s.id AS subscription_id, s.name, s.deletes, s.seek_count, s.view, s.position, s.created_at, \
-     s.acked_at, ",
+    "SELECT s.id AS subscription_id, s.name, s.deletes, s.seek_count, s.view, \
+     s.generation AS position_generation, s.position, s.created_at, s.acked_at, ",
     grants::columns!(),
     ", d.fingerprint AS derived_fingerprint, d.text AS derived_text, f.offsets, \
      f.generation AS floor_generation \
@@ -97,15 +100,6 @@ const SUBSCRIPTION: &str = concat!(
      LEFT JOIN grant_floor f ON f.grant_id = g.id AND f.generation = r.generation \
      WHERE s.id = $1"
 );
-
-#[derive(FromRow)]
-struct TopicRow {
-    name: TopicName,
-    resource: ResourceNumber,
-    generation: Generation,
-    partitions: i32,
-    made: bool,
-}
 
 impl Session {
     pub async fn resource_standing(
@@ -206,18 +200,31 @@ impl Directory for Store {
     }
 
     async fn topics(&self) -> Result<Vec<Topic>, Refusal> {
-        const MADE: &str = "SELECT name, resource, generation, partitions, made FROM topic \
-            WHERE made ORDER BY resource, generation";
-        let mut session = self.read().await?;
-        let rows: Vec<TopicRow> = on!(session, |conn| query_as(MADE).fetch_all(conn))?;
-        let topic = |row: TopicRow| Topic {
-            name: row.name,
-            resource: row.resource,
-            generation: row.generation,
-            partitions: row.partitions,
-            made: row.made,
-        };
-        Ok(rows.into_iter().map(topic).collect())
+        self.read().await?.made_topics().await
+    }
+
+    async fn generations(&self, resource: ResourceNumber) -> Result<Vec<TopicEdges>, Refusal> {
+        self.read().await?.generations(resource).await
+    }
+
+    async fn floors(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<GrantFloor>, Refusal> {
+        self.read().await?.floors(resource, generation).await
+    }
+
+    async fn published(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<(Run, Time)>, Refusal> {
+        super::reconcile::published(&mut self.read().await?, resource, generation).await
+    }
+
+    async fn schema(&self, id: SchemaId) -> Result<Option<SchemaText>, Refusal> {
+        self.read().await?.schema(id).await
     }
 
     async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal> {

@@ -30,8 +30,12 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_catalog" since "0.1.0", "0002_bus" since "0.1.0", "0003_standing" since "0.1.0"];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_catalog" since "0.1.0",
+    "0002_bus" since "0.1.0",
+    "0003_standing" since "0.1.0",
+    "0004_generations" since "0.1.0",
+];
 
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS migration \
     (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, min_binary TEXT NOT NULL, applied_at TEXT NOT NULL)";

@@ -61,7 +61,9 @@ pub use page::Page;
 pub use quarantine::{QuarantineEntry, QuarantineState};
 pub use quotas::QuotaUse;
 use recall::{Changing, Recall};
-pub use reconcile::{Difference, FirstKept, Mismatch, Reconciled};
+pub use reconcile::{
+    Decided, Decision, Difference, Exported, FirstKept, LogHolds, Mismatch, Reconciled, Says, read_exported,
+};
 pub use refusals::RefusalCount;
 pub use resources::{ResourceChange, ResourceQuery, StandingConsent};
 pub use results::StoredResult;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{FromRow, QueryBuilder, query, query_scalar};
+use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
 
 use super::dispatch::{all, on, rows};
 use super::document::{from_json, to_json};
@@ -10,7 +10,7 @@ use super::{Session, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{AgencyId, Generation, GrantId, ResourceNumber, SubscriptionId};
-use crate::ports::Ended;
+use crate::ports::{Ended, GrantFloor};
 
 /// A subscription's position and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub(super) struct Position {
     pub consumer: AgencyId,
     pub seek_count: i32,
     pub view: i64,
+    pub generation: Generation,
     pub next: Vec<i64>,
     pub acked_at: Option<Time>,
 }
@@ -32,6 +33,7 @@ struct Row {
     consumer: AgencyId,
     seek_count: i32,
     view: i64,
+    generation: Generation,
     position: String,
     acked_at: Option<Time>,
 }
@@ -44,6 +46,7 @@ impl Row {
             consumer: self.consumer,
             seek_count: self.seek_count,
             view: self.view,
+            generation: self.generation,
             next: from_json(&self.position)?,
             acked_at: self.acked_at,
         };
@@ -51,8 +54,8 @@ impl Row {
     }
 }
 
-const SELECT: &str = "SELECT s.id, s.grant_id, g.resource, g.consumer, s.seek_count, s.view, s.position, \
-    s.acked_at \
+const SELECT: &str = "SELECT s.id, s.grant_id, g.resource, g.consumer, s.seek_count, s.view, s.generation, \
+    s.position, s.acked_at \
     FROM subscription s JOIN share_grant g ON g.id = s.grant_id WHERE ";
 
 impl Session {
@@ -109,6 +112,33 @@ impl Session {
     }
 }
 
+#[derive(FromRow)]
+struct FloorRow {
+    id: GrantId,
+    floor: Option<Time>,
+    offsets: Option<String>,
+}
+
+impl Session {
+    /// Of every grant on a resource, whatever its state.
+    pub(crate) async fn floors(
+        &mut self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<GrantFloor>, Refusal> {
+        const SELECT: &str = "SELECT g.id, g.floor, f.offsets FROM share_grant g \
+            LEFT JOIN grant_floor f ON f.grant_id = g.id AND f.generation = $2 \
+            WHERE g.resource = $1 ORDER BY g.number";
+        let rows: Vec<FloorRow> =
+            on!(self, |conn| query_as(SELECT).bind(resource).bind(generation).fetch_all(conn))?;
+        let floor = |row: FloorRow| {
+            let offsets = row.offsets.map(|text| from_json(&text)).transpose()?;
+            Ok(GrantFloor { grant: row.id, time: row.floor, offsets })
+        };
+        rows.into_iter().map(floor).collect()
+    }
+}
+
 impl Tx {
     /// Under the locks of the quotas of their grants, which were taken before the positions were read.
     pub(super) async fn set_positions(
@@ -122,12 +152,12 @@ impl Tx {
         let written = rows!(self, |conn| async {
             // Both engines name the columns of VALUES column1, column2, …
             let mut update = QueryBuilder::new(
-                "UPDATE subscription SET seek_count = v.column2, view = v.column3, position = v.column4, \
-                 acked_at = v.column5 FROM (",
+                "UPDATE subscription SET seek_count = v.column2, view = v.column3, generation = v.column4, \
+                 position = v.column5, acked_at = v.column6 FROM (",
             );
             update.push_values(moved.iter().zip(&next), |mut row, ((id, to), next)| {
                 row.push_bind(id).push_bind(to.seek_count).push_bind(to.view);
-                row.push_bind(next.as_str()).push_bind(to.acked_at);
+                row.push_bind(to.generation).push_bind(next.as_str()).push_bind(to.acked_at);
             });
             update.push(") AS v WHERE subscription.id = v.column1");
             update.build().execute(conn).await
@@ -136,7 +166,7 @@ impl Tx {
     }
 
     /// False if it was stored already.
-    pub(super) async fn insert_floor(
+    pub(crate) async fn insert_floor(
         &mut self,
         grant: GrantId,
         generation: Generation,

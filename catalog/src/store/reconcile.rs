@@ -1,6 +1,8 @@
 //! Compares what the store keeps with the events that should say so, both ways (DESIGN.md 11, I6): visible runs,
 //! windows, versions of rows, positions, and the columns that events are found by. All of one moment of the store.
 
+mod decide;
+mod exported;
 mod offsets;
 mod seen;
 #[cfg(test)]
@@ -16,8 +18,13 @@ use super::dispatch::on;
 use super::document::from_json;
 use super::visibility::TopicKey;
 use super::{EventFilter, Session, Store};
+use crate::audit::EventCode;
+use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{Generation, GrantId, RequestId, ResourceNumber, SubscriptionId, WindowId};
+use crate::visibility::{PartitionView, Run};
+pub use decide::{Decided, Decision, LogHolds};
+pub use exported::{Exported, Says, read as read_exported};
 use seen::Seen;
 
 /// Events read at a time.
@@ -94,7 +101,45 @@ pub struct Reconciled {
 /// The first record that the log still keeps, by partition; below it nothing is compared.
 pub type FirstKept = BTreeMap<(ResourceNumber, Generation), Vec<i64>>;
 
+/// What the `publish` events of a generation say.
+pub(super) async fn published(
+    session: &mut Session,
+    resource: ResourceNumber,
+    generation: Generation,
+) -> Result<Vec<(Run, Time)>, Refusal> {
+    let code = Some(EventCode::Published);
+    let filter = EventFilter { resource: Some(resource), code, ..EventFilter::default() };
+    let (mut after, mut all) = (None, Vec::new());
+    loop {
+        let page = session.events(&filter, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(last.place());
+        for event in &page {
+            let body = serde_json::from_slice(&event.body).map_err(|_| super::error::internal())?;
+            match exported::published(&body) {
+                Some(Says::Published { topic, runs, .. }) if topic == (resource, generation) => {
+                    all.extend(runs.into_iter().map(|run| (run, event.at)));
+                }
+                Some(_) => {}
+                None => return Err(super::error::internal()),
+            }
+        }
+    }
+}
+
 impl Store {
+    /// Up to where each partition of every topic is known.
+    pub async fn known_ends(&self) -> Result<BTreeMap<TopicKey, Vec<i64>>, Refusal> {
+        let mut session = self.read().await?;
+        let topics: Vec<TopicKey> = session.known_topics().await?;
+        let mut ends = BTreeMap::new();
+        for topic in topics {
+            let views = session.views(&[topic]).await?.remove(&topic).unwrap_or_default();
+            ends.insert(topic, views.iter().map(PartitionView::known_end).collect());
+        }
+        Ok(ends)
+    }
+
     /// Reads every event once.
     pub async fn reconcile(&self, first_kept: &FirstKept) -> Result<Reconciled, Refusal> {
         let mut session = self.snapshot().await?;

@@ -9,12 +9,12 @@ use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::grant::Subscription;
-use crate::ids::{GrantId, SubscriptionId};
+use crate::ids::{Generation, GrantId, SubscriptionId};
 
 macro_rules! columns {
     () => {
-        "s.id AS subscription_id, s.grant_id, s.name, s.deletes, s.seek_count, s.view, s.position, \
-         s.created_at, s.acked_at"
+        "s.id AS subscription_id, s.grant_id, s.name, s.deletes, s.seek_count, s.view, s.generation AS position_generation, \
+         s.position, s.created_at, s.acked_at"
     };
 }
 macro_rules! select {
@@ -31,6 +31,7 @@ pub(super) struct SubscriptionRow {
     deletes: bool,
     seek_count: i32,
     view: i64,
+    position_generation: Generation,
     position: String,
     created_at: Time,
     acked_at: Option<Time>,
@@ -46,6 +47,7 @@ impl TryFrom<SubscriptionRow> for Subscription {
             deletes: row.deletes,
             seek_count: row.seek_count,
             view: row.view,
+            generation: row.position_generation,
             position: from_json(&row.position)?,
             created_at: row.created_at,
             acked_at: row.acked_at,
@@ -69,8 +71,8 @@ impl Tx {
 
     pub async fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Refusal> {
         const INSERT: &str = "INSERT INTO subscription \
-            (id, grant_id, name, deletes, seek_count, view, position, created_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            (id, grant_id, name, deletes, seek_count, view, generation, position, created_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let (name, position) = (checked(&subscription.name)?, to_json(&subscription.position)?);
         one(rows!(self, |conn| query(INSERT)
             .bind(subscription.id)
@@ -79,6 +81,7 @@ impl Tx {
             .bind(subscription.deletes)
             .bind(subscription.seek_count)
             .bind(subscription.view)
+            .bind(subscription.generation)
             .bind(position.as_str())
             .bind(subscription.created_at)
             .execute(conn))?)

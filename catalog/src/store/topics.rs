@@ -1,12 +1,13 @@
 //! Topics of records: wanted in a commit first, made in the log afterwards (protocol.md 2).
 
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, query, query_as};
 
 use super::dispatch::{on, one, rows};
+use super::document::{from_json, to_json};
 use super::{Session, Tx};
 use crate::error::Refusal;
 use crate::ids::{Generation, ResourceNumber, TopicName};
-use crate::ports::Topic;
+use crate::ports::{Topic, TopicEdges};
 
 #[derive(FromRow)]
 struct Row {
@@ -15,6 +16,26 @@ struct Row {
     generation: Generation,
     partitions: i32,
     made: bool,
+}
+
+impl From<Row> for Topic {
+    fn from(row: Row) -> Self {
+        Self {
+            name: row.name,
+            resource: row.resource,
+            generation: row.generation,
+            partitions: row.partitions,
+            made: row.made,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct EdgesRow {
+    #[sqlx(flatten)]
+    topic: Row,
+    begins: Option<String>,
+    ends: Option<String>,
 }
 
 impl Session {
@@ -27,13 +48,28 @@ impl Session {
             WHERE resource = $1 AND generation = $2";
         let row: Option<Row> =
             on!(self, |conn| query_as(SELECT).bind(resource).bind(generation).fetch_optional(conn))?;
-        Ok(row.map(|row| Topic {
-            name: row.name,
-            resource: row.resource,
-            generation: row.generation,
-            partitions: row.partitions,
-            made: row.made,
-        }))
+        Ok(row.map(Topic::from))
+    }
+
+    /// Of generations that are or were in force.
+    pub(super) async fn made_topics(&mut self) -> Result<Vec<Topic>, Refusal> {
+        const MADE: &str = "SELECT t.name, t.resource, t.generation, t.partitions, t.made FROM topic t \
+            JOIN resource r ON r.number = t.resource AND t.generation <= r.generation \
+            WHERE t.made ORDER BY t.resource, t.generation";
+        let rows: Vec<Row> = on!(self, |conn| query_as(MADE).fetch_all(conn))?;
+        Ok(rows.into_iter().map(Topic::from).collect())
+    }
+
+    pub(super) async fn generations(&mut self, resource: ResourceNumber) -> Result<Vec<TopicEdges>, Refusal> {
+        const SELECT: &str = "SELECT name, resource, generation, partitions, made, begins, ends FROM topic \
+            WHERE resource = $1 ORDER BY generation";
+        let rows: Vec<EdgesRow> = on!(self, |conn| query_as(SELECT).bind(resource).fetch_all(conn))?;
+        let edges = |row: EdgesRow| {
+            let begins = row.begins.map(|text| from_json(&text)).transpose()?.unwrap_or_default();
+            let ends = row.ends.map(|text| from_json(&text)).transpose()?;
+            Ok(TopicEdges { topic: row.topic.into(), begins, ends })
+        };
+        rows.into_iter().map(edges).collect()
     }
 }
 
@@ -61,13 +97,41 @@ impl Tx {
 }
 
 impl Tx {
-    /// Stops a resource whose log lost records; `None` if it is stopped already or there is none. Its generation else.
+    /// Where the readers of a generation stop from now on.
+    pub(crate) async fn end_topic(&mut self, topic: &Topic, ends: &[i64]) -> Result<(), Refusal> {
+        const UPDATE: &str = "UPDATE topic SET ends = $3 WHERE resource = $1 AND generation = $2";
+        self.set_edge(UPDATE, topic, ends).await
+    }
+
+    /// Where readers that come from the generation before go on.
+    pub(crate) async fn begin_topic(&mut self, topic: &Topic, begins: &[i64]) -> Result<(), Refusal> {
+        const UPDATE: &str = "UPDATE topic SET begins = $3 WHERE resource = $1 AND generation = $2 AND made";
+        self.set_edge(UPDATE, topic, begins).await
+    }
+
+    async fn set_edge(&mut self, sql: &'static str, topic: &Topic, offsets: &[i64]) -> Result<(), Refusal> {
+        let offsets = to_json(&offsets)?;
+        one(rows!(self, |conn| query(sql)
+            .bind(topic.resource)
+            .bind(topic.generation)
+            .bind(offsets.as_str())
+            .execute(conn))?)
+    }
+
+    /// Stops a resource whose log lost records; false if it is stopped already, or another generation is in force.
     pub(super) async fn stop_resource(
         &mut self,
         resource: ResourceNumber,
-    ) -> Result<Option<Generation>, Refusal> {
-        const UPDATE: &str = "UPDATE resource SET log_rolled_back = $1 WHERE number = $2 AND log_rolled_back = $3 \
-            RETURNING generation";
-        on!(self, |conn| query_scalar(UPDATE).bind(true).bind(resource).bind(false).fetch_optional(conn))
+        generation: Generation,
+    ) -> Result<bool, Refusal> {
+        const UPDATE: &str = "UPDATE resource SET log_rolled_back = $1 \
+            WHERE number = $2 AND generation = $3 AND log_rolled_back = $4";
+        let stopped = rows!(self, |conn| query(UPDATE)
+            .bind(true)
+            .bind(resource)
+            .bind(generation)
+            .bind(false)
+            .execute(conn))?;
+        Ok(stopped == 1)
     }
 }

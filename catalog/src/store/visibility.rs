@@ -12,10 +12,10 @@ use crate::ids::{Generation, ResourceNumber};
 use crate::visibility::{PartitionView, Run, Settlement, StoredRun, Verdict};
 
 /// The topic of one generation of a resource.
-pub(super) type TopicKey = (ResourceNumber, Generation);
+pub(crate) type TopicKey = (ResourceNumber, Generation);
 
 /// Views of the partitions of several topics, in the order of the partitions.
-pub(super) type Views = BTreeMap<TopicKey, Vec<PartitionView>>;
+pub(crate) type Views = BTreeMap<TopicKey, Vec<PartitionView>>;
 
 /// Rows of one statement: far below the parameters that either engine takes.
 const ROWS: usize = 1000;
@@ -33,7 +33,7 @@ struct ViewRow {
 
 impl Session {
     /// Marks and all runs in one statement, so that no reader sees one without the other.
-    pub(super) async fn views(&mut self, topics: &[TopicKey]) -> Result<Views, Refusal> {
+    pub(crate) async fn views(&mut self, topics: &[TopicKey]) -> Result<Views, Refusal> {
         if topics.is_empty() {
             return Ok(Views::new());
         }
@@ -188,6 +188,15 @@ impl Tx {
             upsert.build().execute(conn).await
         })?;
         all(written, marks.len())
+    }
+
+    /// What counts in a topic that was copied into, in the commit that puts it in force.
+    pub(crate) async fn open_topic(
+        &mut self,
+        topic: TopicKey,
+        settled: &BTreeMap<i32, Settlement>,
+    ) -> Result<(), Refusal> {
+        self.settle_runs(topic, settled).await
     }
 
     /// The marks of a topic that is wanted: one for each partition, at 0.

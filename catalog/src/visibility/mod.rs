@@ -85,6 +85,42 @@ impl PartitionView {
         .filter(|range| range.start < range.end)
     }
 
+    /// Everything of `[from, to)` that counts, or will once a hole before it is settled, as joined ranges in order.
+    #[must_use]
+    pub fn counting(&self, from: i64, to: i64) -> Vec<Range<i64>> {
+        let end = self.stable_end();
+        let behind = self.runs.iter().filter(|run| run.first >= end && run.verdict == Verdict::Committed);
+        let behind = behind.map(|run| run.first.max(from)..to.min(run.last + 1));
+        let mut joined: Vec<Range<i64>> = Vec::new();
+        for range in self.visible(from, to).chain(behind).filter(|range| range.start < range.end) {
+            match joined.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => joined.push(range),
+            }
+        }
+        joined
+    }
+
+    /// A partition to which nothing comes any more: below `end` these ranges count, in order and apart, and nothing
+    /// else.
+    #[must_use]
+    pub fn closed(counting: &[Range<i64>], end: i64) -> Self {
+        let mut view = Self { settled: end, runs: Vec::new() };
+        let mut at = 0;
+        for range in counting.iter().cloned().chain(once(end..end)) {
+            let before = at..range.start.min(end);
+            if before.start < before.end {
+                view.runs.push(StoredRun {
+                    first: before.start,
+                    last: before.end - 1,
+                    verdict: Verdict::Dead,
+                });
+            }
+            at = range.end.max(at);
+        }
+        view
+    }
+
     /// How far this store has ever known the log to reach: `settled` or the last run's end. A log that ends below it,
     /// or an append that is answered with an offset below it, has lost records (protocol.md 4).
     #[must_use]

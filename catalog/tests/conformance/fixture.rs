@@ -233,6 +233,7 @@ pub fn subscription(grant: &Grant) -> Subscription {
         deletes: true,
         seek_count: 0,
         view: i64::MIN + 7,
+        generation: Generation(1),
         position: vec![0, 12, 9_007_199_254_740_993],
         created_at: at(5),
         acked_at: None,

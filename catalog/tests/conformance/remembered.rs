@@ -44,7 +44,7 @@ async fn a_topic_is_seen_as_soon_as_it_is_wanted(store: &Store) {
     };
     world.ledger.want_topic(&other).await.unwrap();
     assert_eq!(store.resource(&code).await.unwrap().unwrap().topic, Some(made));
-    world.ledger.log_rolled_back(world.number()).await.unwrap();
+    world.ledger.log_rolled_back(world.number(), Generation(1)).await.unwrap();
     assert!(store.resource(&code).await.unwrap().unwrap().resource.log_rolled_back);
 }
 

@@ -15,6 +15,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ports::{
     Ack, Attempt, Closing, DeadRuns, Ledger, Opened, Opening, Receipt, Seek, Settling, Topic,
 };
+use changtong_catalog::visibility::PartitionView;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::gate::Alive;
@@ -88,6 +89,11 @@ impl Committer {
             Some(views) => Ok(views),
             None => self.ask(|answer| Member::Load(topic.clone(), answer)).await?,
         }
+    }
+
+    /// Of a topic that nothing is committed to any more, what counts.
+    pub fn close_topic(&self, topic: &Topic, closed: Vec<PartitionView>) {
+        self.views.put(key_of(topic), closed);
     }
 
     /// Says that an attempt is on its way.

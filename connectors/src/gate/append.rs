@@ -80,7 +80,7 @@ impl Gate {
         };
         if runs.iter().any(|run| view(before, run).is_none_or(|view| run.first < view.known_end())) {
             // Offsets that were known before this append began: the log gave them out a second time.
-            let stopped = self.stop_rolled_back(topic.resource).await;
+            let stopped = self.stop_rolled_back(topic).await;
             stopped.map_err(|refusal| Died { refusal, runs: Vec::new() })?;
             return Err(Died { refusal: refusals::log_rolled_back(), runs: Vec::new() });
         }
@@ -94,9 +94,9 @@ impl Gate {
     }
 
     /// The log lost acknowledged records: the resource stops, in the store and with an alarm.
-    pub(super) async fn stop_rolled_back(&self, resource: ResourceNumber) -> Result<(), Refusal> {
-        LogRolledBack { resource }.emit(&self.metrics);
-        self.ledger.log_rolled_back(resource).await
+    pub(super) async fn stop_rolled_back(&self, topic: &Topic) -> Result<(), Refusal> {
+        LogRolledBack { resource: topic.resource }.emit(&self.metrics);
+        self.ledger.log_rolled_back(topic.resource, topic.generation).await
     }
 }
 

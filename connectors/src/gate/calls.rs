@@ -6,7 +6,7 @@ use bytes::Bytes;
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Time;
 use changtong_catalog::ids::{
-    AccountId, QuarantineId, ResourceCode, ResourceNumber, SubscriptionId, WindowId,
+    AccountId, Generation, QuarantineId, ResourceCode, ResourceNumber, SubscriptionId, WindowId,
 };
 use changtong_catalog::ports::SourceStep;
 
@@ -92,6 +92,8 @@ pub enum From {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub view: i64,
+    /// Whose offsets `position` holds.
+    pub generation: Generation,
     /// Next offset per partition; empty while the resource has no topic (then everything is ahead).
     pub position: Vec<i64>,
 }

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::commit::TopicKey;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Noted {
-    epoch: i64,
+pub(super) struct Noted {
+    pub epoch: i64,
     /// By `number.generation`: per partition `settled` and the last run's end.
     topics: BTreeMap<String, Vec<(i64, i64)>>,
 }
@@ -36,12 +36,7 @@ impl Marks {
         &self,
         views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
     ) -> Result<bool, Refusal> {
-        let noted = match tokio::fs::read(&self.path).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(unreadable(&self.path, &error.to_string())),
-            Ok(bytes) => serde_json::from_slice::<Noted>(&bytes)
-                .map_err(|error| unreadable(&self.path, &error.to_string()))?,
-        };
+        let Some(noted) = noted(&self.path).await? else { return Ok(false) };
         // Every start takes a higher epoch than was ever noted; one given out again was given out by an older store.
         let older = noted.epoch >= self.epoch || is_behind(&noted, &self.note(views));
         *self.written.lock() = noted;
@@ -84,6 +79,17 @@ impl Marks {
     }
 }
 
+/// What the file says; `None` if there is none.
+pub(super) async fn noted(path: &Path) -> Result<Option<Noted>, Refusal> {
+    match tokio::fs::read(path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error.to_string())),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(path, &error.to_string()))
+        }
+    }
+}
+
 fn is_behind(noted: &Noted, store: &Noted) -> bool {
     noted.topics.iter().any(|(topic, marks)| {
         let Some(stored) = store.topics.get(topic).filter(|stored| stored.len() >= marks.len()) else {
@@ -112,7 +118,7 @@ fn unreadable(path: &Path, error: &str) -> Refusal {
     )
 }
 
-fn unwritable(path: &Path, error: &str) -> Refusal {
+pub(super) fn unwritable(path: &Path, error: &str) -> Refusal {
     Refusal::new(
         Code::StorageFull,
         format!("无法写入 {}:{error}", path.display()),

@@ -6,7 +6,8 @@
 //! | a subscription is read and moved (6, 7) | `deliver/` |
 //! | an owner reads its own; a sample before agreeing | `steward.rs`, `preview.rs` |
 //! | records set aside, and published after all | `quarantine.rs`, `replay.rs` |
-//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs` |
+//! | what is still there becomes a new generation (2) | `copy/`, `moving.rs` |
+//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs`, `survey.rs` |
 //! | an alarm before a subscription loses records (6) | `edge.rs` |
 
 mod alive;
@@ -14,10 +15,12 @@ mod append;
 mod budget;
 mod calls;
 mod claims;
+mod copy;
 mod deliver;
 mod edge;
 mod keys;
 mod marks;
+mod moving;
 pub mod permit;
 mod plans;
 mod preview;
@@ -28,6 +31,7 @@ mod replay;
 mod settings;
 mod settle;
 mod steward;
+mod survey;
 mod topics;
 
 #[cfg(test)]
@@ -58,16 +62,19 @@ pub use calls::{
     SetAside,
 };
 use claims::Claims;
-use deliver::Windows;
 pub use deliver::{Delivery, EventStream, File, Frame};
+use deliver::{Past, Windows};
 use edge::Edges;
 pub use keys::{GateKeys, KeyRing};
 use marks::Marks;
+pub use moving::Moving;
+use moving::Pauses;
 pub use permit::{Permit, PermitKind};
 use plans::Plans;
 pub use preview::Sample;
 pub use settings::{Limits, Settings};
 use settle::Settler;
+pub use survey::{Survey, decided, noted_epoch, survey};
 use topics::Topics;
 
 /// What a gate is built from.
@@ -103,7 +110,9 @@ pub struct Gate {
     committer: Committer,
     limiter: Limiter,
     plans: Plans,
+    past: Past,
     claims: Claims,
+    pauses: Arc<Pauses>,
     topics: Topics,
     windows: Arc<Windows>,
     settler: tokio::sync::Mutex<Settler>,
@@ -137,8 +146,10 @@ impl Gate {
             settler: tokio::sync::Mutex::new(Settler::default()),
             marks: parts.marks.map(|path| Marks::new(path, parts.epoch)),
             plans: Plans::default(),
+            past: Past::default(),
             claims: Claims::default(),
             edges: Edges::default(),
+            pauses: Arc::default(),
             topics: Topics::default(),
             older: AtomicBool::new(false),
             tail: Tail::new(parts.log.clone(), parts.metrics.clone()),

@@ -17,6 +17,10 @@ pub enum PermitKind {
     Steward,
     /// A sample shown to whoever decides on a request.
     Preview,
+    /// From one generation of a resource into the next.
+    Copy,
+    /// What records not settled yet show by their prefixes.
+    Settle,
 }
 
 /// The right to one append or one read. Who has one may use it:

@@ -77,6 +77,7 @@ impl Gate {
         let standing = self.directory.resource(&publish.resource).await?.ok_or_else(refusals::no_resource)?;
         decide::publish(&publish.caller, &standing.resource).check()?;
         let number = standing.resource.number;
+        let _publishing = self.pauses.publish(number)?;
         let bytes = publish.body.bytes.len() as u64;
         self.take_publish(&publish, &standing, Cost { requests: 1, records: 0, bytes })?;
         let (claim, replays) = match replay {

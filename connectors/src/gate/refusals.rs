@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::TopicName;
 
 pub(super) fn store_older() -> Refusal {
     Refusal::new(
         Code::StoreOlderThanLog,
-        "数据库比日志旧(可能恢复自旧备份),发布和供数已停止;请管理员换回较新的数据库。若确认可以放弃它所不知道的记录,\
-         移走数据目录中的 marks 文件后重新启动",
+        "数据库比日志旧(可能恢复自旧备份),发布和供数已停止;请管理员换回较新的数据库,或停止服务后以 \
+         `changtong reconcile --adopt 事件文件` 认领它所不知道的记录、以 --declare-dead 放弃它们",
         "the store is older than the log (restored from an old backup?); publishing and delivery stand still: put the \
-         newer database back, or, if the records it does not know may be given up, move the file `marks` out of the \
-         data folder and start again",
+         newer database back, or stop the server and let `changtong reconcile` adopt what the store does not know \
+         (--adopt EVENTS_FILE) or give it up (--declare-dead)",
     )
 }
 
@@ -33,6 +34,23 @@ pub(super) fn log_rolled_back() -> Refusal {
         "日志丢失了已确认的记录,该信息资源停用,须由运维人员处理",
         "the log lost acknowledged records; the resource stands still until an operator decides",
     )
+}
+
+pub(super) fn nothing_published() -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        "该信息资源尚未发布过记录,没有主题可换代;首次发布时按 log.partitions 建立",
+        "nothing was published yet, so there is no topic to replace; the first publish makes it with log.partitions",
+    )
+}
+
+pub(super) fn log_silent(topic: &TopicName) -> Refusal {
+    Refusal::new(
+        Code::BrokerUnavailable,
+        format!("日志未能如实答复主题 {topic} 的内容,请稍后重试"),
+        format!("the log did not answer for what topic {topic} holds; try again later"),
+    )
+    .retry_after(Duration::from_secs(2))
 }
 
 pub(super) fn too_late() -> Refusal {

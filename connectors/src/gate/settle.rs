@@ -10,13 +10,16 @@ use changtong_catalog::ids::TopicName;
 use changtong_catalog::ports::{Settling, Topic};
 use changtong_catalog::visibility::PartitionView;
 
-use super::{Gate, refusals};
+use super::Gate;
 use crate::commit::{Partitions, TopicKey, key_of};
 use crate::events::{HolesFound, StoreFoundOlder};
 use crate::log::Extent;
 
 /// Two answers this far apart below what is known mean that the log rolled back.
 const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
+
+/// How often topics that nobody appends to are looked at: what happened to them behind the bus.
+const LOOK_AT_ALL: Duration = Duration::from_secs(60);
 
 /// How long after a start a COMMIT of the server before may still take effect: its session's deadlines and some.
 const LAST_COMMIT: Duration = Duration::from_secs(10);
@@ -25,6 +28,8 @@ const LAST_COMMIT: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Settler {
     watched: HashMap<TopicKey, Watched>,
+    /// When all topics are looked at next, those included that nobody appends to.
+    look_at_all_at: Duration,
     /// When it is looked for windows that the server before opened by its last COMMIT.
     look_again_at: Option<Duration>,
 }
@@ -35,6 +40,13 @@ struct Watched {
     notes: VecDeque<(Duration, Vec<i64>)>,
     /// Since when the log has ended below what is known.
     below_since: Option<Duration>,
+}
+
+impl Settler {
+    /// Another generation is in force: what this one's log holds or lacks concerns nobody who publishes.
+    pub(super) fn forget(&mut self, key: TopicKey) {
+        self.watched.remove(&key);
+    }
 }
 
 impl Watched {
@@ -60,9 +72,9 @@ impl Gate {
     pub async fn recover(&self) -> Result<(), Refusal> {
         self.alive.check()?;
         let topics = self.directory.topics().await?;
-        let mut views = Vec::with_capacity(topics.len());
+        let mut views = HashMap::with_capacity(topics.len());
         for topic in &topics {
-            views.push((key_of(topic), self.committer.load(topic).await?));
+            views.insert(key_of(topic), self.committer.load(topic).await?);
         }
         if let Some(marks) = &self.marks
             && marks.is_store_older(views.iter().map(|(key, views)| (*key, &**views))).await?
@@ -75,13 +87,16 @@ impl Gate {
         let extents = self.extents(&topics).await?;
         let mut settler = self.settler.lock().await;
         settler.look_again_at = Some(self.clock.monotonic() + LAST_COMMIT);
-        for (topic, (_, views)) in topics.iter().zip(&views) {
+        settler.look_at_all_at = self.clock.monotonic() + LOOK_AT_ALL;
+        for topic in in_force(topics) {
             // One whose log does not answer now may have holes too: it is watched from the first second on.
-            settler.watched.insert(key_of(topic), Watched::new(topic.clone()));
-            let Some(extents) = extents.get(&topic.name) else { continue };
+            settler.watched.insert(key_of(&topic), Watched::new(topic.clone()));
+            let (Some(extents), Some(views)) = (extents.get(&topic.name), views.get(&key_of(&topic))) else {
+                continue;
+            };
             if !ends_below(extents, views) {
                 let ends = extents.iter().map(|extent| extent.end).collect();
-                self.settle_topic(topic, views, extents, ends).await?;
+                self.settle_topic(&topic, views, extents, ends).await?;
             }
         }
         Ok(())
@@ -109,6 +124,12 @@ impl Gate {
         let lately = now.saturating_sub(2 * self.settings.settle_after + ROLLED_BACK_AFTER);
         for topic in self.topics.touched_since(lately) {
             settler.watched.entry(key_of(&topic)).or_insert_with(|| Watched::new(topic));
+        }
+        if settler.look_at_all_at <= now {
+            for topic in in_force(self.directory.topics().await?) {
+                settler.watched.entry(key_of(&topic)).or_insert_with(|| Watched::new(topic));
+            }
+            settler.look_at_all_at = now + LOOK_AT_ALL;
         }
         let topics: Vec<Topic> = settler.watched.values().map(|watched| watched.topic.clone()).collect();
         // Before the log is asked: what it ends below afterwards, it has lost.
@@ -143,7 +164,7 @@ impl Gate {
         if ends_below(extents, views) {
             let since = *watched.below_since.get_or_insert(now);
             if now.saturating_sub(since) >= ROLLED_BACK_AFTER {
-                self.stop_rolled_back(watched.topic.resource).await?;
+                self.stop_rolled_back(&watched.topic).await?;
                 return Ok(true);
             }
             return Ok(false);
@@ -166,9 +187,6 @@ impl Gate {
         extents: &[Extent],
         noted_ends: Vec<i64>,
     ) -> Result<Partitions, Refusal> {
-        if extents.len() != views.len() {
-            return Err(refusals::fault());
-        }
         let mut holes = 0;
         let mut idle = true;
         for ((view, noted), extent) in views.iter().zip(&noted_ends).zip(extents) {
@@ -195,17 +213,36 @@ impl Gate {
             return Ok(BTreeMap::new());
         }
         let names: Vec<TopicName> = topics.iter().map(|topic| topic.name.clone()).collect();
-        self.log.extents(&names).await
+        let mut extents = self.log.extents(&names).await?;
+        for topic in topics {
+            // A log that says there is no such topic has lost all of it; one that says nothing has not answered.
+            if !extents.contains_key(&topic.name)
+                && matches!(self.log.has_topic(&topic.name).await, Ok(false))
+            {
+                let partitions = usize::try_from(topic.partitions).unwrap_or(0);
+                extents.insert(topic.name.clone(), vec![Extent { first: 0, end: 0 }; partitions]);
+            }
+        }
+        Ok(extents)
     }
 
     async fn note_marks(&self) -> Result<(), Refusal> {
         let Some(marks) = &self.marks else { return Ok(()) };
-        let views = self.committer.views().all();
+        // Of a generation that is over the views are not the store's; what was noted of it stays.
+        let mut views = self.committer.views().all();
+        views.retain(|(key, _)| !self.past.is_over(*key));
         marks.write(views.iter().map(|(key, views)| (*key, &**views))).await
     }
 }
 
+/// Of each resource the last of its generations, which is the one in force.
+fn in_force(topics: Vec<Topic>) -> impl Iterator<Item = Topic> {
+    let last: BTreeMap<_, _> = topics.into_iter().map(|topic| (topic.resource, topic)).collect();
+    last.into_values()
+}
+
 /// Whether the log ends below what the store knows it to have held.
 fn ends_below(extents: &[Extent], views: &[PartitionView]) -> bool {
-    extents.iter().zip(views).any(|(extent, view)| extent.end < view.known_end())
+    extents.len() < views.len()
+        || extents.iter().zip(views).any(|(extent, view)| extent.end < view.known_end())
 }

@@ -140,6 +140,7 @@ fn own_cursor(standing: &ResourceStanding, next: Vec<i64>) -> Cursor {
     Cursor {
         subscription: SubscriptionId(Uuid::nil()),
         view: standing.resource.number.0,
+        generation: standing.resource.generation,
         seek_count: standing.resource.generation.0,
         next,
     }

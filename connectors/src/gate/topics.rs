@@ -64,6 +64,12 @@ impl Topics {
         appended.values().map(|(topic, _)| topic.clone()).collect()
     }
 
+    /// Another generation is in force.
+    pub fn forget(&self, topic: &Topic) {
+        self.appended.lock().remove(&key_of(topic));
+        self.made.lock().remove(&key_of(topic));
+    }
+
     pub fn was_touched_since(&self, key: TopicKey, since: Duration) -> bool {
         self.appended.lock().get(&key).is_some_and(|(_, at)| *at >= since)
     }
@@ -137,7 +143,7 @@ impl Gate {
     }
 }
 
-fn kept_for(standing: &ResourceStanding) -> Result<Option<Duration>, Refusal> {
+pub(super) fn kept_for(standing: &ResourceStanding) -> Result<Option<Duration>, Refusal> {
     Ok(match standing.resource.file.retention.parse()? {
         Retention::Forever => None,
         Retention::For(duration) => Some(duration),

@@ -18,7 +18,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 
 use crate::gate::Permit;
-pub use refusals::expired_firsts;
+pub use refusals::{damaged_offsets, expired_firsts};
 pub use tail::Tail;
 
 /// The most bytes of key and value together that either engine takes in one record.
@@ -108,6 +108,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// The extents of all partitions of each topic, in bulk; a topic that cannot be asked is left out.
     async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal>;
+
+    /// The names of all topics that begin so.
+    async fn topics(&self, prefix: &str) -> Result<Vec<String>, Refusal>;
+
+    /// Whether there is such a topic; an error if nobody can say.
+    async fn has_topic(&self, topic: &TopicName) -> Result<bool, Refusal>;
 
     /// Per partition the first offset appended at or after the time (the end if there is none).
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal>;

@@ -70,6 +70,22 @@ pub(super) fn position_expired(topic: &TopicName, firsts: &[(i32, i64)]) -> Refu
     .with("first", listed.collect::<Vec<_>>())
 }
 
+/// Offsets `[from, until)` that a log can't give any more; the records on both sides may be whole.
+pub(super) fn damaged(place: &str, from: i64, until: i64) -> Refusal {
+    unavailable(
+        format!("日志 {place} 已损坏:第 {from} 至 {until} 条(不含)不是写入时的内容"),
+        format!("the log {place} is damaged: offsets {from} to {until} are not what was written"),
+    )
+    .with("damaged", vec![from, until])
+}
+
+/// The offsets that a refusal of the log says are damaged.
+#[must_use]
+pub fn damaged_offsets(refusal: &Refusal) -> Option<(i64, i64)> {
+    let damaged = refusal.extra.get("damaged")?;
+    Some((damaged.get(0)?.as_i64()?, damaged.get(1)?.as_i64()?))
+}
+
 /// What a `PositionExpired` of the log says: partition and first kept offset of each range that begins before it.
 #[must_use]
 pub fn expired_firsts(refusal: &Refusal) -> Vec<(i32, i64)> {
@@ -89,7 +105,8 @@ impl From<Refusal> for AppendError {
 
 /// Holds an append to its permit and to the limits of both engines.
 pub(super) fn check_append(permit: &Permit, entries: &[Entry]) -> Result<(), Refusal> {
-    if permit.kind() != PermitKind::Publish || entries.len() > permit.most() {
+    let appends = matches!(permit.kind(), PermitKind::Publish | PermitKind::Copy);
+    if !appends || entries.len() > permit.most() {
         return Err(outside_permit(permit, entries.len()));
     }
     for (index, entry) in entries.iter().enumerate() {

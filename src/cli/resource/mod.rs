@@ -2,6 +2,7 @@
 
 mod apply;
 mod draft;
+mod new_generation;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -59,6 +60,8 @@ enum Verb {
     Revise(apply::Revise),
     /// Take the entry out of the catalog for good; its grants end
     Retire(Ending),
+    /// Begin a new topic with what is still there: after log damage, or for another number of partitions
+    NewGeneration(new_generation::NewGeneration),
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +121,7 @@ async fn act(resource: &Resource) -> Done {
         Verb::Draft(draft) => draft::run(draft),
         Verb::Apply(apply) => apply::run(apply, &client, output).await,
         Verb::Revise(revise) => apply::revise(revise, &client, output).await,
+        Verb::NewGeneration(wanted) => new_generation::run(wanted, &client, output).await,
         Verb::List(list) => {
             output.list(&client.list(&format!("/resources?{}", query(list))).await?, &COLUMNS)
         }
@@ -170,13 +174,15 @@ async fn end(resource: &Resource, client: &Client, code: &str, step: &str, body:
     resource.server.output.done(&ended, || format!("{code} is {word}; {}", super::ended(&ended)))
 }
 
-const FIELDS: [Column; 14] = [
+const FIELDS: [Column; 16] = [
     ("code", "/code"),
     ("title", "/title"),
     ("provider", "/provider"),
     ("abstract", "/abstract"),
     ("state", "/state"),
     ("kind", "/kind"),
+    ("generation", "/generation"),
+    ("log rolled back", "/log_rolled_back"),
     ("key", "/key"),
     ("retention", "/retention"),
     ("shared", "/share_type"),

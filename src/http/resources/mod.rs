@@ -3,6 +3,7 @@
 mod approve;
 mod draft;
 mod list;
+mod new_generation;
 mod publish;
 mod reject;
 mod resume;
@@ -24,6 +25,7 @@ use changtong_catalog::visible;
 pub use approve::approve;
 pub use draft::draft;
 pub use list::list;
+pub use new_generation::new_generation;
 pub use publish::publish;
 pub use reject::reject;
 pub use resume::resume;

@@ -46,6 +46,7 @@ pub async fn create(State(app): State<Web>, At(grant): At<GrantId>, command: Com
         name: name.clone(),
         deletes: *deletes,
         view: place.view,
+        generation: place.generation,
         position: place.position,
     };
     let subscription = create_subscription(&app.store, &call.act(), new).await?.object;

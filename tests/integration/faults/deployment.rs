@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use changtong::client::{CallError, Client};
+use changtong::client::Client;
 use changtong_catalog::store::testing::{Fresh, postgres};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use super::table::Table;
 use crate::support::{Pair, kafka, prefix};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_changtong");
@@ -51,6 +52,12 @@ impl Deployment {
     pub fn set(&mut self, name: &str, value: String) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value));
+    }
+
+    /// A setting of the deployment; empty if it has none.
+    pub fn setting(&self, name: &str) -> &str {
+        let found = self.environment.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value)
     }
 
     pub fn database(&self) -> Option<&str> {
@@ -118,6 +125,41 @@ impl Deployment {
     /// The folder that all of it lies in; a node's data is in the folder of its name.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The key of an auditor.
+    pub async fn auditor(&self, server: &Process) -> String {
+        let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
+        let account = json!({ "name": "auditor", "roles": ["auditor"] });
+        let account =
+            authority.post("/agencies/authority/accounts", &account).await.expect("an account").body;
+        let path = format!("/accounts/{}/keys", account["id"].as_str().expect("its id"));
+        let key = authority.post(&path, &json!({ "roles": ["auditor"] })).await.expect("a key").body;
+        key["text"].as_str().expect("its text").to_owned()
+    }
+
+    /// Every event, as `audit export` writes them.
+    pub async fn events(&self, server: &Process, auditor: &str) -> String {
+        let url = format!("{}/api/v1/audit/events", server.url);
+        let asked =
+            reqwest::Client::new().get(url).bearer_auth(auditor).header("accept", "application/x-ndjson");
+        let answer = asked.send().await.expect("an answer");
+        assert!(answer.status().is_success());
+        answer.text().await.expect("its text")
+    }
+
+    /// Runs a command on the node's data folder; whether it went well, and what it said.
+    pub fn command(&self, arguments: &[&str], node: &str) -> (bool, String) {
+        let output = Command::new(BINARY)
+            .args(arguments)
+            .arg("--data")
+            .arg(self.folder.path().join(node))
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .expect("the command runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
 
     /// An agency with a published table, made through a running server.
@@ -278,106 +320,6 @@ impl Reader {
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
-}
-
-/// A published table and its owner's key.
-pub struct Table {
-    key: String,
-    code: String,
-}
-
-impl Table {
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// As it stands in a path.
-    pub fn code(&self) -> &str {
-        &self.code
-    }
-
-    fn owner(&self, server: &Process) -> Client {
-        Client::new(&server.url, &self.key, "en").expect("a client")
-    }
-
-    /// What needs no engine of records goes on.
-    pub async fn catalog_is_served(&self, server: &Process) {
-        let shown = self.owner(server).get(&format!("/resources/{}", self.code)).await.expect("the entry");
-        assert_eq!(shown["state"], "published");
-    }
-
-    /// A change of the catalog is refused with that code, and says when to come back.
-    pub async fn changes_are_refused(&self, server: &Process, code: &str) {
-        let owner = self.owner(server).with_patience(Duration::ZERO);
-        let refusal =
-            owner.post(&format!("/resources/{}/suspend", self.code), &json!({ "cause": "security" })).await;
-        let CallError::Refused(problem) = refusal.expect_err("nothing can be changed") else {
-            panic!("an answer")
-        };
-        assert_eq!((problem.status, problem.code.as_str()), (503, code));
-        assert!(problem.retry_after.is_some(), "when to come back");
-    }
-
-    /// Its owner revokes a grant on it.
-    pub async fn revoke(&self, server: &Process, grant: &str) -> Value {
-        let reason = json!({"cause": "misuse", "filing": "备案1号"});
-        self.owner(server).post(&format!("/grants/{grant}/revoke"), &reason).await.expect("it ends").body
-    }
-
-    /// Publishes the ids under a key, as often as it takes.
-    pub async fn publish(
-        &self,
-        server: &Process,
-        key: &str,
-        ids: std::ops::Range<u32>,
-    ) -> Result<Value, CallError> {
-        self.publish_within(server, key, ids, Duration::from_secs(60)).await
-    }
-
-    /// Publishes once: what a client sees whose server dies.
-    pub async fn publish_once(
-        &self,
-        server: &Process,
-        key: &str,
-        ids: std::ops::Range<u32>,
-    ) -> Result<Value, CallError> {
-        self.publish_within(server, key, ids, Duration::ZERO).await
-    }
-
-    async fn publish_within(
-        &self,
-        server: &Process,
-        key: &str,
-        ids: std::ops::Range<u32>,
-        patience: Duration,
-    ) -> Result<Value, CallError> {
-        let body: String = ids.map(|id| format!("{{\"id\":{id}}}\n")).collect();
-        let client = self.owner(server).with_patience(patience);
-        client.publish(&self.code, "application/x-ndjson", "reject", key, body.into()).await
-    }
-
-    /// Every visible record, by id, with how often it is there.
-    pub async fn visible(&self, server: &Process) -> BTreeMap<u64, usize> {
-        let mut seen = BTreeMap::new();
-        let mut cursor = String::new();
-        loop {
-            let url = format!("{}/api/v1/resources/{}/records?limit=1000{cursor}", server.url, self.code);
-            let answer =
-                reqwest::Client::new().get(&url).bearer_auth(&self.key).send().await.expect("an answer");
-            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-            let text = answer.text().await.expect("its text");
-            let mut lines: Vec<Value> =
-                text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-            let last = lines.pop().expect("a last line");
-            if lines.is_empty() {
-                return seen;
-            }
-            for line in lines {
-                *seen.entry(line["record"]["id"].as_u64().expect("an id")).or_default() += 1;
-            }
-            cursor = format!("&cursor={}", last["next"].as_str().expect("a cursor"));
-        }
-    }
 }
 
 pub fn free_port() -> u16 {

@@ -3,12 +3,16 @@
 
 mod broker;
 mod connectors;
+mod damage;
 pub mod deployment;
 mod full_disk;
+mod generation;
 mod kills;
 mod outages;
 mod pause;
 mod proxy;
 mod random;
+mod restore;
 mod store_gone;
+pub mod table;
 mod takeover;

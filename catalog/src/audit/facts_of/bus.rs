@@ -126,6 +126,14 @@ events! {
         resource: ResourceNumber,
         generation: Generation,
     }
+    /// An operator decided what counts of a log that was ahead of its store.
+    LogReconciled {
+        /// How many events were adopted, and the records they tell of.
+        events: i64,
+        records: i64,
+        /// Records declared dead.
+        dead: i64,
+    }
     /// Refusals of one caller with one code within one minute.
     Refused {
         refusal: Code,

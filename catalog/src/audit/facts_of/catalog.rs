@@ -6,7 +6,7 @@ use crate::clock::Time;
 use crate::grant::Cause;
 use crate::ids::{
     AgencyId, Generation, GrantId, GrantNumber, RequestId, ResourceCode, ResourceNumber, SchemaId,
-    SubscriptionId,
+    SubscriptionId, TopicName,
 };
 use crate::request::RefusalReason;
 use crate::resource::{Kind, ShareType};
@@ -74,6 +74,16 @@ events! {
         version: i32,
         cause: Cause,
         filing: Option<Digest>,
+    }
+    /// What is still there was copied into a new topic, which is in force.
+    ResourceNewGeneration {
+        resource: ResourceNumber,
+        version: i32,
+        generation: Generation,
+        topic: TopicName,
+        partitions: i32,
+        /// How many were copied.
+        records: i64,
     }
     RequestDrafted {
         request: RequestId,

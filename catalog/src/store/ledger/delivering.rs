@@ -10,9 +10,10 @@ use super::facts::Facts;
 use super::texts;
 use crate::audit::{Actor, DeliverAcked, DeliverClosed, DeliverOpened, DeliverSought, Digest, What};
 use crate::clock::Time;
+use crate::cursor::Cursor;
 use crate::error::Refusal;
 use crate::grant::decide::{self, POLICY};
-use crate::ids::{Generation, SubscriptionId, WindowId};
+use crate::ids::{SubscriptionId, WindowId};
 use crate::ports::{Ack, CloseReason, Closing, Group, Opened, Opening, Seek};
 use crate::quota::{DayUse, Quota};
 use crate::resource::Kind;
@@ -145,7 +146,9 @@ impl<'g> Delivering<'g> {
         if grant.version != opening.grant_version {
             return Err(texts::grant_changed(grant.version));
         }
-        if resource.generation != opening.generation {
+        // Of a stream what an earlier generation still holds is read to its end.
+        let earlier = resource.file.kind == Kind::Stream && opening.generation < resource.generation;
+        if resource.generation != opening.generation && !earlier {
             return Err(texts::view_changed());
         }
         let most = self.reserve(opening)?;
@@ -235,8 +238,12 @@ impl<'g> Delivering<'g> {
                 return Err(texts::foreign_cursor());
             }
             farther(&mut moved.next, &cursor.next);
-        } else if cursor.view == ack.view {
-            (moved.view, moved.next) = (cursor.view, cursor.next.clone());
+        } else if cursor.view == ack.view || self.goes_on(&stored, cursor) {
+            (moved.view, moved.generation) = (cursor.view, cursor.generation);
+            moved.next = cursor.next.clone();
+        } else if self.kind(&stored) == Some(Kind::Stream) && cursor.generation < stored.generation {
+            // What it acknowledges lies before the position.
+            return Ok(());
         } else {
             return Err(texts::view_changed());
         }
@@ -248,7 +255,7 @@ impl<'g> Delivering<'g> {
             subscription: id,
             grant: stored.grant,
             resource: stored.resource,
-            generation: self.generation(&stored),
+            generation: moved.generation,
             seek_count: moved.seek_count,
             position: moved.next.clone(),
             window: ack.window,
@@ -263,12 +270,13 @@ impl<'g> Delivering<'g> {
         let mut moved = self.position(seek.subscription)?.clone();
         self.may_move(&moved, &seek.caller)?;
         moved.seek_count += 1;
-        (moved.view, moved.next) = (seek.view, seek.position.clone());
+        (moved.view, moved.generation) = (seek.view, seek.generation);
+        moved.next = seek.position.clone();
         let what = DeliverSought {
             subscription: seek.subscription,
             grant: moved.grant,
             resource: moved.resource,
-            generation: self.generation(&moved),
+            generation: moved.generation,
             seek_count: moved.seek_count,
             position: moved.next.clone(),
         };
@@ -292,8 +300,8 @@ impl<'g> Delivering<'g> {
         self.facts.resources.get(&position.resource).map(|resource| resource.file.kind)
     }
 
-    fn generation(&self, position: &Position) -> Generation {
-        let resource = self.facts.resources.get(&position.resource);
-        resource.map_or(Generation(1), |resource| resource.generation)
+    /// A stream's reader is in a later generation than its position, though not yet in the one in force.
+    fn goes_on(&self, position: &Position, cursor: &Cursor) -> bool {
+        self.kind(position) == Some(Kind::Stream) && cursor.generation > position.generation
     }
 }

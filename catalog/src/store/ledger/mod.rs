@@ -126,8 +126,8 @@ impl Ledger for StoreLedger {
         settle::settle(self, settling).await
     }
 
-    async fn log_rolled_back(&self, resource: ResourceNumber) -> Result<(), Refusal> {
-        settle::rolled_back(self, resource).await
+    async fn log_rolled_back(&self, resource: ResourceNumber, generation: Generation) -> Result<(), Refusal> {
+        settle::rolled_back(self, resource, generation).await
     }
 
     async fn resolve_floor(

@@ -8,7 +8,7 @@ use super::StoreLedger;
 use crate::audit::{Actor, Event, LogRolledBack, Settled};
 use crate::clock::Time;
 use crate::error::Refusal;
-use crate::ids::{EventId, ResourceNumber};
+use crate::ids::{EventId, Generation, ResourceNumber};
 use crate::ports::Settling;
 use crate::visibility::{PartitionView, Run, Settlement};
 
@@ -56,10 +56,16 @@ async fn record_holes(
 }
 
 /// The resource stands still from this commit on; said once.
-pub(super) async fn rolled_back(ledger: &StoreLedger, resource: ResourceNumber) -> Result<(), Refusal> {
+pub(super) async fn rolled_back(
+    ledger: &StoreLedger,
+    resource: ResourceNumber,
+    generation: Generation,
+) -> Result<(), Refusal> {
     let mut tx = ledger.store.begin().await?;
     tx.lock_exclusive(LockClass::Topic, resource).await?;
-    let Some(generation) = tx.stop_resource(resource).await? else { return Ok(()) };
+    if !tx.stop_resource(resource, generation).await? {
+        return Ok(());
+    }
     let now = ledger.clock.now();
     let what = LogRolledBack { resource, generation };
     tx.record(&Event::new(EventId(ledger.ids.uuid(now)), now, Actor::Server, what)).await?;

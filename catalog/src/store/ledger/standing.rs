@@ -75,10 +75,10 @@ impl StoreLedger {
             }
         }
         let cursor = |(subscription, position): (SubscriptionId, super::super::positions::Position)| {
-            let nothing = vec![0; position.next.len()];
-            let next = farthest.remove(&subscription).map_or(nothing, |(_, next)| next);
+            let nothing = (position.generation, vec![0; position.next.len()]);
+            let (generation, next) = farthest.remove(&subscription).unwrap_or(nothing);
             let (view, seek_count) = (position.view, position.seek_count);
-            (subscription, Cursor { subscription, view, seek_count, next })
+            (subscription, Cursor { subscription, view, generation, seek_count, next })
         };
         Ok(positions.into_iter().map(cursor).collect())
     }

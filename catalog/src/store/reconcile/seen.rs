@@ -117,7 +117,7 @@ impl Seen {
             let mut published = self.published.remove(&key).unwrap_or_default();
             let said = from(first, published.join());
             // Committed runs behind the stable end count too, though no reader has reached them.
-            let visible: Vec<Range<i64>> = counting(view, first);
+            let visible: Vec<Range<i64>> = view.counting(first, i64::MAX);
             self.result.visible += visible.iter().map(|range| range.end - range.start).sum::<i64>();
             let found = [
                 (Mismatch::VisibleWithoutEvent, without(&visible, &said)),
@@ -188,17 +188,6 @@ impl Seen {
         self.result.differences.sort();
         self.result
     }
-}
-
-/// Everything that counts or will once a hole before it is settled, from `first` on.
-fn counting(view: &PartitionView, first: i64) -> Vec<Range<i64>> {
-    let end = view.stable_end();
-    let behind = view.runs.iter().filter(|run| run.first >= end);
-    let behind = behind.filter(|run| run.verdict == crate::visibility::Verdict::Committed);
-    let mut all = Offsets::default();
-    view.visible(first, end).for_each(|range| all.add(range));
-    behind.for_each(|run| all.add(run.first..run.last + 1));
-    from(first, all.join())
 }
 
 fn number(value: &Value) -> i64 {

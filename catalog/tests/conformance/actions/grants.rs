@@ -4,6 +4,7 @@ use changtong_catalog::actions::{self, NewSubscription};
 use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
 use changtong_catalog::grant::{Cause, Grant, GrantState};
+use changtong_catalog::ids::Generation;
 use changtong_catalog::lifecycle::Suspender;
 use changtong_catalog::request::Agreement;
 use changtong_catalog::resource::ShareType;
@@ -166,6 +167,7 @@ fn subscription(grant: &Grant, name: &str) -> NewSubscription {
         name: name.to_owned(),
         deletes: true,
         view: 42,
+        generation: Generation(1),
         position: vec![0, 0, 0],
     }
 }

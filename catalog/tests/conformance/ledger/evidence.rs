@@ -6,6 +6,7 @@ use changtong_catalog::audit::EventCode;
 use changtong_catalog::clock::Clock;
 use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
+use changtong_catalog::ids::Generation;
 use changtong_catalog::ports::{Group, Seek};
 use changtong_catalog::store::{FirstKept, Mismatch, RefusalCount, Store};
 use serde_json::json;
@@ -32,6 +33,7 @@ async fn what_happened_and_the_events_agree(store: &Store) {
         caller: world.fixture.consumer.clone(),
         subscription: world.fixture.subscription.id,
         view: 7,
+        generation: Generation(1),
         position: vec![1, 0, 0],
     };
     let acks = vec![world.ack([9, 0, 0])];

@@ -4,7 +4,7 @@ use changtong_catalog::audit::EventCode;
 use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
 use changtong_catalog::grant::{Grant, GrantState};
-use changtong_catalog::ids::GrantId;
+use changtong_catalog::ids::{Generation, GrantId};
 use changtong_catalog::ports::{Ack, Directory, Group, Seek, Topic};
 use changtong_catalog::resource::Kind;
 use changtong_catalog::store::{ResourceChange, Store};
@@ -24,6 +24,7 @@ fn seek(world: &World, view: i64, position: [i64; 3]) -> Seek {
         caller: world.fixture.consumer.clone(),
         subscription: world.fixture.subscription.id,
         view,
+        generation: Generation(1),
         position: position.to_vec(),
     }
 }

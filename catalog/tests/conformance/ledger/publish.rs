@@ -113,8 +113,8 @@ async fn a_resource_that_does_not_stand_takes_nothing(store: &Store) {
 
 async fn a_log_that_lost_records_stops_the_resource(store: &Store) {
     let world = world(store).await;
-    world.ledger.log_rolled_back(world.number()).await.unwrap();
-    world.ledger.log_rolled_back(world.number()).await.unwrap();
+    world.ledger.log_rolled_back(world.number(), Generation(1)).await.unwrap();
+    world.ledger.log_rolled_back(world.number(), Generation(1)).await.unwrap();
     let answers = world.publish(vec![world.attempt(&[run(0, 0, 4)])]).await;
     assert_eq!(code(&answers[0]), Some(Code::LogRolledBack));
     assert_eq!(world.events(EventCode::LogRolledBack).await.len(), 1);

@@ -39,6 +39,7 @@ pub async fn world(store: &Store) -> World {
         id: SubscriptionId(id(0x5FF)),
         name: "start".to_owned(),
         view: 7,
+        generation: Generation(1),
         position: vec![0, 0, 0],
         ..fixture.subscription
     };
@@ -191,7 +192,8 @@ impl World {
     }
 
     pub fn cursor(&self, view: i64, seek_count: i32, next: [i64; 3]) -> Cursor {
-        Cursor { subscription: self.fixture.subscription.id, view, seek_count, next: next.to_vec() }
+        let subscription = self.fixture.subscription.id;
+        Cursor { subscription, view, generation: Generation(1), seek_count, next: next.to_vec() }
     }
 
     /// An acknowledgement in the view that the subscription stands in.

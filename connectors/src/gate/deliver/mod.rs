@@ -2,7 +2,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | cursors, floors, acknowledgements, seeks | `stand.rs`, `position.rs` |
+//! | cursors, floors, acknowledgements, seeks; earlier generations | `stand.rs`, `position.rs`, `past.rs` |
 //! | who reads, by what right | `seat.rs` |
 //! | one read: decide, wait until something is to be sent | `poll.rs`, `waiting.rs` |
 //! | records become pieces of an answer | `reading.rs`, `fetch.rs` |
@@ -18,6 +18,7 @@ mod end;
 mod fetch;
 mod file;
 mod opening;
+mod past;
 mod poll;
 mod position;
 mod reading;
@@ -32,6 +33,7 @@ mod windows;
 pub use answer::Delivery;
 pub(super) use fetch::{READ, RECORDS, visible_ranges};
 pub use file::File;
+pub(super) use past::Past;
 pub(super) use stand::skip_dead;
 pub use stream::{EventStream, Frame};
 pub(super) use windows::Windows;

@@ -151,7 +151,7 @@ impl Gate {
             grant_version: grant.version,
             resource: grant.resource,
             provider: standing.resource.resource.provider,
-            generation: standing.resource.resource.generation,
+            generation: seat.generation,
             purpose: seat.purpose.as_str().to_owned(),
             from: from.to_vec(),
             until: grant.valid_until.map_or(now + lasts, |end| end.min(now + lasts)),

@@ -73,6 +73,8 @@ impl Gate {
         loop {
             let topic = self.topics.known(&seat.standing.resource);
             let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
+            seat.generation = stand.generation;
+            let topic = stand.past.clone().or(topic);
             let found = match topic {
                 Some(topic) => self.find(wanted, &mut seat, stand, topic, patience, &mut waiting).await?,
                 None if waiting.until(until).await == Woken::Time => Found::Nothing(stand),
@@ -108,6 +110,8 @@ impl Gate {
     ) -> Result<Found, Refusal> {
         self.committer.load(&topic).await?;
         waiting.watch(self.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?);
+        // Nothing comes to an earlier generation any more: its reader goes on in the next at its next call.
+        let over = stand.past.is_some();
         let form = wanted.marker.map_or(Form::Line, Form::Block);
         let mut reading = self.reading(seat, stand, topic, form, wanted.share)?;
         seat.slim();
@@ -118,7 +122,7 @@ impl Gate {
                 Look::PassedOver if Instant::now() < patience.reading && !waiting.is_told() => continue,
                 Look::PassedOver | Look::Nothing | Look::Full => {}
             }
-            if Instant::now() >= patience.until {
+            if over || Instant::now() >= patience.until {
                 return Ok(Found::Nothing(reading.behind()));
             }
             let Some(lasts) = self.lasts(seat) else { return Ok(Found::Changed) };

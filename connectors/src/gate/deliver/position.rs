@@ -1,16 +1,17 @@
 //! Positions: where a subscription begins, its acknowledgements and seeks (protocol.md 6).
 
 use changtong_catalog::account::Caller;
-use changtong_catalog::cursor::{not_beyond, view_digest};
+use changtong_catalog::cursor::{Cursor, not_beyond, view_digest};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Grant, decide};
-use changtong_catalog::ids::{GrantId, SubscriptionId};
+use changtong_catalog::ids::{Generation, GrantId, SubscriptionId};
 use changtong_catalog::ports::{Ack, ResourceStanding, Seek, SubscriptionStanding};
 use changtong_catalog::resource::Kind;
 use changtong_catalog::window;
 
 use super::super::calls::{Acknowledge, From, Place};
 use super::super::{Gate, refusals};
+use super::past::Onward;
 use super::stand::Stand;
 
 impl Gate {
@@ -47,12 +48,12 @@ impl Gate {
         self.admit()?;
         let standing = self.subscribed(caller, subscription).await?;
         let place = self.resolve(&standing.grant, &standing.resource, from).await?;
-        let seek =
-            Seek { caller: caller.clone(), subscription, view: place.view, position: place.position.clone() };
+        let Place { view, generation, position } = place;
+        let caller = caller.clone();
+        let seek = Seek { caller, subscription, view, generation, position: position.clone() };
         let seek_count = self.committer.seek(seek).await?;
         self.windows.waits.sought(subscription);
-        let stand = Stand { subscription, view: place.view, seek_count, next: place.position };
-        self.encode(&stand.cursor(&stand.next))
+        self.encode(&Cursor { subscription, view, generation, seek_count, next: position })
     }
 
     /// Where a new subscription of a grant begins; the caller's right to make one is for the action to judge.
@@ -69,13 +70,13 @@ impl Gate {
         let standing =
             self.directory.subscription(subscription).await?.ok_or_else(refusals::no_subscription)?;
         let stored = standing.subscription;
-        let stand = Stand {
+        self.encode(&Cursor {
             subscription: stored.id,
             view: stored.view,
+            generation: stored.generation,
             seek_count: stored.seek_count,
             next: stored.position,
-        };
-        self.encode(&stand.cursor(&stand.next))
+        })
     }
 
     async fn subscribed(&self, caller: &Caller, id: SubscriptionId) -> Result<SubscriptionStanding, Refusal> {
@@ -92,8 +93,10 @@ impl Gate {
         let stand = Stand {
             subscription: subscription.id,
             view,
+            generation: standing.resource.resource.generation,
             seek_count: subscription.seek_count,
             next: Vec::new(),
+            past: None,
         };
         let Some(topic) = self.topics.known(&standing.resource) else {
             return self.encode(&stand.cursor(&[]));
@@ -108,10 +111,11 @@ impl Gate {
         resource: &ResourceStanding,
         from: &From,
     ) -> Result<Place, Refusal> {
-        let view = view_digest(grant, resource.resource.generation);
+        let generation = resource.resource.generation;
+        let view = view_digest(grant, generation);
         let Some(topic) = self.topics.known(resource) else {
             // Nothing was ever published: every `from` means what comes.
-            return Ok(Place { view, position: Vec::new() });
+            return Ok(Place { view, generation, position: Vec::new() });
         };
         let floor = self.floor(grant, &topic, None).await?;
         let position = match from {
@@ -129,13 +133,41 @@ impl Gate {
                 let held = |((offset, view), floor): ((i64, &_), &i64)| within(offset, view, *floor);
                 offsets.into_iter().zip(views.iter()).zip(&floor).map(held).collect()
             }
-            From::Cursor(text) => self.of_grant(grant, resource, view, text).await?,
+            From::Cursor(text) => match self.of_grant(grant, resource, view, text).await? {
+                Place { generation: earlier, position, .. } if earlier < generation => {
+                    return self.place_in(grant, resource, earlier, position).await;
+                }
+                place => place.position,
+            },
         };
         let position = if position.is_empty() { floor.clone() } else { position };
         if !not_beyond(&floor, &position) {
             return Err(refusals::before_history());
         }
-        Ok(Place { view, position })
+        Ok(Place { view, generation, position })
+    }
+
+    /// A place in an earlier generation of a stream, or where its reader goes on.
+    async fn place_in(
+        &self,
+        grant: &Grant,
+        resource: &ResourceStanding,
+        earlier: Generation,
+        position: Vec<i64>,
+    ) -> Result<Place, Refusal> {
+        let (number, current) = (resource.resource.number, resource.resource.generation);
+        let (topic, position) = match self.onward(number, current, earlier, position).await? {
+            Onward::Within(topic, position) => (topic, position),
+            Onward::Behind(position) => (self.topics.known(resource).ok_or_else(refusals::fault)?, position),
+            Onward::Gone => (self.topics.known(resource).ok_or_else(refusals::fault)?, Vec::new()),
+        };
+        let floor = self.floor(grant, &topic, None).await?;
+        let position = if position.is_empty() { floor.clone() } else { position };
+        if !not_beyond(&floor, &position) {
+            return Err(refusals::before_history());
+        }
+        let (view, generation) = (view_digest(grant, topic.generation), topic.generation);
+        Ok(Place { view, generation, position })
     }
 
     /// The offsets of a cursor of any subscription of the grant, seeks or not.
@@ -145,7 +177,7 @@ impl Gate {
         resource: &ResourceStanding,
         view: i64,
         text: &str,
-    ) -> Result<Vec<i64>, Refusal> {
+    ) -> Result<Place, Refusal> {
         let cursor = self.decode(text).map_err(|refusal| match refusal.code {
             Code::CursorInvalid => refusals::no_place(),
             _ => refusal,
@@ -157,7 +189,7 @@ impl Gate {
         if cursor.view != view && resource.resource.file.kind == Kind::Table {
             return Err(refusals::view_changed(self.first_of(&other, view).await?));
         }
-        Ok(cursor.next)
+        Ok(Place { view: cursor.view, generation: cursor.generation, position: cursor.next })
     }
 }
 

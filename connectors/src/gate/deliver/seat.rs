@@ -5,7 +5,7 @@ use std::time::Duration;
 use changtong_catalog::account::Caller;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::decide;
-use changtong_catalog::ids::{PurposeCode, SubscriptionId};
+use changtong_catalog::ids::{Generation, PurposeCode, SubscriptionId};
 use changtong_catalog::ports::SubscriptionStanding;
 use chrono::NaiveDate;
 
@@ -19,6 +19,8 @@ pub(super) struct Seat {
     pub caller: Caller,
     pub standing: SubscriptionStanding,
     pub purpose: PurposeCode,
+    /// Of the records that are read: of a stream it may be an earlier one.
+    pub generation: Generation,
     /// The day on which its call counts already, by the window that it opened or used.
     pub counted: Option<NaiveDate>,
 }
@@ -68,7 +70,8 @@ impl Gate {
         let standing =
             self.directory.subscription(subscription).await?.ok_or_else(refusals::no_subscription)?;
         let purpose = self.purpose(caller, &standing, purpose)?;
-        Ok(Seat { caller: caller.clone(), standing, purpose, counted: None })
+        let generation = standing.resource.resource.generation;
+        Ok(Seat { caller: caller.clone(), standing, purpose, generation, counted: None })
     }
 
     /// Decides anew for a read that goes on.

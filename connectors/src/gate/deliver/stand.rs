@@ -4,21 +4,26 @@
 use changtong_catalog::cursor::{Cursor, not_beyond, view_digest};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::Grant;
-use changtong_catalog::ids::SubscriptionId;
+use changtong_catalog::ids::{Generation, SubscriptionId};
 use changtong_catalog::ports::{SubscriptionStanding, Topic};
 use changtong_catalog::resource::Kind;
 use changtong_catalog::visibility::PartitionView;
 
 use super::super::{Gate, refusals};
+use super::past::Onward;
 
 /// A place from which a subscription may be read.
 #[derive(Debug, Clone)]
 pub(super) struct Stand {
     pub subscription: SubscriptionId,
     pub view: i64,
+    /// Whose offsets `next` holds.
+    pub generation: Generation,
     pub seek_count: i32,
     /// Next offset per partition; empty while there is no topic.
     pub next: Vec<i64>,
+    /// The topic of an earlier generation, while a stream's reader is in it.
+    pub past: Option<Topic>,
 }
 
 impl Stand {
@@ -26,6 +31,7 @@ impl Stand {
         Cursor {
             subscription: self.subscription,
             view: self.view,
+            generation: self.generation,
             seek_count: self.seek_count,
             next: next.to_vec(),
         }
@@ -62,27 +68,44 @@ impl Gate {
         cursor: Option<&str>,
     ) -> Result<Stand, Refusal> {
         let subscription = &standing.subscription;
-        let (view, next) = match cursor {
+        let (view, generation, next) = match cursor {
             Some(text) => {
                 let cursor = self.own_cursor(standing, text)?;
-                (cursor.view, cursor.next)
+                (cursor.view, cursor.generation, cursor.next)
             }
-            None => (subscription.view, subscription.position.clone()),
+            None => (subscription.view, subscription.generation, subscription.position.clone()),
         };
+        let resource = &standing.resource.resource;
         let in_force = self.view_in_force(standing);
         let mut stand = Stand {
             subscription: subscription.id,
             view: in_force,
+            generation: resource.generation,
             seek_count: subscription.seek_count,
             next,
+            past: None,
         };
         let Some(topic) = topic else { return Ok(stand) };
+        // A stream's reader goes on; a table's copy begins anew.
+        let stream = resource.file.kind == Kind::Stream;
+        if stream && generation < resource.generation {
+            match self.onward(resource.number, resource.generation, generation, stand.next).await? {
+                Onward::Within(past, next) => {
+                    return self.stand_in(standing, stand.seek_count, past, next).await;
+                }
+                Onward::Behind(next) => stand.next = next,
+                Onward::Gone => {
+                    stand.next = Vec::new();
+                    let floor = self.floor(&standing.grant, topic, standing.floor.as_ref()).await?;
+                    return Err(refusals::expired(self.first_cursor(&stand, topic, &floor).await?));
+                }
+            }
+        }
         let floor = self.floor(&standing.grant, topic, standing.floor.as_ref()).await?;
         if stand.next.is_empty() {
             stand.next = floor.clone();
         }
-        // A stream's reader goes on; a table's copy begins anew.
-        let changed = view != in_force && standing.resource.resource.file.kind == Kind::Table;
+        let changed = view != in_force && !stream;
         if changed || stand.next.len() != floor.len() {
             return Err(refusals::view_changed(self.first_cursor(&stand, topic, &floor).await?));
         }
@@ -90,6 +113,24 @@ impl Gate {
             return Err(refusals::before_history());
         }
         Ok(stand)
+    }
+
+    /// In an earlier generation of a stream.
+    async fn stand_in(
+        &self,
+        standing: &SubscriptionStanding,
+        seek_count: i32,
+        past: Topic,
+        next: Vec<i64>,
+    ) -> Result<Stand, Refusal> {
+        let grant = &standing.grant;
+        let floor = self.floor(grant, &past, None).await?;
+        if !not_beyond(&floor, &next) {
+            return Err(refusals::before_history());
+        }
+        let (subscription, generation) = (standing.subscription.id, past.generation);
+        let view = view_digest(grant, generation);
+        Ok(Stand { subscription, view, generation, seek_count, next, past: Some(past) })
     }
 
     pub(super) fn view_in_force(&self, standing: &SubscriptionStanding) -> i64 {

@@ -174,6 +174,7 @@ impl EventStream {
             Ok(Look::Found) if self.open.is_none() => self.stand.next = reading.from().to_vec(),
             Ok(Look::PassedOver) if self.open.is_none() => self.stand.next = reading.behind().next,
             Ok(Look::Found | Look::PassedOver) => {}
+            Ok(Look::Nothing) if self.stand.past.is_some() => return self.go_on().await,
             Ok(Look::Nothing) => return self.wait().await,
             Ok(Look::Full) => return self.mark().map(Some),
             Err(refusal) if matches!(refusal.code, Code::RateLimited | Code::Overloaded) => {
@@ -182,6 +183,19 @@ impl EventStream {
             Err(refusal) => return Err(refusal.into()),
         }
         Ok(None)
+    }
+
+    /// An earlier generation is read to its end: on in the next.
+    async fn go_on(&mut self) -> Result<Option<Frame>, Stop> {
+        if self.open.as_ref().is_some_and(|open| open.lines > 0) {
+            return self.mark().map(Some);
+        }
+        self.close(CloseReason::Reader);
+        if let Some(reading) = &self.reading {
+            self.stand.next = reading.behind().next;
+        }
+        self.gate.renew(&mut self.seat).await?;
+        Ok(self.begin_reading().await.map(|()| None)?)
     }
 
     /// Lets a piece out, in a window that is opened if none stands.
@@ -356,7 +370,8 @@ impl EventStream {
         let topic = self.gate.topics.known(&self.seat.standing.resource);
         let cursor = self.cursor()?;
         self.stand = self.gate.stand(&self.seat.standing, topic.as_ref(), Some(&cursor)).await?;
-        let Some(topic) = topic else { return Ok(()) };
+        self.seat.generation = self.stand.generation;
+        let Some(topic) = self.stand.past.clone().or(topic) else { return Ok(()) };
         self.gate.committer.load(&topic).await?;
         let views = self.gate.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?;
         self.waiting.watch(views);

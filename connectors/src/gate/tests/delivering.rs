@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::SubscriptionId;
+use changtong_catalog::ids::{Generation, SubscriptionId};
 use changtong_catalog::ports::CloseReason;
 use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
@@ -215,7 +215,7 @@ async fn nothing_before_the_floor_is_read() {
     let answer = world.read(None).await.unwrap();
     assert_eq!(answer.records.len(), 60 - 3 * 2);
     let (view, next) = (view(&world.store.state.lock()), vec![1; 3]);
-    let early = Cursor { subscription: SUBSCRIPTION, view, seek_count: 0, next };
+    let early = Cursor { subscription: SUBSCRIPTION, view, generation: Generation(1), seek_count: 0, next };
     let early = world.gate.encode(&early).unwrap();
     assert_eq!(code(world.read(Some(&early)).await), Code::BeforeHistory);
     let from = From::Cursor(early);

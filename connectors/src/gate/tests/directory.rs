@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::{Grant, GrantState, Subscription};
-use changtong_catalog::ids::{GrantId, KeyId, ResourceCode, ResourceNumber, SubscriptionId};
+use changtong_catalog::ids::{
+    Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId,
+};
 use changtong_catalog::ports::*;
 use changtong_catalog::resource::retention::Retention;
+use changtong_catalog::visibility::Run;
 
 use super::store::MemoryStore;
 
@@ -33,7 +36,7 @@ impl Directory for MemoryStore {
         };
         Ok(state.subscriptions.get(&id).map(|subscription| SubscriptionStanding {
             subscription: subscription.clone(),
-            floor: state.floors.get(&grant.id).cloned(),
+            floor: state.floors.get(&(grant.id, resource.resource.generation)).cloned(),
             derived_schema: resource.value_schema.clone().unwrap(),
             grant,
             resource,
@@ -42,6 +45,38 @@ impl Directory for MemoryStore {
 
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Refusal> {
         Ok(self.state.lock().grant.clone().filter(|grant| grant.id == id))
+    }
+
+    async fn generations(&self, _: ResourceNumber) -> Result<Vec<TopicEdges>, Refusal> {
+        Ok(self.state.lock().edges.clone())
+    }
+
+    async fn floors(&self, _: ResourceNumber, of: Generation) -> Result<Vec<GrantFloor>, Refusal> {
+        let state = self.state.lock();
+        let floor = |grant: &Grant| GrantFloor {
+            grant: grant.id,
+            time: grant.floor,
+            offsets: state.floors.get(&(grant.id, of)).cloned(),
+        };
+        Ok(state.grant.iter().map(floor).collect())
+    }
+
+    async fn published(&self, number: ResourceNumber, of: Generation) -> Result<Vec<(Run, Time)>, Refusal> {
+        let state = self.state.lock();
+        let views = state.views.get(&(number, of)).cloned().unwrap_or_default();
+        let counting = (0..).zip(&views).flat_map(|(partition, view)| {
+            let ranges = view.counting(0, i64::MAX).into_iter();
+            ranges.map(move |range| Run { partition, first: range.start, last: range.end - 1 })
+        });
+        let now = self.clock.now();
+        Ok(counting.map(|run| (run, now)).collect())
+    }
+
+    async fn schema(&self, id: SchemaId) -> Result<Option<SchemaText>, Refusal> {
+        let state = self.state.lock();
+        let standing = state.resource.as_ref().unwrap();
+        let mut known = [&standing.value_schema, &standing.key_schema].into_iter().flatten();
+        Ok(known.find(|schema| schema.id == id).cloned())
     }
 
     async fn topics(&self) -> Result<Vec<Topic>, Refusal> {

@@ -77,6 +77,11 @@ impl MemoryLog {
         records.truncate(kept);
     }
 
+    /// Loses the topic.
+    pub fn remove(&self, topic: &TopicName) {
+        self.topics.lock().0.remove(topic);
+    }
+
     /// Forgets the records before an offset.
     pub fn expire(&self, topic: &TopicName, partition: usize, first: i64) {
         self.topics.lock().0.get_mut(topic).unwrap()[partition].first = first;
@@ -175,6 +180,16 @@ impl Log for MemoryLog {
         let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 };
         let found = names.iter().filter_map(|name| topics.0.get_key_value(name));
         Ok(found.map(|(name, parts)| (name.clone(), parts.iter().map(extent).collect())).collect())
+    }
+
+    async fn topics(&self, prefix: &str) -> Result<Vec<String>, Refusal> {
+        let topics = self.topics.lock();
+        let names = topics.0.keys().map(|name| name.as_str().to_owned());
+        Ok(names.filter(|name| name.starts_with(prefix)).collect())
+    }
+
+    async fn has_topic(&self, name: &TopicName) -> Result<bool, Refusal> {
+        Ok(self.topics.lock().0.contains_key(name))
     }
 
     /// Record N of a partition was appended N + 1 seconds after 1970.

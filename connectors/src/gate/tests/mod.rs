@@ -1,5 +1,6 @@
 //! The gate against a small store and log in memory, whose faults the tests choose.
 
+mod copying;
 mod delivering;
 mod directory;
 mod edge;

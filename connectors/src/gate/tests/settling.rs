@@ -86,6 +86,31 @@ async fn a_log_that_ends_below_what_is_known_stops_the_resource_at_the_second_an
 }
 
 #[tokio::test]
+async fn a_topic_that_is_gone_stops_the_resource_a_silent_log_does_not() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    let stopped = || world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back;
+    *world.log.mute.lock() = true;
+    seconds(&world, 10).await;
+    assert!(!stopped(), "nobody said that anything is gone");
+    *world.log.mute.lock() = false;
+    seconds(&world, 1).await;
+    world.log.remove(&world.topic());
+    seconds(&world, 7).await;
+    assert!(stopped());
+}
+
+#[tokio::test]
+async fn what_happens_to_a_topic_that_nobody_appends_to_is_found_within_minutes() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    seconds(&world, 300).await;
+    world.log.lose(&world.topic(), 1, 2);
+    seconds(&world, 70).await;
+    assert_eq!(code(world.rows(0..1).await), Code::LogRolledBack);
+}
+
+#[tokio::test]
 async fn the_start_of_the_only_server_settles_holes_at_once() {
     let world = World::new();
     world.rows(0..9).await.unwrap();

@@ -45,7 +45,9 @@ pub struct State {
     pub receipts: BTreeMap<BatchId, Receipt>,
     pub windows: BTreeMap<WindowId, (Opening, Option<Closing>)>,
     pub revoked_keys: BTreeSet<KeyId>,
-    pub floors: BTreeMap<GrantId, Vec<i64>>,
+    pub floors: BTreeMap<(GrantId, Generation), Vec<i64>>,
+    /// Topics of the generations, where a test has several.
+    pub edges: Vec<TopicEdges>,
     pub acks: Vec<Ack>,
     late: Option<Group>,
     pub calls_used: i64,
@@ -55,7 +57,7 @@ pub struct State {
 
 pub struct MemoryStore {
     pub state: Mutex<State>,
-    clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn Clock>,
     pub faults: Mutex<VecDeque<StoreFault>>,
     /// While true, commits wait.
     pub hold: watch::Sender<bool>,
@@ -185,7 +187,7 @@ impl State {
         } else {
             ack.cursor.next.clone()
         };
-        stored.view = ack.cursor.view;
+        (stored.view, stored.generation) = (ack.cursor.view, ack.cursor.generation);
         self.acks.push(ack.clone());
         Ok(())
     }
@@ -193,7 +195,8 @@ impl State {
     fn seek(&mut self, seek: &Seek) -> Result<i32, Refusal> {
         let stored = self.subscriptions.get_mut(&seek.subscription).unwrap();
         stored.seek_count += 1;
-        (stored.view, stored.position) = (seek.view, seek.position.clone());
+        (stored.view, stored.generation) = (seek.view, seek.generation);
+        stored.position = seek.position.clone();
         Ok(stored.seek_count)
     }
 
@@ -232,14 +235,30 @@ impl Ledger for MemoryStore {
 
     async fn want_topic(&self, topic: &Topic) -> Result<Topic, Refusal> {
         let mut state = self.state.lock();
-        let stored = state.resource.as_mut().unwrap().topic.get_or_insert_with(|| topic.clone()).clone();
+        let in_force = state.resource.as_ref().unwrap().resource.generation == topic.generation;
+        let stored = if in_force {
+            state.resource.as_mut().unwrap().topic.get_or_insert_with(|| topic.clone()).clone()
+        } else {
+            let of = |edges: &&TopicEdges| edges.topic.generation == topic.generation;
+            let known = state.edges.iter().find(of).map(|edges| edges.topic.clone());
+            known.unwrap_or_else(|| {
+                let (topic, begins) = (topic.clone(), Vec::new());
+                state.edges.push(TopicEdges { topic: topic.clone(), begins, ends: None });
+                topic
+            })
+        };
         let views = vec![PartitionView::default(); stored.partitions as usize];
         state.views.entry((topic.resource, topic.generation)).or_insert(views);
         Ok(stored)
     }
 
-    async fn topic_made(&self, _: &Topic) -> Result<(), Refusal> {
-        self.state.lock().resource.as_mut().unwrap().topic.as_mut().unwrap().made = true;
+    async fn topic_made(&self, topic: &Topic) -> Result<(), Refusal> {
+        let mut state = self.state.lock();
+        let copied_into = state.edges.iter_mut().find(|edges| edges.topic.generation == topic.generation);
+        match copied_into {
+            Some(edges) => edges.topic.made = true,
+            None => state.resource.as_mut().unwrap().topic.as_mut().unwrap().made = true,
+        }
         Ok(())
     }
 
@@ -311,13 +330,13 @@ impl Ledger for MemoryStore {
         Ok(views.clone())
     }
 
-    async fn log_rolled_back(&self, _: ResourceNumber) -> Result<(), Refusal> {
+    async fn log_rolled_back(&self, _: ResourceNumber, _: Generation) -> Result<(), Refusal> {
         self.state.lock().resource.as_mut().unwrap().resource.log_rolled_back = true;
         Ok(())
     }
 
-    async fn resolve_floor(&self, id: GrantId, _: Generation, offsets: &[i64]) -> Result<Vec<i64>, Refusal> {
-        Ok(self.state.lock().floors.entry(id).or_insert_with(|| offsets.to_vec()).clone())
+    async fn resolve_floor(&self, id: GrantId, of: Generation, offsets: &[i64]) -> Result<Vec<i64>, Refusal> {
+        Ok(self.state.lock().floors.entry((id, of)).or_insert_with(|| offsets.to_vec()).clone())
     }
 
     async fn last_left(&self, _: &Ended) -> Result<BTreeMap<SubscriptionId, Cursor>, Refusal> {
@@ -329,6 +348,7 @@ impl Ledger for MemoryStore {
             let cursor = left.entry(opening.subscription).or_insert_with(|| Cursor {
                 subscription: stored.id,
                 view: stored.view,
+                generation: stored.generation,
                 seek_count: stored.seek_count,
                 next: Vec::new(),
             });

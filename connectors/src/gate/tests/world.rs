@@ -292,6 +292,7 @@ impl World {
             deletes: true,
             seek_count: 0,
             view,
+            generation: Generation(1),
             position: Vec::new(),
             created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             acked_at: None,

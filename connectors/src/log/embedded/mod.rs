@@ -157,6 +157,15 @@ impl Log for EmbeddedLog {
         Ok(topics.iter().filter_map(extent).collect())
     }
 
+    async fn topics(&self, prefix: &str) -> Result<Vec<String>, Refusal> {
+        let known = self.topics.read();
+        Ok(known.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn has_topic(&self, name: &TopicName) -> Result<bool, Refusal> {
+        Ok(self.topics.read().contains_key(name.as_str()))
+    }
+
     async fn offsets_at(&self, name: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let state = topic(&self.topics, name)?;
         let found = read::offsets_at(&self.readers, name, &state, time).await;

@@ -65,12 +65,15 @@ async fn range_of(
     let until = range.to.min(range.from.saturating_add(i64::try_from(budget.records).unwrap_or(i64::MAX)));
     while let Some((first, last, appended_ms, crc, bytes)) = rows.try_next().await? {
         // The offsets of the rows have no gap; a gap would hand out less than was written.
-        if i64::from(crc32fast::hash(&bytes)) != crc || first > expected {
-            return Err(Trouble::Damaged);
+        if first > expected {
+            return Err(lost(range, expected, first));
+        }
+        if i64::from(crc32fast::hash(&bytes)) != crc {
+            return Err(lost(range, expected, last + 1));
         }
         let mut bytes = Bytes::from(bytes);
         for offset in first..=last {
-            let (key, value) = blob::next(&mut bytes).ok_or(Trouble::Damaged)?;
+            let (key, value) = blob::next(&mut bytes).ok_or_else(|| lost(range, expected, last + 1))?;
             if offset < expected {
                 continue;
             }
@@ -84,9 +87,13 @@ async fn range_of(
         }
     }
     if expected < until {
-        return Err(Trouble::Damaged);
+        return Err(lost(range, expected, until));
     }
     Ok(used)
+}
+
+fn lost(range: Range, from: i64, until: i64) -> Trouble {
+    Trouble::Lost { partition: range.partition, from, until }
 }
 
 pub(super) async fn offsets_at(

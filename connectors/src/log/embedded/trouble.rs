@@ -18,6 +18,9 @@ pub(super) enum Trouble {
     Sql(#[from] sqlx::Error),
     #[error("a stored row is not what was written")]
     Damaged,
+    /// These offsets of a partition cannot be read: rows are gone, or not what was written.
+    #[error("offsets {from} to {until} of partition {partition} are not what was written")]
+    Lost { partition: i32, from: i64, until: i64 },
     #[error("layout {0} is newer than this program knows")]
     Newer(i64),
     #[error("a sync failed; restart the server, which reads what the disk holds")]
@@ -37,7 +40,7 @@ impl Trouble {
     }
 
     pub(super) fn is_of_the_file(&self) -> bool {
-        matches!(self, Self::Sql(_) | Self::Damaged)
+        matches!(self, Self::Sql(_) | Self::Damaged | Self::Lost { .. })
     }
 
     pub(super) fn is_failed_sync(&self) -> bool {
@@ -48,6 +51,7 @@ impl Trouble {
         let path = path.display();
         match self {
             Self::Refused(refusal) => refusal,
+            Self::Lost { from, until, .. } => refusals::damaged(&path.to_string(), from, until),
             Self::Sql(_) if self.sqlite_code().is_some_and(|code| code & 0xff == FULL) => Refusal::new(
                 Code::StorageFull,
                 format!("日志文件 {path} 所在磁盘已满:请腾出空间,然后重试"),

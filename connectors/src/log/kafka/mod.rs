@@ -6,6 +6,8 @@ mod batch;
 mod company;
 mod config;
 mod consumer;
+#[cfg(feature = "faults")]
+pub mod damage;
 mod offsets;
 mod producer;
 mod reader;
@@ -164,6 +166,16 @@ impl Log for KafkaLog {
     async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
         let topics = topics.to_vec();
         self.ask(move |asker| Ok(asker.extents(&topics))).await
+    }
+
+    async fn topics(&self, prefix: &str) -> Result<Vec<String>, Refusal> {
+        let prefix = prefix.to_owned();
+        self.ask(move |asker| asker.topics(&prefix)).await
+    }
+
+    async fn has_topic(&self, topic: &TopicName) -> Result<bool, Refusal> {
+        let topic = topic.clone();
+        self.ask(move |asker| asker.has_topic(&topic)).await
     }
 
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {

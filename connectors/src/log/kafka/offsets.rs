@@ -9,7 +9,8 @@ use changtong_catalog::ids::TopicName;
 use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::broker_refused;
@@ -78,6 +79,28 @@ impl Asker {
                 partitions.insert(topic.clone(), count);
             }
         }
+    }
+
+    pub(super) fn topics(&self, prefix: &str) -> Result<Vec<String>, Refusal> {
+        let metadata = self.metadata(None)?;
+        let names = metadata.topics().iter().map(MetadataTopic::name);
+        Ok(names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect())
+    }
+
+    /// Of a topic that is there but in trouble, true.
+    pub(super) fn has_topic(&self, topic: &TopicName) -> Result<bool, Refusal> {
+        let metadata = self.metadata(Some(topic))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic.as_str());
+        let unknown = |found: &MetadataTopic| {
+            found.error().is_some_and(|error| {
+                RDKafkaErrorCode::from(error) == RDKafkaErrorCode::UnknownTopicOrPartition
+            })
+        };
+        let there = found.is_some_and(|found| !unknown(found));
+        if !there {
+            self.forget(topic);
+        }
+        Ok(there)
     }
 
     pub(super) fn forget(&self, topic: &TopicName) {

@@ -1,12 +1,17 @@
 //! `changtong reconcile`: compares what the store keeps with the events that should say so, both ways. It reads the
-//! engines that the settings name; the files of the embedded pair belong to its server, which must be stopped.
+//! engines that the settings name; the files of the embedded pair belong to its server, which must be stopped. With
+//! `--adopt` or `--declare-dead` it decides what counts of a log that is ahead of its store (`decide.rs`).
 
+mod decide;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
-use changtong_catalog::store::{FirstKept, Reconciled, ResourceQuery, Store};
+use changtong_catalog::ports::Directory as _;
+use changtong_catalog::store::{FirstKept, Reconciled, Store};
 use changtong_connectors::log::Log;
 use clap::Args;
 use prometheus::Registry;
@@ -18,25 +23,29 @@ use super::{Configured, block_on};
 use crate::app::store_config;
 use crate::clock::{StoreClock, SystemIds};
 use crate::node::Node;
-use crate::settings::Settings;
 use crate::wiring;
 
 #[derive(Debug, Args)]
 pub struct Reconcile {
     #[command(flatten)]
     configured: Configured,
+    /// Of a store older than its log: adopt the publishes of a file that `audit export` wrote. Server stopped
+    #[arg(long, value_name = "EVENTS_FILE")]
+    adopt: Option<PathBuf>,
+    /// Of a store older than its log: records that no event covers never count. Server stopped
+    #[arg(long)]
+    declare_dead: bool,
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
 
-/// Entries read at a time.
-const PAGE: usize = 500;
-
 pub fn run(reconcile: &Reconcile) -> Done {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
     let settings = reconcile.configured.load(false)?.settings;
-    let own_files = settings.database.url.is_none() || settings.kafka.brokers.is_empty();
+    let deciding = reconcile.adopt.is_some() || reconcile.declare_dead;
+    // The marks lie in the data folder, whatever the engines.
+    let own_files = deciding || settings.database.url.is_none() || settings.kafka.brokers.is_empty();
     if own_files && !settings.data.dir.exists() {
         return Err(Failure::Failed(format!(
             "{} is not there: nothing to compare",
@@ -45,42 +54,43 @@ pub fn run(reconcile: &Reconcile) -> Done {
     }
     // Held while the files are read, so that no server starts on them meanwhile.
     let node = own_files.then(|| Node::open(&settings.data.dir, &SystemIds)).transpose();
-    let _node = node.map_err(|error| failed(&error))?;
+    let node = node.map_err(|error| failed(&error))?;
     block_on(async {
         let config = store_config(&settings).map_err(|error| failed(&error))?;
         let store = Store::open(&config).await?;
         let asked = Instant::now();
         let clock = Arc::new(StoreClock::start(store.now().await?, asked));
-        let log =
-            wiring::open_log(&settings, clock, &Registry::new()).await.map_err(|error| failed(&error))?;
-        let kept = first_kept(&store, &*log, &settings).await;
-        let found = match kept {
-            Ok(kept) => store.reconcile(&kept).await,
-            Err(refusal) => Err(refusal),
+        let log = wiring::open_log(&settings, clock.clone(), &Registry::new())
+            .await
+            .map_err(|error| failed(&error))?;
+        let outcome = match &node {
+            Some(node) if deciding => {
+                match decide::run(reconcile, &settings, node, (&store, &*log, &clock)).await {
+                    Ok(done) => decide::told(&done, reconcile),
+                    Err(failure) => Err(failure),
+                }
+            }
+            _ => compare(reconcile, &store, &*log).await,
         };
         log.close(Duration::from_secs(10)).await;
         store.close().await;
-        told(&found?, reconcile.output)
+        outcome
     })
 }
 
-/// Where the log of each resource begins now: what retention removed is not compared.
-async fn first_kept(store: &Store, log: &dyn Log, settings: &Settings) -> Result<FirstKept, Refusal> {
-    let mut topics = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = store.resources(&ResourceQuery::default(), |_| true, after.as_deref(), PAGE).await?;
-        topics.extend(page.items.iter().map(|entry| (entry.number, entry.generation)));
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
-    let name = |(number, generation)| TopicName::records(&settings.log.prefix, number, generation);
-    let names: Vec<TopicName> = topics.iter().copied().map(name).collect();
+async fn compare(reconcile: &Reconcile, store: &Store, log: &dyn Log) -> Done {
+    let kept = first_kept(store, log).await?;
+    told(&store.reconcile(&kept).await?, reconcile.output)
+}
+
+/// Where the log of each topic begins now: what retention removed is not compared.
+async fn first_kept(store: &Store, log: &dyn Log) -> Result<FirstKept, Refusal> {
+    let topics = store.topics().await?;
+    let names: Vec<TopicName> = topics.iter().map(|topic| topic.name.clone()).collect();
     let extents = log.extents(&names).await?;
-    let firsts = topics.into_iter().zip(&names).filter_map(|(topic, name)| {
-        Some((topic, extents.get(name)?.iter().map(|extent| extent.first).collect()))
+    let firsts = topics.into_iter().filter_map(|topic| {
+        let extents = extents.get(&topic.name)?;
+        Some(((topic.resource, topic.generation), extents.iter().map(|extent| extent.first).collect()))
     });
     Ok(firsts.collect())
 }

@@ -1,0 +1,39 @@
+//! `POST /resources/{code}/new-generation`
+
+use axum::Json;
+use axum::extract::State;
+use changtong_catalog::ids::ResourceCode;
+use serde::{Deserialize, Serialize};
+
+use super::Shown;
+use crate::generation::move_on;
+use crate::http::Web;
+use crate::http::command::Command;
+use crate::http::parts::At;
+use crate::http::problem::Answer;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// As many as before if left out.
+    partitions: Option<i32>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Moved {
+    #[serde(flatten)]
+    entry: Shown,
+    /// How many records were copied; left out where the same call had done it before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied: Option<i64>,
+}
+
+pub async fn new_generation(
+    State(app): State<Web>,
+    At(code): At<ResourceCode>,
+    command: Command<Wanted>,
+) -> Answer<Json<Moved>> {
+    let (caller, partitions) = (command.caller.clone(), command.document.partitions);
+    let moved = move_on(app, code, command, partitions).await?;
+    Ok(Json(Moved { entry: Shown::to(&caller, &moved.entry)?, copied: moved.records }))
+}

@@ -1,0 +1,154 @@
+//! A published table, and what its owner does with it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use changtong::client::{CallError, Client};
+use serde_json::{Value, json};
+
+use super::deployment::Process;
+
+/// A published table and its owner's key.
+pub struct Table {
+    pub key: String,
+    pub code: String,
+}
+
+impl Table {
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// As it stands in a path.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    fn owner(&self, server: &Process) -> Client {
+        Client::new(&server.url, &self.key, "en").expect("a client")
+    }
+
+    /// What needs no engine of records goes on.
+    pub async fn catalog_is_served(&self, server: &Process) {
+        let shown = self.owner(server).get(&format!("/resources/{}", self.code)).await.expect("the entry");
+        assert_eq!(shown["state"], "published");
+    }
+
+    /// A change of the catalog is refused with that code, and says when to come back.
+    pub async fn changes_are_refused(&self, server: &Process, code: &str) {
+        let owner = self.owner(server).with_patience(Duration::ZERO);
+        let refusal =
+            owner.post(&format!("/resources/{}/suspend", self.code), &json!({ "cause": "security" })).await;
+        let CallError::Refused(problem) = refusal.expect_err("nothing can be changed") else {
+            panic!("an answer")
+        };
+        assert_eq!((problem.status, problem.code.as_str()), (503, code));
+        assert!(problem.retry_after.is_some(), "when to come back");
+    }
+
+    /// Its owner revokes a grant on it.
+    pub async fn revoke(&self, server: &Process, grant: &str) -> Value {
+        let reason = json!({"cause": "misuse", "filing": "备案1号"});
+        self.owner(server).post(&format!("/grants/{grant}/revoke"), &reason).await.expect("it ends").body
+    }
+
+    /// Publishes the ids under a key, as often as it takes.
+    pub async fn publish(
+        &self,
+        server: &Process,
+        key: &str,
+        ids: std::ops::Range<u32>,
+    ) -> Result<Value, CallError> {
+        self.publish_within(server, key, ids, Duration::from_secs(60)).await
+    }
+
+    /// Publishes once: what a client sees whose server dies.
+    pub async fn publish_once(
+        &self,
+        server: &Process,
+        key: &str,
+        ids: std::ops::Range<u32>,
+    ) -> Result<Value, CallError> {
+        self.publish_within(server, key, ids, Duration::ZERO).await
+    }
+
+    async fn publish_within(
+        &self,
+        server: &Process,
+        key: &str,
+        ids: std::ops::Range<u32>,
+        patience: Duration,
+    ) -> Result<Value, CallError> {
+        let body: String = ids.map(|id| format!("{{\"id\":{id}}}\n")).collect();
+        let client = self.owner(server).with_patience(patience);
+        client.publish(&self.code, "application/x-ndjson", "reject", key, body.into()).await
+    }
+
+    /// The table's entry.
+    pub async fn entry(&self, server: &Process) -> Value {
+        self.owner(server).get(&format!("/resources/{}", self.code)).await.expect("the entry")
+    }
+
+    pub async fn new_generation(
+        &self,
+        server: &Process,
+        partitions: Option<i32>,
+    ) -> Result<Value, CallError> {
+        self.move_within(server, partitions, Duration::from_secs(60)).await
+    }
+
+    /// Once: what a client sees whose server dies.
+    pub async fn new_generation_once(
+        &self,
+        server: &Process,
+        partitions: Option<i32>,
+    ) -> Result<Value, CallError> {
+        self.move_within(server, partitions, Duration::ZERO).await
+    }
+
+    async fn move_within(
+        &self,
+        server: &Process,
+        partitions: Option<i32>,
+        patience: Duration,
+    ) -> Result<Value, CallError> {
+        let owner = self.owner(server).with_patience(patience);
+        let path = format!("/resources/{}/new-generation", self.code);
+        Ok(owner.post(&path, &json!({ "partitions": partitions })).await?.body)
+    }
+
+    /// The owner's own reading, or the code it is refused with.
+    pub async fn own(&self, server: &Process) -> Result<String, String> {
+        let url = format!("{}/api/v1/resources/{}/records", server.url, self.code);
+        let answer = reqwest::Client::new().get(&url).bearer_auth(&self.key).send().await.expect("an answer");
+        let (good, text) = (answer.status().is_success(), answer.text().await.expect("its text"));
+        if good {
+            return Ok(text);
+        }
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        Err(problem["code"].as_str().unwrap_or(&text).to_owned())
+    }
+
+    /// Every visible record, by id, with how often it is there.
+    pub async fn visible(&self, server: &Process) -> BTreeMap<u64, usize> {
+        let mut seen = BTreeMap::new();
+        let mut cursor = String::new();
+        loop {
+            let url = format!("{}/api/v1/resources/{}/records?limit=1000{cursor}", server.url, self.code);
+            let answer =
+                reqwest::Client::new().get(&url).bearer_auth(&self.key).send().await.expect("an answer");
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+            let text = answer.text().await.expect("its text");
+            let mut lines: Vec<Value> =
+                text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+            let last = lines.pop().expect("a last line");
+            if lines.is_empty() {
+                return seen;
+            }
+            for line in lines {
+                *seen.entry(line["record"]["id"].as_u64().expect("an id")).or_default() += 1;
+            }
+            cursor = format!("&cursor={}", last["next"].as_str().expect("a cursor"));
+        }
+    }
+}
