@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::GrantId;
+use changtong_catalog::ids::{Generation, GrantId};
 use changtong_catalog::mac::hex;
 use changtong_catalog::ports::{CloseReason, Ended};
 use changtong_catalog::request::GrantLimits;
@@ -175,7 +175,7 @@ async fn a_revoke_resets_a_stream_and_tells_one_that_waits() {
     heard.take(stream.next().await.unwrap().unwrap());
     heard.take(stream.next().await.unwrap().unwrap());
     let (view, next) = (view(&world.store.state.lock()), world.log.ends(&world.topic()));
-    let end = Cursor { subscription: SUBSCRIPTION, view, seek_count: 0, next };
+    let end = Cursor { subscription: SUBSCRIPTION, view, generation: Generation(1), seek_count: 0, next };
     let mut waiting = world.follow(Some(&world.gate.encode(&end).unwrap())).await.unwrap();
     world.revoke_in_store();
     let last_left = world.gate.end(&GRANT).await.unwrap();
