@@ -74,8 +74,7 @@ async fn once(
     let standing = app.store.resource(code).await?.ok_or_else(gone)?;
     let copied = app.gate.copy(paused, &standing, partitions).await?;
     fault::point(fault::CUTTING_OVER);
-    let epoch = app.lease.lock().epoch;
-    match new_generation(&app.store, &call.act(), code, expected, epoch, &copied).await? {
+    match new_generation(&app.store, &call.act(), code, expected, &copied).await? {
         CutOver::Changed => Ok(None),
         CutOver::Done(done) => {
             fault::point(fault::CUT_OVER);

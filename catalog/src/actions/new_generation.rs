@@ -36,20 +36,18 @@ pub async fn may_move(
     }
 }
 
-/// One commit, under the topic's lock taken alone and the server's epoch.
+/// One commit, under the topic's lock taken alone.
 pub async fn new_generation(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
     expected: Option<i32>,
-    epoch: i64,
     copied: &Copied,
 ) -> Result<CutOver, Refusal> {
     let (mut tx, mut entry) = match open(store, act, code, Step::NewGeneration, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(CutOver::Done(Box::new(done))),
     };
-    tx.check_epoch(epoch).await?;
     let (from, to) = (&copied.from, &copied.to);
     if entry.generation != from.generation || !still_counts(&mut tx, copied).await? {
         return Ok(CutOver::Changed);

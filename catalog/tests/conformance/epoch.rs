@@ -9,6 +9,7 @@ use changtong_catalog::clock::Time;
 use changtong_catalog::conformance;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Cause;
+use changtong_catalog::ids::Generation;
 use changtong_catalog::resource::ShareType;
 use changtong_catalog::store::{LEASE, Lease, Store};
 
@@ -42,6 +43,7 @@ async fn no_action_of_a_server_that_lost_the_database_counts(store: &Store) {
         name: "copy".to_owned(),
         deletes: true,
         view: 42,
+        generation: Generation(1),
         position: vec![0, 0, 0],
     };
     lost(actions::create_subscription(&first, &integrator, subscription.clone()).await.err());

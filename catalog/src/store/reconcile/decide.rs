@@ -58,7 +58,7 @@ impl Store {
         ids: &dyn Ids,
     ) -> Result<Decided, Refusal> {
         let mut tx = self.begin().await?;
-        tx.check_epoch(lease.epoch).await?;
+        tx.hold_epoch(lease.epoch).await?;
         let mut deciding =
             Deciding { holds: decision.holds, views: BTreeMap::new(), done: Decided::default() };
         let mut fresh = BTreeMap::new();

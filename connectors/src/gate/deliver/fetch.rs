@@ -63,7 +63,7 @@ pub(super) enum Form {
     /// A line of NDJSON.
     Line,
     /// A server-sent event whose id is the cursor behind it.
-    Event(EventIds),
+    Event(Box<EventIds>),
     /// In a block of a container file with this marker behind it.
     Block([u8; 16]),
 }
