@@ -22,6 +22,8 @@ use crate::client::{CallError, Client, Reading, Said};
 const WAIT: Duration = Duration::from_secs(10);
 /// How long the last records may take before they are missing.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// After a refusal that does not say when to come back.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How often a stream's reader looks whether it is.
 const LOOK: Duration = Duration::from_secs(5);
 /// Subscriptions made, and readers begun, at once.
@@ -37,6 +39,8 @@ struct Clock {
     sent: Vec<AtomicU64>,
     next: AtomicUsize,
     received: AtomicUsize,
+    /// Readers that were told to come back later.
+    refused: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -48,8 +52,21 @@ impl Clock {
             sent,
             next: AtomicUsize::new(0),
             received: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             over: AtomicBool::new(false),
         })
+    }
+
+    /// A reader that was refused comes back, and is counted.
+    async fn pause(&self, error: CallError) -> Done {
+        match &error {
+            CallError::Refused(problem) if problem.is_passing() => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                sleep(problem.retry_after.unwrap_or(PAUSE)).await;
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -176,6 +193,7 @@ async fn crowd(authority: &Client, bench: &Living) -> Done<Row> {
     ))
     .with("deliveries", times.len() as f64)
     .with("missing", expected.saturating_sub(times.len()) as f64)
+    .with("refused", clock.refused.load(Ordering::Relaxed) as f64)
     .with_some("p50_ms", times.part(50))
     .with_some("p99_ms", times.part(99))
     .with_some("slowest_ms", times.part(100))
@@ -217,29 +235,55 @@ async fn begin(
 }
 
 async fn follow(client: Client, subscription: String, clock: Arc<Clock>) -> Done<Times> {
-    let mut following = client.follow(&Reading { subscription, ..Reading::default() }).await?;
+    let mut reading = Reading { subscription, ..Reading::default() };
     let mut times = Times::default();
     while !clock.is_over() {
-        match timeout(LOOK, following.next()).await {
-            Ok(Ok(Some(Said::Record { line, .. }))) => times.push(clock.took(&line)?),
-            Ok(Ok(Some(Said::End(problem)))) => return Err(CallError::Refused(problem).into()),
-            Ok(Ok(Some(_))) | Err(_) => {}
-            Ok(Ok(None)) => return Err(Failure::Failed("a stream ended without a reason".into())),
-            Ok(Err(error)) => return Err(error.into()),
+        if let Err(error) = stream(&client, &mut reading, &clock, &mut times).await? {
+            clock.pause(error).await?;
         }
     }
     Ok(times)
+}
+
+/// One stream until the bench is over; what else ended it.
+async fn stream(
+    client: &Client,
+    reading: &mut Reading,
+    clock: &Clock,
+    times: &mut Times,
+) -> Done<Result<(), CallError>> {
+    let mut following = match client.follow(reading).await {
+        Ok(following) => following,
+        Err(error) => return Ok(Err(error)),
+    };
+    while !clock.is_over() {
+        match timeout(LOOK, following.next()).await {
+            Ok(Ok(Some(Said::Record { line, id }))) => {
+                times.push(clock.took(&line)?);
+                reading.cursor = Some(id);
+            }
+            Ok(Ok(Some(Said::End(problem)))) => return Ok(Err(CallError::Refused(problem))),
+            Ok(Ok(Some(_))) | Err(_) => {}
+            Ok(Ok(None)) => return Err(Failure::Failed("a stream ended without a reason".into())),
+            Ok(Err(error)) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(()))
 }
 
 async fn poll(client: Client, subscription: String, clock: Arc<Clock>) -> Done<Times> {
     let mut reading = Reading { subscription, wait: WAIT, ..Reading::default() };
     let mut times = Times::default();
     while !clock.is_over() {
-        let answered = client.deliver(&reading).await?;
-        for line in answered.records() {
-            times.push(clock.took(line)?);
+        match client.deliver(&reading).await {
+            Ok(answered) => {
+                for line in answered.records() {
+                    times.push(clock.took(line)?);
+                }
+                reading.cursor = Some(answered.next);
+            }
+            Err(error) => clock.pause(error).await?,
         }
-        reading.cursor = Some(answered.next);
     }
     Ok(times)
 }
