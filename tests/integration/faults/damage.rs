@@ -17,6 +17,10 @@ const FIRST: std::ops::Range<u32> = 0..300;
 const LOST: std::ops::Range<u32> = 300..400;
 const LATER: std::ops::Range<u32> = 500..560;
 
+/// Clocks of log and store may lie five seconds apart: what takes the place of a record within that time cannot be told
+/// from it.
+const APART: Duration = Duration::from_secs(6);
+
 fn brokers(deployment: &Deployment) -> &str {
     deployment.setting("CHANGTONG_KAFKA__BROKERS")
 }
@@ -88,8 +92,7 @@ async fn a_deleted_topic_stops_the_resource() {
 #[tokio::test]
 async fn records_of_a_topic_made_anew_are_never_taken_for_those_lost() {
     let Some((deployment, server, table)) = filled(Pair::Production).await else { return };
-    // Clocks of log and store may lie five seconds apart.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::sleep(APART).await;
     let name = topic(&deployment);
     damage::delete_topic(brokers(&deployment), &name).await.expect("it is deleted");
     damage::make_topic(brokers(&deployment), &name, 3).await.expect("it is made anew");
@@ -175,6 +178,7 @@ async fn an_older_log_file_stops_the_resource() {
     copy_log(&data, &backup);
     let server = deployment.start("node", None).await;
     table.publish(&server, "lost", LOST).await.expect("a batch that will be lost");
+    tokio::time::sleep(APART).await;
     server.kill().await;
     copy_log(&backup, &data);
     let server = deployment.start("node", None).await;
@@ -186,6 +190,7 @@ async fn an_older_log_file_stops_the_resource() {
 async fn rows_taken_from_the_end_of_the_log_file_stop_the_resource() {
     let (deployment, server, table) = filled(Pair::Embedded).await.expect("always there");
     table.publish(&server, "lost", LOST).await.expect("a batch that will be lost");
+    tokio::time::sleep(APART).await;
     server.kill().await;
     let url = format!("sqlite:{}", deployment.folder().join("node").join("log.db").display());
     let mut file = SqliteConnection::connect(&url).await.expect("the file");
