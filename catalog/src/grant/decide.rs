@@ -319,8 +319,9 @@ fn log_stands(resource: &Resource) -> Result<(), Refusal> {
     if resource.log_rolled_back {
         return Err(Refusal::new(
             Code::LogRolledBack,
-            "日志丢失了已确认的记录,该信息资源停用,须由运维人员处理",
-            "the log lost acknowledged records; the resource stands still until an operator decides",
+            "日志丢失了已确认的记录,该信息资源停用;请提供方审核员执行 changtong resource new-generation 找回仍在的记录",
+            "the log lost acknowledged records and the resource stands still; its reviewer brings back what is still there by \
+             `changtong resource new-generation`",
         ));
     }
     Ok(())
