@@ -127,7 +127,9 @@ fn open(publish: &Publish) -> Done<(Input, Option<u64>)> {
         let size = file.metadata().map_err(at)?.len();
         (Box::new(file), Some(size))
     };
-    Ok((Box::new(BufReader::with_capacity(1 << 20, publish.encoding.reader(raw))), size))
+    // A container file is no text.
+    let read = if format(publish)? == Format::Avro { raw } else { publish.encoding.reader(raw) };
+    Ok((Box::new(BufReader::with_capacity(1 << 20, read)), size))
 }
 
 fn format(publish: &Publish) -> Done<Format> {

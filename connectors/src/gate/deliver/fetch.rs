@@ -94,6 +94,8 @@ impl Form {
 pub(super) struct Room {
     pub lines: u64,
     pub bytes: u64,
+    /// Whether a first record may be longer than all of it.
+    pub first: bool,
 }
 
 impl Fetcher {
@@ -151,7 +153,8 @@ impl Fetcher {
                     let here = std::mem::replace(&mut self.next[at], record.offset + 1);
                     self.form.dress(&mut line, &self.next);
                     bytes += (line.len() + cutter.frame(line.len())) as u64;
-                    if lines == room.lines || (lines > 0 && bytes > room.bytes) {
+                    let beyond = bytes > room.bytes && (lines > 0 || !room.first);
+                    if lines == room.lines || beyond {
                         self.next[at] = here;
                         break;
                     }

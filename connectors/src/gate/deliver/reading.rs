@@ -45,6 +45,8 @@ pub(super) struct Reading {
     fetcher: Fetcher,
     share: Share,
     levels: Vec<(Subject, Rates)>,
+    /// What is read from now on must fit into its share.
+    bounded: bool,
     pieces: VecDeque<Piece>,
     /// Where the pieces begin.
     from: Vec<i64>,
@@ -79,7 +81,8 @@ impl Gate {
             form,
         };
         let levels = self.levels(seat);
-        Ok(Reading { head, stand, fetcher, share, levels, pieces: VecDeque::new(), from: next, held: None })
+        let pieces = VecDeque::new();
+        Ok(Reading { head, stand, fetcher, share, levels, bounded: false, pieces, from: next, held: None })
     }
 }
 
@@ -121,6 +124,7 @@ impl Reading {
 
     /// Of a file that is made whole: so many records may still leave. Answers the share of the budget for all of it.
     pub fn bound(&mut self, gate: &Gate, records: u64) -> Result<Held, Refusal> {
+        self.bounded = true;
         self.share.lines = self.share.lines.min(records.saturating_sub(sent(&self.pieces)));
         let there: u64 = self.pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
         gate.budget.take(self.head.len() as u64 + there + self.share.bytes)
@@ -160,8 +164,11 @@ impl Reading {
             // There is some again: another look finds it.
             return Ok(Look::PassedOver);
         }
-        let room =
-            Room { lines: self.share.lines.min(left).min(records), bytes: self.share.bytes.min(bytes) };
+        let room = Room {
+            lines: self.share.lines.min(left).min(records),
+            bytes: self.share.bytes.min(bytes),
+            first: !self.bounded,
+        };
         let before = self.fetcher.next.clone();
         let mut held = gate.budget.take(self.fetcher.weight(&views))?;
         let read = self.fetcher.fetch(gate, &views, room).await;
@@ -207,7 +214,8 @@ impl Reading {
         };
         self.pieces.clear();
         self.fetcher.next.clone_from(&self.from);
-        let read = self.fetcher.fetch(gate, &views, Room { lines: left, bytes: READ as u64 }).await;
+        let read =
+            self.fetcher.fetch(gate, &views, Room { lines: left, bytes: READ as u64, first: true }).await;
         self.pieces.extend(self.explained(gate, read).await?);
         Ok(())
     }
