@@ -188,7 +188,7 @@ async fn bad_records_are_named_by_their_place_in_the_file_or_set_aside(app: &Tes
     shell.line(&format!("quarantine discard {} --as stats", member(&listed, "/0/id"))).await;
     shell.write("bad.avro", container(&[b"\x10\x02h", b"\x12\x1ctoo long again", b"\x14\x02j"]));
     let refused = shell.refused("publish 300000-000001 bad.avro --batch 1 --as stats", 1).await;
-    assert!(refused.contains("[1] name") && refused.contains("1 records before"), "{refused}");
+    assert!(refused.contains("[1] name") && refused.contains("1 record before"), "{refused}");
     shell.line("publish 300000-000001 bad.avro --on-invalid quarantine --as stats").await;
     let listed = shell.json("quarantine list 300000-000001 --state waiting --as stats").await;
     let id = member(&listed, "/0/id");
