@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use changtong_catalog::actions::{CutOver, Done, may_move, new_generation};
+use changtong_catalog::actions::{Act, CutOver, Done, may_move, new_generation};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::ResourceCode;
 use changtong_catalog::ports::Directory as _;
@@ -22,6 +22,8 @@ pub struct Moved {
     pub entry: Resource,
     /// Records copied; none of a call that was answered before.
     pub records: Option<i64>,
+    /// Records left out, as they stand where others were published.
+    pub left_out: Option<i64>,
 }
 
 /// Goes on if the caller leaves: a copy half made would only have to be made again.
@@ -46,7 +48,7 @@ async fn moved(
     partitions: Option<i32>,
 ) -> Result<Moved, Refusal> {
     if let Some(Done { object: entry, .. }) = may_move(&app.store, &call.act(), code, expected).await? {
-        return Ok(Moved { entry, records: None });
+        return Ok(Moved { entry, records: None, left_out: None });
     }
     let standing = app.store.resource(code).await?.ok_or_else(gone)?;
     let paused = app.gate.begin_move(standing.resource.number).await?;
@@ -74,12 +76,15 @@ async fn once(
     let standing = app.store.resource(code).await?.ok_or_else(gone)?;
     let copied = app.gate.copy(paused, &standing, partitions).await?;
     fault::point(fault::CUTTING_OVER);
-    match new_generation(&app.store, &call.act(), code, expected, &copied).await? {
+    // The events of what was copied are no older than its records: a later copy goes by that.
+    let act = Act { now: app.clock.now(), ..call.act() };
+    match new_generation(&app.store, &act, code, expected, &copied).await? {
         CutOver::Changed => Ok(None),
         CutOver::Done(done) => {
             fault::point(fault::CUT_OVER);
             app.gate.moved(&copied).await?;
-            Ok(Some(Moved { entry: done.object, records: Some(copied.records) }))
+            let (records, left_out) = (Some(copied.records), Some(copied.strange));
+            Ok(Some(Moved { entry: done.object, records, left_out }))
         }
     }
 }

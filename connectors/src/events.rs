@@ -67,7 +67,11 @@ impl GenerationCopied {
     pub fn emit(self, metrics: &Metrics) {
         metrics.copied_records.inc_by(self.records.unsigned_abs());
         info!(resource = %self.resource, generation = self.generation.0, records = self.records,
-            strange = self.strange, "copied into a new generation");
+            "copied into a new generation");
+        if self.strange > 0 {
+            warn!(resource = %self.resource, generation = self.generation.0, strange = self.strange,
+                "records stand where others were published, and were left out of the new generation");
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Copied {
     /// The floors of the grants there were.
     pub floors: BTreeMap<GrantId, Vec<i64>>,
     pub records: i64,
+    /// Records that stand where others were published: left out.
+    pub strange: i64,
 }
 
 impl Copied {

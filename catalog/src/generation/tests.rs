@@ -159,6 +159,7 @@ fn copied() -> Copied {
         batches: vec![batch(1, vec![run(0, 3, 4), run(1, 0, 1)]), batch(2, vec![run(0, 5, 7), run(1, 3, 3)])],
         floors: BTreeMap::new(),
         records: 9,
+        strange: 0,
     }
 }
 

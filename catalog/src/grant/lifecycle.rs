@@ -7,7 +7,9 @@ use super::{Cause, Grant, GrantState};
 use crate::account::{Caller, Role};
 use crate::clock::Time;
 use crate::error::Refusal;
-use crate::lifecycle::{may_resume, of_another_agency, out_of_place, require_one, stays_suspended};
+use crate::lifecycle::{
+    Suspender, may_resume, of_another_agency, out_of_place, require_one, stays_suspended,
+};
 use crate::resource::Resource;
 use crate::visible;
 
@@ -72,12 +74,16 @@ pub fn apply(state: GrantState, act: Act) -> Result<GrantState, Refusal> {
 /// Whether the act was done before for this cause, so that asked again it changes nothing and has the same answer.
 #[must_use]
 pub fn is_done(caller: &Caller, grant: &Grant, act: Act, cause: Option<Cause>, now: Time) -> bool {
-    let so = match (grant.state_at(now), act) {
-        (GrantState::Suspended, Act::Suspend) => stays_suspended(caller, grant.suspended_by),
-        (GrantState::Revoked, Act::Revoke) => true,
+    match (grant.state_at(now), act) {
+        // Nothing takes the place of the authority's suspension, its cause included.
+        (GrantState::Suspended, Act::Suspend) => {
+            let by_authority = grant.suspended_by == Some(Suspender::Authority);
+            let theirs = by_authority && Suspender::of(caller) == Suspender::Provider;
+            stays_suspended(caller, grant.suspended_by) && (theirs || cause == grant.cause)
+        }
+        (GrantState::Revoked, Act::Revoke) => cause == grant.cause,
         _ => false,
-    };
-    so && cause == grant.cause
+    }
 }
 
 /// Whether the caller may do this to a grant on the entry, whatever state it is in.
@@ -105,7 +111,6 @@ mod tests {
 
     use super::*;
     use crate::error::Code;
-    use crate::lifecycle::Suspender;
     use crate::testing::{caller, grant, resource};
 
     proptest! {
@@ -194,5 +199,9 @@ mod tests {
         assert!(!done(&held, &authority, Act::Suspend, cause), "it takes the provider's place");
         held.suspended_by = Some(Suspender::Authority);
         assert!(done(&held, &authority, Act::Suspend, cause) && done(&held, &reviewer, Act::Suspend, cause));
+        assert!(
+            done(&held, &reviewer, Act::Suspend, Some(Cause::Security)),
+            "not even another cause takes its place"
+        );
     }
 }

@@ -45,8 +45,8 @@ struct ReaderRow {
 
 /// `grant_id` stands once for both rows.
 const READERS: &str = concat!(
-    "SELECT s.id AS subscription_id, s.name, s.deletes, s.seek_count, s.view, s.position, s.created_at, \
-     s.acked_at, ",
+    "SELECT s.id AS subscription_id, s.name, s.deletes, s.seek_count, s.view, s.generation AS position_generation, \
+     s.position, s.created_at, s.acked_at, ",
     grants::columns!(),
     " FROM subscription s JOIN share_grant g ON g.id = s.grant_id \
      WHERE g.resource = $1 AND g.state = 'active' ORDER BY s.id"

@@ -27,7 +27,10 @@ pub async fn run(wanted: &NewGeneration, client: &Client, output: Output) -> Don
     output.done(&moved, || {
         let copied =
             moved["copied"].as_i64().map_or_else(String::new, |n| format!("; {n} records were copied"));
-        format!("{} is in generation {}{copied}", text(&moved, "/code"), moved["generation"])
+        let left_out = moved["left_out"].as_i64().filter(|n| *n > 0).map_or_else(String::new, |n| {
+            format!("; {n} records that stand where others were published were left out")
+        });
+        format!("{} is in generation {}{copied}{left_out}", text(&moved, "/code"), moved["generation"])
     })
 }
 

@@ -26,6 +26,9 @@ pub struct Moved {
     /// How many records were copied; left out where the same call had done it before.
     #[serde(skip_serializing_if = "Option::is_none")]
     copied: Option<i64>,
+    /// How many were left out, as they stand where others were published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<i64>,
 }
 
 pub async fn new_generation(
@@ -35,5 +38,6 @@ pub async fn new_generation(
 ) -> Answer<Json<Moved>> {
     let (caller, partitions) = (command.caller.clone(), command.document.partitions);
     let moved = move_on(app, code, command, partitions).await?;
-    Ok(Json(Moved { entry: Shown::to(&caller, &moved.entry)?, copied: moved.records }))
+    let entry = Shown::to(&caller, &moved.entry)?;
+    Ok(Json(Moved { entry, copied: moved.records, left_out: moved.left_out }))
 }

@@ -40,6 +40,29 @@ async fn killed_at(pair: Pair, place: &str, act: &str, generation: i64) {
     deployment.done().await;
 }
 
+/// A copy that takes longer than the clocks of log and store may lie apart: the next copy still knows all of it.
+#[tokio::test]
+async fn what_a_slow_copy_moved_moves_again() {
+    let Some(deployment) = Deployment::new(Pair::Embedded).await else { return };
+    let server = deployment.start("node", Some("generation.copied=stop")).await;
+    let table = deployment.table(&server).await;
+    for (at, batch) in BATCHES.into_iter().enumerate() {
+        table.publish(&server, &format!("batch-{at}"), batch).await.expect("a batch");
+    }
+    let slow = async {
+        server.stands_still().await;
+        tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+        server.signal("-CONT");
+    };
+    let (moved, ()) = tokio::join!(table.new_generation(&server, Some(4)), slow);
+    assert_eq!(moved.expect("a move")["copied"], 9000);
+    let again = table.new_generation(&server, Some(2)).await.expect("another move");
+    assert_eq!((&again["copied"], &again["left_out"]), (&9000.into(), &0.into()), "{again}");
+    assert_eq!(table.visible(&server).await, once(&BATCHES));
+    server.kill().await;
+    deployment.done().await;
+}
+
 macro_rules! on_both_pairs {
     ($($name:ident: $place:literal, $act:literal => $generation:literal;)*) => { $(
         mod $name {

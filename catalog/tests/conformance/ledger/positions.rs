@@ -130,13 +130,19 @@ async fn who_reads_what_is_kept_for_a_time_is_known(store: &Store) {
     };
     let own = (world.fixture.subscription.id, world.fixture.grant.id);
     assert!(readers(at(10)).await.contains(&own));
-    assert_eq!(readers(world.fixture.grant.valid_until.unwrap()).await, [], "its time is over");
 
-    let mut tx = store.begin().await.unwrap();
-    let mut grant = tx.grant_to_change(world.fixture.grant.id).await.unwrap().unwrap();
-    (grant.state, grant.version) = (GrantState::Suspended, 2);
-    tx.update_grant(&grant).await.unwrap();
-    tx.finish().await.unwrap();
+    let change_grant = async |version: i32, change: fn(&mut Grant)| {
+        let mut tx = store.begin().await.unwrap();
+        let mut grant = tx.grant_to_change(world.fixture.grant.id).await.unwrap().unwrap();
+        grant.version = version;
+        change(&mut grant);
+        tx.update_grant(&grant).await.unwrap();
+        tx.finish().await.unwrap();
+    };
+    change_grant(2, |grant| grant.valid_until = Some(at(50))).await;
+    assert!(readers(at(49)).await.contains(&own));
+    assert_eq!(readers(at(50)).await, [], "its time is over");
+    change_grant(3, |grant| grant.state = GrantState::Suspended).await;
     assert_eq!(readers(at(10)).await, []);
     assert_eq!(store.forgetting().await.unwrap(), [], "nobody reads it");
 }
