@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use changtong_catalog::actions::{Act, CutOver, Done, may_move, new_generation};
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::ResourceCode;
 use changtong_catalog::ports::Directory as _;
