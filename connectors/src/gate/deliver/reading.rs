@@ -138,6 +138,11 @@ impl Reading {
         piece
     }
 
+    /// The next piece, if it goes on with a line that has begun.
+    pub fn rest_of_line(&mut self) -> Option<Piece> {
+        if self.pieces.front()?.within_line { self.next_piece() } else { None }
+    }
+
     /// A piece that could not be let out waits for another window, which begins at `from`.
     pub fn put_back(&mut self, piece: Piece, from: &[i64]) {
         self.pieces.push_front(piece);

@@ -31,6 +31,7 @@ impl Seat {
             subscription: self.standing.subscription.id,
             key: self.caller.key.clone(),
             purpose: self.purpose.clone(),
+            generation: self.generation,
         }
     }
 

@@ -155,6 +155,10 @@ impl EventStream {
 
     /// One step: something to say, or nothing yet.
     async fn step(&mut self) -> Result<Option<Frame>, Stop> {
+        // Nothing may stand inside an event: what has begun leaves whole, or the connection is reset.
+        if let Some(piece) = self.reading.as_mut().and_then(Reading::rest_of_line) {
+            return self.give(piece).await;
+        }
         if self.waiting.take_told() {
             self.renew().await?;
         }

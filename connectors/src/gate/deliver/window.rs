@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use changtong_catalog::cursor::farther;
 use changtong_catalog::ids::{
-    AccountId, AgencyId, GrantId, KeyId, PurposeCode, ResourceNumber, SubscriptionId, WindowId,
+    AccountId, AgencyId, Generation, GrantId, KeyId, PurposeCode, ResourceNumber, SubscriptionId, WindowId,
 };
 use changtong_catalog::mac::hex;
 use changtong_catalog::ports::{CloseReason, Closing, Ended, Opened};
@@ -23,6 +23,8 @@ pub(super) struct Reader {
     pub subscription: SubscriptionId,
     pub key: KeyId,
     pub purpose: PurposeCode,
+    /// Of the topic that is read: the same offsets are other records in the next.
+    pub generation: Generation,
 }
 
 /// What can end a window.

@@ -167,6 +167,26 @@ async fn a_stream_that_waits_beats_and_opens_no_window() {
 }
 
 #[tokio::test]
+async fn nothing_stands_inside_an_event_of_several_writes() {
+    let world = World::with(|settings, _| settings.heartbeat = Duration::from_millis(20));
+    world.subscribe(SUBSCRIPTION);
+    let long = "长".repeat(60_000);
+    world.publish(&format!("{{\"id\":1,\"v\":\"{long}\"}}")).await.unwrap();
+    let mut stream = world.follow(None).await.unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\n\n") {
+        let Some(Ok(Frame::Bytes(bytes))) = stream.next().await else { panic!("it goes on") };
+        heard.extend_from_slice(&bytes);
+        // The reader stalls for longer than a heartbeat.
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let heard = String::from_utf8(heard).unwrap();
+    let data = heard.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let record: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(record["record"]["v"], long.as_str());
+}
+
+#[tokio::test]
 async fn a_revoke_resets_a_stream_and_tells_one_that_waits() {
     let world = World::new();
     world.rows(0..3000).await.unwrap();
