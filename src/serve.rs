@@ -67,9 +67,15 @@ impl Server {
             () = asked_to_stop() => tracing::info!("stopping"),
             () = self.app.stop.cancelled() => {}
         }
-        let held = self.app.alive.check().is_ok();
-        self.stop().await;
-        held
+        if self.app.alive.check().is_ok() {
+            self.stop().await;
+            return true;
+        }
+        // Nothing leaves any more, and the database may never answer again.
+        if tokio::time::timeout(LOST, self.stop()).await.is_err() {
+            tracing::warn!("what still waited for the database or the log is left as it is");
+        }
+        false
     }
 
     /// Takes nothing new, lets what is in flight end (within `http.drain`), and gives the database back.
@@ -105,6 +111,9 @@ impl Server {
         tracing::info!("stopped");
     }
 }
+
+/// How long a server that lost its lease waits for what it has begun.
+const LOST: Duration = Duration::from_secs(5);
 
 /// Connections that wait to be taken. Of more the system loses some on the way, and who made them waits for ever.
 const WAITING: u32 = 4096;

@@ -168,7 +168,11 @@ fn run(command: &Command) -> Done {
 /// Runs a command's work on a runtime of its own.
 fn block_on<T, E: From<String>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| E::from(format!("the runtime could not be started: {error}")))?.block_on(work)
+    let runtime = runtime.map_err(|error| E::from(format!("the runtime could not be started: {error}")))?;
+    let done = runtime.block_on(work);
+    // A thread that waits for an engine that is gone keeps no command from its end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    done
 }
 
 /// The text at a JSON pointer; empty where there is none.
