@@ -173,14 +173,7 @@ impl Client {
         idempotency_key: &str,
         body: Bytes,
     ) -> Result<Value, CallError> {
-        let path = format!("/resources/{resource}/records?on_invalid={on_invalid}");
-        let call = || {
-            self.request(Method::POST, &path)
-                .header("Content-Type", media_type)
-                .header("Idempotency-Key", idempotency_key)
-                .body(body.clone())
-        };
-        Ok(self.answer(call).await?.body)
+        self.publish_under(resource, media_type, on_invalid, ("Idempotency-Key", idempotency_key), body).await
     }
 
     /// Publishes one step of a source, `CONNECTOR FROM TO`.
@@ -192,11 +185,23 @@ impl Client {
         step: &str,
         body: Bytes,
     ) -> Result<Value, CallError> {
+        self.publish_under(resource, media_type, on_invalid, ("Changtong-Source", step), body).await
+    }
+
+    /// The claim is the header by which a repeated publish is known.
+    async fn publish_under(
+        &self,
+        resource: &str,
+        media_type: &str,
+        on_invalid: &str,
+        (claim, value): (&str, &str),
+        body: Bytes,
+    ) -> Result<Value, CallError> {
         let path = format!("/resources/{resource}/records?on_invalid={on_invalid}");
         let call = || {
             self.request(Method::POST, &path)
                 .header("Content-Type", media_type)
-                .header("Changtong-Source", step)
+                .header(claim, value)
                 .body(body.clone())
         };
         Ok(self.answer(call).await?.body)
