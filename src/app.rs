@@ -115,6 +115,7 @@ impl App {
             zone: settings.time.zone.0,
             handle_key: keys.in_force(Purpose::Handle)?.0,
             pseudonym_key: keys.in_force(Purpose::Pseudonym)?.0,
+            topic_prefix: settings.log.prefix.clone(),
             subscriptions: settings.limits.subscriptions,
         };
         Ok(Arc::new(Self {

@@ -28,6 +28,7 @@ pub mod partition;
 pub mod ports;
 mod problems;
 pub mod quota;
+pub mod registry;
 pub mod request;
 pub mod resource;
 pub mod schema;

@@ -22,6 +22,8 @@ pub struct Rules {
     pub handle_key: String,
     /// The pseudonym key of new grants.
     pub pseudonym_key: String,
+    /// Before the names of topics, and so of the subjects of resources.
+    pub topic_prefix: String,
     /// The most subscriptions of a grant.
     pub subscriptions: u32,
 }

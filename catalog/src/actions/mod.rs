@@ -22,6 +22,7 @@ mod participant;
 mod preview_records;
 mod publish_resource;
 mod refuse_request;
+mod registry;
 mod reject_resource;
 mod remove_connector;
 mod report_connector;

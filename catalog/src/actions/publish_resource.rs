@@ -1,7 +1,8 @@
-//! Puts an entry into the catalog: its schemas get their ids, and of an unconditional entry this is its head's
-//! standing consent (Decree 809 art. 20), which automatic grants cite.
+//! Puts an entry into the catalog: its schemas get their ids and are the first versions of its subjects, and of an
+//! unconditional entry this is its head's standing consent (Decree 809 art. 20), which automatic grants cite.
 
 use super::act::{Act, Done};
+use super::registry::put_in_force::put_in_force;
 use super::resource::{Opened, open, save};
 use crate::audit::{Digest, ResourcePublished};
 use crate::error::Refusal;
@@ -23,6 +24,7 @@ pub async fn publish_resource(
         Opened::Before(done) => return Ok(done),
     };
     let value = register(&mut tx, act, &mut entry).await?;
+    put_in_force(&mut tx, act, &entry).await?;
     entry.published_at = Some(act.now);
     if entry.file.share_type == ShareType::Unconditional {
         let consent = StandingConsent { by: act.caller.account, at: act.now };

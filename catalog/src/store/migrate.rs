@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0002_bus" since "0.1.0",
     "0003_standing" since "0.1.0",
     "0004_generations" since "0.1.0",
+    "0005_registry" since "0.1.0",
 ];
 
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS migration \
@@ -75,6 +76,7 @@ impl Store {
                 None => apply(&mut tx, migration, self.engine(), now).await?,
             }
         }
+        tx.fill_guids().await?;
         tx.finish().await
     }
 }

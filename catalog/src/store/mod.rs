@@ -31,6 +31,7 @@ mod quotas;
 mod recall;
 mod reconcile;
 mod refusals;
+mod registry;
 mod requests;
 mod resources;
 mod results;

@@ -11,6 +11,7 @@ use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::SchemaId;
 use crate::ports::SchemaText;
+use crate::registry::Content;
 
 #[derive(FromRow)]
 struct SchemaRow {
@@ -54,11 +55,12 @@ impl Tx {
         }
         let id = SchemaId(i32::try_from(number).map_err(|_| internal())?);
         const INSERT: &str =
-            "INSERT INTO schema_text (id, fingerprint, text, created_at) VALUES ($1, $2, $3, $4)";
+            "INSERT INTO schema_text (id, fingerprint, text, guid, created_at) VALUES ($1, $2, $3, $4, $5)";
         one(rows!(self, |conn| query(INSERT)
             .bind(id)
             .bind(fingerprint.as_str())
             .bind(text)
+            .bind(Content::of_text(text).guid())
             .bind(at)
             .execute(conn))?)?;
         Ok(SchemaText { id, text: text.to_owned(), fingerprint })

@@ -50,6 +50,7 @@ impl<'a> Stage<'a> {
             zone,
             handle_key: "h1".to_owned(),
             pseudonym_key: "p1".to_owned(),
+            topic_prefix: String::new(),
             subscriptions: 3,
         };
         Self { store, ids, rules, authority }
