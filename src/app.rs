@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{StoreClock, SystemIds};
 use crate::connectors::Manager;
 use crate::http::body::{BodyLimits, Bound};
+use crate::http::registry::Callers;
 use crate::http::shares::Shares;
 use crate::jobs;
 use crate::keys::{KeyRing, KeysError, Purpose};
@@ -43,7 +44,7 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error(
         "cannot listen on {address}: {error}; stop what listens there, or choose another address (http.listen, \
-         operations.listen)"
+         registry.listen, operations.listen)"
     )]
     Listen { address: String, error: std::io::Error },
 }
@@ -65,6 +66,8 @@ pub struct App {
     pub uses: Uses,
     /// Who holds how much of what is served at once.
     pub shares: Shares,
+    /// What is remembered of the registry's callers.
+    pub registrants: Callers,
     pub lease: Mutex<Lease>,
     pub connectors: Manager,
     /// Cancelled when the process must end: a signal, or the lease is lost.
@@ -120,6 +123,7 @@ impl App {
         };
         Ok(Arc::new(Self {
             shares: Shares::new(&settings.http, gate.budget()),
+            registrants: Callers::default(),
             rules,
             settings,
             store,

@@ -20,8 +20,10 @@ pub struct Server {
     pub app: Arc<App>,
     /// The address of the API, with the port the system chose if none was set.
     pub api: SocketAddr,
+    /// The Schema Registry's.
+    pub registry: SocketAddr,
     pub operations: SocketAddr,
-    serving: [Serving; 2],
+    serving: [Serving; 3],
     jobs: TaskTracker,
 }
 
@@ -29,8 +31,10 @@ impl Server {
     /// Opens the listeners and starts the jobs.
     pub async fn start(app: Arc<App>) -> Result<Self, StartError> {
         let api = bind(app.settings.http.listen)?;
+        let registry = bind(app.settings.registry.listen)?;
         let operations = bind(app.settings.operations.listen)?;
-        let (api_address, operations_address) = (address(&api)?, address(&operations)?);
+        let (api_address, registry_address) = (address(&api)?, address(&registry)?);
+        let operations_address = address(&operations)?;
         let limits = ConnectionLimits {
             connections: app.settings.http.connections,
             head_within: app.settings.http.header_timeout,
@@ -38,27 +42,32 @@ impl Server {
         };
         let few = ConnectionLimits { connections: 32, ..limits };
         let slow = Slow::new(app.settings.http.write_timeout, app.metrics.http.clone());
-        let crowd = Crowd {
+        let crowd = |turning_away| Crowd {
             shares: app.shares.clone(),
             proxies: app.settings.http.trusted_proxies.clone(),
-            turning_away: http::turning_away(app.clone()),
+            turning_away,
         };
+        let doors = |router, limits, crowd| Doors { router, limits, slow: slow.clone(), crowd };
+        let crowds = [http::turning_away(app.clone()), http::registry::turning_away(app.clone())].map(crowd);
+        let [of_api, of_registry] = crowds.map(Some);
         let serving = [
-            serve(
-                api,
-                Doors { router: http::router(app.clone()), limits, slow: slow.clone(), crowd: Some(crowd) },
-            ),
-            serve(
-                operations,
-                Doors { router: http::operations_router(app.clone()), limits: few, slow, crowd: None },
-            ),
+            serve(api, doors(http::router(app.clone()), limits, of_api)),
+            serve(registry, doors(http::registry::router(app.clone()), limits, of_registry)),
+            serve(operations, doors(http::operations_router(app.clone()), few, None)),
         ];
         let jobs = jobs::start(&app);
         tracing::info!(
-            api = %api_address, operations = %operations_address, store = app.store.engine(),
+            api = %api_address, registry = %registry_address, operations = %operations_address, store = app.store.engine(),
             log = app.log.engine(), dev = app.settings.dev, "serving"
         );
-        Ok(Self { app, api: api_address, operations: operations_address, serving, jobs })
+        Ok(Self {
+            app,
+            api: api_address,
+            registry: registry_address,
+            operations: operations_address,
+            serving,
+            jobs,
+        })
     }
 
     /// Serves until a signal or the loss of the lease, then stops. False: the server lost its lease.
@@ -80,12 +89,16 @@ impl Server {
 
     /// Takes nothing new, lets what is in flight end (within `http.drain`), and gives the database back.
     pub async fn stop(self) {
-        let Self { app, serving: [api, operations], jobs, .. } = self;
+        let Self { app, serving: [api, registry, operations], jobs, .. } = self;
         let deadline = app.settings.http.drain;
         app.stop.cancel();
         api.stop();
+        registry.stop();
         app.gate.drain(deadline).await;
-        if tokio::time::timeout(deadline, api.ended()).await.is_err() {
+        if tokio::time::timeout(deadline, async { tokio::join!(api.ended(), registry.ended()) })
+            .await
+            .is_err()
+        {
             tracing::warn!("connections were still open at the end of http.drain");
         }
         operations.stop();

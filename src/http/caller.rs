@@ -27,10 +27,8 @@ impl FromRequestParts<Arc<App>> for Known {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = recognise(app, &parts.headers).await?;
-        if let Some(recognised) = parts.extensions.get::<Recognised>() {
-            recognised.set(&caller, &app.shares)?;
-        }
+        let caller = of_key(app, bearer(&parts.headers).ok_or_else(unauthenticated)?).await?;
+        recognised(app, parts, &caller)?;
         // What moves records is weighed by the gate, with its records and bytes.
         let moves_records =
             parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with("/records"));
@@ -41,8 +39,17 @@ impl FromRequestParts<Arc<App>> for Known {
     }
 }
 
-async fn recognise(app: &App, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let key = KeyText::parse(bearer(headers).ok_or_else(unauthenticated)?)?;
+/// Tells the frame who is calling; the caller's share of what is served at once is taken here.
+pub(super) fn recognised(app: &App, parts: &Parts, caller: &Caller) -> Result<(), Refusal> {
+    match parts.extensions.get::<Recognised>() {
+        Some(recognised) => recognised.set(caller, &app.shares),
+        None => Ok(()),
+    }
+}
+
+/// The caller whose key this is.
+pub(super) async fn of_key(app: &App, text: &str) -> Result<Caller, Refusal> {
+    let key = KeyText::parse(text)?;
     let now = app.clock.now();
     let remembered = app.store.remembered_key(key.id());
     // A key that was good a moment ago is good without a question; every refusal takes all steps, whatever is wrong.
@@ -67,14 +74,19 @@ fn pepper(app: &App, stored: Option<&KeyRecord>) -> Result<MacKey, Refusal> {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The one credential of a request: its scheme and what follows.
+pub(super) fn credential(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut values = headers.get_all(AUTHORIZATION).into_iter();
     let value = values.next()?.to_str().ok()?;
     if values.next().is_some() {
         return None;
     }
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let (scheme, rest) = value.split_once(' ')?;
+    Some((scheme, rest.trim()))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    credential(headers).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token)
 }
 
 #[cfg(test)]

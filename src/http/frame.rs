@@ -1,5 +1,5 @@
 //! The frame around every handler: request id, limits of the head, the caller's language, metrics and the log line. The
-//! only place that writes a problem's body, so nothing refused goes uncounted.
+//! only place that has a refusal's body written, so nothing refused goes uncounted.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -15,9 +15,12 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_connectors::gate::Budget;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
-use super::problem::{Language, Problem, render};
+use super::problem::{Language, Problem};
 use super::shares::{CallerShare, Holding, Shares};
 use crate::app::App;
+
+/// How a surface writes a refusal: in the caller's language, with the request's id.
+pub type Render = fn(&Refusal, Language, &str) -> Response;
 
 /// Names the request in the answer, in the log and as `instance` of a problem.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,7 +60,11 @@ pub fn budget(extensions: &Extensions, app: &App) -> Budget {
     share.map_or(app.gate.budget(), CallerShare::bytes).clone()
 }
 
-pub async fn frame(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub async fn frame(
+    State((app, render)): State<(Arc<App>, Render)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let id = app.ids.uuid(app.clock.now()).to_string();
     let language = Language::of(request.headers());

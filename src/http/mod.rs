@@ -23,6 +23,7 @@ mod parts;
 pub mod problem;
 mod quarantine;
 mod records;
+pub mod registry;
 mod requests;
 mod resources;
 pub mod router;

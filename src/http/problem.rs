@@ -79,13 +79,24 @@ impl Language {
 pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response {
     let mut members = members(refusal, language);
     members.insert("instance".to_owned(), instance.into());
-    let mut response = Response::new(Body::from(Value::Object(members).to_string()));
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = refused(refusal, &Value::Object(members));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     headers.insert(VARY, HeaderValue::from_static("accept-language"));
+    if refusal.code == Code::Unauthenticated {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// A refusal with that body: its status, and what it says of coming again and of the connection.
+#[must_use]
+pub fn refused(refusal: &Refusal, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
     if let Some(after) = refusal.retry_after {
         // Whole seconds, never zero: a client that obeys would come back at once.
         headers.insert(RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64));
@@ -94,9 +105,6 @@ pub fn render(refusal: &Refusal, language: Language, instance: &str) -> Response
     if unread.contains(&refusal.code) {
         // The rest of the body stays unread, so the connection ends: a client must not send its next request on it.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    if refusal.code == Code::Unauthenticated {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

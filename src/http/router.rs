@@ -8,11 +8,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing;
 use changtong_catalog::error::{Code, Refusal};
 
-use super::frame::frame;
-use super::problem::Problem;
+use super::frame::{Render, frame};
+use super::problem::{Problem, render};
 use super::{
-    Web, accounts, agencies, audit, connectors, grants, keys, openapi, quarantine, records, requests,
-    resources, subscriptions, whoami,
+    Web, accounts, agencies, audit, connectors, grants, keys, openapi, quarantine, records, registry,
+    requests, resources, subscriptions, whoami,
 };
 
 /// One line of the table.
@@ -116,25 +116,29 @@ routes! {
     get "/api/v1/audit/events" => audit::events, "Every event; NDJSON streams all of them";
 }
 
-/// The API with its frame.
+/// The API with its frame, and below `/registry` the Schema Registry with its own.
 pub fn router(app: Web) -> Router {
     table()
         .fallback(no_such_address)
         .method_not_allowed_fallback(no_such_method)
-        .layer(from_fn_with_state(app.clone(), frame))
-        .with_state(app)
+        .layer(from_fn_with_state((app.clone(), render as Render), frame))
+        .with_state(app.clone())
+        .nest("/registry", registry::router(app))
 }
 
 /// What an address is answered that holds its share of the connections already.
 pub fn turning_away(app: Web) -> Router {
-    Router::new().fallback(too_many_connections).layer(from_fn_with_state(app.clone(), frame)).with_state(app)
+    Router::new()
+        .fallback(too_many_connections)
+        .layer(from_fn_with_state((app.clone(), render as Render), frame))
+        .with_state(app)
 }
 
-async fn too_many_connections(State(app): State<Web>) -> Response {
+pub(super) async fn too_many_connections(State(app): State<Web>) -> Response {
     Problem::from(app.shares.address_is_full()).into_response()
 }
 
-async fn no_such_address(State(_): State<Web>) -> Response {
+pub(super) async fn no_such_address(State(_): State<Web>) -> Response {
     Problem::from(Refusal::new(
         Code::NotFound,
         "没有这个地址;全部地址见 /openapi.json",
@@ -143,7 +147,7 @@ async fn no_such_address(State(_): State<Web>) -> Response {
     .into_response()
 }
 
-async fn no_such_method(State(_): State<Web>) -> Response {
+pub(super) async fn no_such_method(State(_): State<Web>) -> Response {
     Problem::from(Refusal::new(
         Code::MethodNotAllowed,
         "这个地址不支持该方法;见 /openapi.json",

@@ -8,6 +8,7 @@ mod http;
 mod limits;
 mod log;
 mod operations;
+mod registry;
 mod rules;
 mod section;
 mod sections;
@@ -22,7 +23,8 @@ use std::path::PathBuf;
 use changtong_catalog::error::Text;
 
 pub use sections::{
-    Connectors, Data, Database, Http, Kafka, Keys, Limits, Log, Operations, Rules, Settings, Telemetry, Time,
+    Connectors, Data, Database, Http, Kafka, Keys, Limits, Log, Operations, Registry, Rules, Settings,
+    Telemetry, Time,
 };
 pub use source::{Flag, Loaded, Origin, Sources};
 pub use value::{LineFormat, Mechanism, Secret, Setting, Size, Zone};

@@ -6,6 +6,7 @@ pub use super::http::Http;
 pub use super::limits::Limits;
 pub use super::log::{Kafka, Log};
 pub use super::operations::Operations;
+pub use super::registry::Registry;
 pub use super::rules::Rules;
 use super::source::Values;
 pub use super::telemetry::Telemetry;
@@ -16,6 +17,7 @@ use super::{Key, SettingsError};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub http: Http,
+    pub registry: Registry,
     pub operations: Operations,
     pub data: Data,
     pub keys: Keys,
@@ -36,6 +38,7 @@ impl Settings {
     pub fn keys() -> impl Iterator<Item = Key> {
         [
             Http::KEYS,
+            Registry::KEYS,
             Operations::KEYS,
             Data::KEYS,
             Keys::KEYS,
@@ -56,6 +59,7 @@ impl Settings {
     pub(super) fn read(values: &Values, dev: bool) -> Result<Self, SettingsError> {
         let settings = Self {
             http: Http::read(values)?,
+            registry: Registry::read(values)?,
             operations: Operations::read(values)?,
             data: Data::read(values)?,
             keys: Keys::read(values)?,
@@ -70,6 +74,7 @@ impl Settings {
             dev,
         };
         settings.http.check(values, dev)?;
+        settings.registry.check(&settings.http, values, dev)?;
         settings.operations.check(values)?;
         settings.database.check(values)?;
         settings.kafka.check(&settings.log, values)?;

@@ -41,6 +41,8 @@ mod main_path;
 #[cfg(test)]
 mod metrics_doc;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod shell;
 #[cfg(test)]
 mod standing;

@@ -60,6 +60,7 @@ impl Shell {
             .env_clear()
             .env("CHANGTONG_PROFILES", self.profiles())
             .env("CHANGTONG_HTTP__LISTEN", "127.0.0.1:0")
+            .env("CHANGTONG_REGISTRY__LISTEN", "127.0.0.1:0")
             .env("CHANGTONG_OPERATIONS__LISTEN", "127.0.0.1:0")
             .env("LANG", "en")
             .stdin(std::process::Stdio::null())

@@ -64,7 +64,8 @@ deliver() {
 start() {
   local started ready
   started=$(date +%s%N)
-  CHANGTONG_HTTP__LISTEN=127.0.0.1:$port CHANGTONG_OPERATIONS__LISTEN=127.0.0.1:0 CHANGTONG_TELEMETRY__FILTER=warn,changtong::serve=info \
+  CHANGTONG_HTTP__LISTEN=127.0.0.1:$port CHANGTONG_REGISTRY__LISTEN=127.0.0.1:0 \
+    CHANGTONG_OPERATIONS__LISTEN=127.0.0.1:0 CHANGTONG_TELEMETRY__FILTER=warn,changtong::serve=info \
     CHANGTONG_HTTP__CONNECTIONS=4096 "$binary" serve --data "$folder/data" >"$folder/log" 2>&1 &
   server=$!
   until port=$(sed -n 's/.*serving api=127.0.0.1:\([0-9]*\) .*/\1/p' "$folder/log") && [ -n "$port" ]; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One private PostgreSQL cluster and one private Apache Kafka broker, on free loopback ports, for tests; and Avro of
-# other makers, which reads and writes container files beside us.
+# other makers, which reads and writes container files beside us, and clients of the Schema Registry that others wrote.
 #
 #   engines.sh run COMMAND …    start both, run the command with their addresses, stop both and remove all
 #   engines.sh up DIR           start both and leave them running; DIR/env is to be sourced
@@ -13,7 +13,10 @@
 #   CHANGTONG_TEST_KAFKA_LIBS   the folder of the broker's jars, for tests that start brokers of their own
 #   CHANGTONG_TEST_FASTAVRO     the folder of fastavro (Python)
 #   CHANGTONG_TEST_AVRO_TOOLS   the jar of Apache Avro's command line (Java)
-#   CHANGTONG_TEST_WITHOUT      what could not be had of "kafka", "postgres", "fastavro", "avro-tools", with commas
+#   CHANGTONG_TEST_REGISTRY_PYTHON, _NODE, _GO
+#                               the folders of the registry's clients
+#   CHANGTONG_TEST_WITHOUT      what could not be had of "kafka", "postgres", "fastavro", "avro-tools", "registry-python",
+#                               "registry-node", "registry-go", with commas
 #   CHANGTONG_TEST_WITHOUT_WHY  why, in a sentence for each
 set -eu
 
@@ -152,6 +155,20 @@ fetch_avro() {
   avro_tools=$("$here/avro.sh" fetch avro-tools) || { avro_tools=''; go_without avro-tools 'it could not be fetched'; }
 }
 
+# --- clients of the Schema Registry
+
+fetch_registry_clients() {
+  "$here/install.sh" registry || say 'pip, Node.js with npm, or Go could not be installed'
+  local client folder
+  for client in python node go; do
+    if folder=$("$here/registry.sh" fetch "$client"); then
+      export "CHANGTONG_TEST_REGISTRY_${client^^}=$folder"
+    else
+      go_without "registry-$client" 'it could not be fetched'
+    fi
+  done
+}
+
 # --- all
 
 start_engines() {
@@ -159,6 +176,7 @@ start_engines() {
   start_postgres
   start_kafka
   fetch_avro
+  fetch_registry_clients
   export CHANGTONG_TEST_WITHOUT="$without" CHANGTONG_TEST_WITHOUT_WHY="$why"
   if [ -n "$postgres_pid" ]; then
     export CHANGTONG_TEST_POSTGRES="postgres://changtong@127.0.0.1:$postgres_port/postgres"
@@ -222,5 +240,5 @@ down() {
 case "${1-}" in
   run) [ "$#" -ge 2 ] || { say 'run needs a command'; exit 2; }; shift; run "$@" ;;
   up | down) [ "$#" = 2 ] || { say "$1 needs a folder"; exit 2; }; "$1" "$2" ;;
-  *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that building and testing need.
 #
-#   install.sh build|postgres|kafka|avro|data|clients …
+#   install.sh build|postgres|kafka|avro|registry|data|clients …
 #
 # A machine that has the tools needs neither root nor apt-get. Where something is missing and cannot be
 # installed, it is named and the exit code is 1.
@@ -38,6 +38,15 @@ for_avro() {
   "$here/avro.sh" complete avro-tools || have mvn || need maven
   have python3 || need python3
   "$here/avro.sh" complete fastavro || python3 -m pip --version >/dev/null 2>&1 || need python3-pip
+}
+
+# Clients of the Schema Registry. A machine whose Go or Node.js is too old for them goes without, and says so.
+for_registry() {
+  have python3 || need python3
+  "$here/registry.sh" complete python || python3 -m pip --version >/dev/null 2>&1 || need python3-pip
+  have node || need nodejs
+  "$here/registry.sh" complete node || have npm || need npm
+  have go || need golang-go
 }
 
 for_data() {
@@ -80,7 +89,7 @@ install_packages() {
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 for group in "$@"; do
   case "$group" in
-    build | postgres | kafka | avro | data | clients) "for_$group" ;;
+    build | postgres | kafka | avro | registry | data | clients) "for_$group" ;;
     *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done

@@ -16,6 +16,7 @@ mod measure;
 mod mixed;
 mod process;
 mod publish;
+mod registry;
 mod report;
 mod setup;
 
@@ -64,6 +65,8 @@ enum What {
     Connector(Connecting),
     /// Compare how long refusing a key takes, by what is wrong with it
     Keys(Refusing),
+    /// Ask for a schema by its id over many connections
+    Registry(Asking),
 }
 
 /// How records are made and who is measured.
@@ -220,6 +223,22 @@ struct Refusing {
     calls: u32,
 }
 
+#[derive(Debug, Args)]
+struct Asking {
+    /// Connections, each with one request at a time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    connections: u16,
+    /// Agencies that ask in turn: limits are an agency's
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=100))]
+    agencies: u16,
+    /// For how long, in seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Process id of the server: its processor time and memory are measured
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
 pub fn run(bench: &Bench) -> Done {
     block_on(async {
         let authority = bench.server.client_of(AUTHORITY)?;
@@ -245,5 +264,6 @@ async fn once(authority: &Client, what: &What) -> Done<Vec<Row>> {
         What::Mixed(mixing) => mixed::run(authority, mixing).await,
         What::Connector(connecting) => connector::run(authority, connecting).await,
         What::Keys(refusing) => keys::run(authority, refusing).await,
+        What::Registry(asking) => registry::run(authority, asking).await,
     }
 }

@@ -119,6 +119,7 @@ fn settings(demo: &Demo, folder: &Path, files: &Path) -> Result<Settings, String
         flag("data.dir", folder.join("data").display().to_string()),
         flag("connectors.root", files.display().to_string()),
         flag("http.listen", "127.0.0.1:0".to_owned()),
+        flag("registry.listen", "127.0.0.1:0".to_owned()),
         flag("operations.listen", "127.0.0.1:0".to_owned()),
         flag("telemetry.filter", "error".to_owned()),
     ];

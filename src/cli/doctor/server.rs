@@ -17,6 +17,7 @@ pub async fn running(settings: &Settings, findings: &mut Vec<Finding>) {
     let Ok(health) = asked.await else {
         findings.push(Finding::good("server", format!("none answers at {address}")));
         free(settings.http.listen, "http.listen", findings);
+        free(settings.registry.listen, "registry.listen", findings);
         free(address, "operations.listen", findings);
         return;
     };

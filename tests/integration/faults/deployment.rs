@@ -104,6 +104,7 @@ impl Deployment {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("CHANGTONG_HTTP__LISTEN", format!("127.0.0.1:{port}"))
+            .env("CHANGTONG_REGISTRY__LISTEN", "127.0.0.1:0")
             .env("CHANGTONG_OPERATIONS__LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("its output"))

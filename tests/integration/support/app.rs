@@ -30,6 +30,8 @@ pub struct TestApp {
     fresh: Option<Fresh>,
     store: StoreConfig,
     pub api: SocketAddr,
+    /// The Schema Registry's listener.
+    pub registry: SocketAddr,
     pub operations: SocketAddr,
     /// The key of the built-in authority.
     pub authority: String,
@@ -41,10 +43,16 @@ impl TestApp {
     /// A fresh application with these settings besides the usual ones; `None` where the machine is declared to be
     /// without an engine of the pair.
     pub async fn start(pair: Pair, settings: &[(&str, &str)]) -> Option<Self> {
+        Self::start_as(pair, settings, false).await
+    }
+
+    /// The same, `dev` as by `serve --dev`.
+    pub async fn start_as(pair: Pair, settings: &[(&str, &str)], dev: bool) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let mut environment = vec![
             ("CHANGTONG_HTTP__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("CHANGTONG_REGISTRY__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("CHANGTONG_OPERATIONS__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("CHANGTONG_HTTP__DRAIN".to_owned(), "5s".to_owned()),
             ("CHANGTONG_DATA__DIR".to_owned(), data.display().to_string()),
@@ -66,7 +74,7 @@ impl TestApp {
         for (name, value) in settings {
             set(name, (*value).to_owned());
         }
-        let sources = Sources { environment, ..Sources::default() };
+        let sources = Sources { environment, dev, ..Sources::default() };
         let settings = sources.load().expect("the test's settings").settings;
         let store = match &fresh {
             Some(fresh) => fresh.config.clone(),
@@ -79,8 +87,17 @@ impl TestApp {
         let app = App::open(settings).await.expect("the application opens");
         let server = Server::start(app).await.expect("its listeners open");
         let authority = first_key(&server, folder.path()).await;
-        let (api, operations) = (server.api, server.operations);
-        Some(Self { server: Some(server), fresh, store, api, operations, authority, _folder: folder })
+        let (api, registry, operations) = (server.api, server.registry, server.operations);
+        Some(Self {
+            server: Some(server),
+            fresh,
+            store,
+            api,
+            registry,
+            operations,
+            authority,
+            _folder: folder,
+        })
     }
 
     /// A caller with that key.
@@ -91,6 +108,11 @@ impl TestApp {
     /// A caller without a key.
     pub fn nobody(&self) -> Client {
         Client::new(format!("http://{}", self.api), None)
+    }
+
+    /// A caller of the registry's own listener.
+    pub fn registrant(&self, key: &str) -> Client {
+        Client::new(format!("http://{}", self.registry), Some(key.to_owned()))
     }
 
     /// A caller of the operations listener.

@@ -1,0 +1,84 @@
+//! Refusals as the clients of a schema registry read them: `{"error_code", "message"}`.
+
+use axum::response::Response;
+use changtong_catalog::error::{Code, Refusal};
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
+use serde_json::{Value, json};
+
+use crate::http::problem::{Language, refused};
+
+/// The member of a refusal that holds the registry's own number, where there is one for what happened.
+pub const ERROR_CODE: &str = "error_code";
+
+/// Clients look at the number, at the status, and at how the message of a numbered refusal begins. What has no such
+/// number is said in both languages, English first, unless the caller asked for English.
+#[must_use]
+pub fn render(refusal: &Refusal, language: Language, _request: &str) -> Response {
+    let mut response = refused(refusal, &body(refusal, language));
+    if refusal.code == Code::Unauthenticated {
+        let schemes = [r#"Basic realm="Changtong", charset="UTF-8""#, "Bearer"];
+        for scheme in schemes {
+            response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+    }
+    response
+}
+
+fn body(refusal: &Refusal, language: Language) -> Value {
+    let text = &refusal.text;
+    match refusal.extra.get(ERROR_CODE) {
+        Some(number) => json!({ "error_code": number, "message": text.en }),
+        None => {
+            let message = match language {
+                Language::English => text.en.clone(),
+                Language::Chinese | Language::Both => format!("{} ({})", text.en, text.zh),
+            };
+            json!({ "error_code": number(refusal.code), "message": message })
+        }
+    }
+}
+
+/// The number of a code that the registry has no word for: where its clients know one, that; else the status.
+fn number(code: Code) -> u16 {
+    match code {
+        Code::Unauthenticated => 40101,
+        Code::Forbidden => 40301,
+        Code::RateLimited | Code::TooManyAtOnce => 42901,
+        Code::Internal | Code::StoreUnavailable | Code::StorageFull => 50001,
+        code => code.status(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_numbered_refusal_says_what_clients_match_and_nothing_else() {
+        let refusal = Refusal::new(Code::NotFound, "没有", "Subject 's' not found.").with(ERROR_CODE, 40401);
+        let expected = json!({ "error_code": 40401, "message": "Subject 's' not found." });
+        assert_eq!(body(&refusal, Language::Chinese), expected);
+        assert_eq!(body(&refusal, Language::Both), expected);
+    }
+
+    #[test]
+    fn any_other_is_said_in_both_languages_unless_english_is_asked_for() {
+        let refusal = Refusal::new(Code::RateLimited, "超出速率", "too fast").with("limit", "account");
+        assert_eq!(
+            body(&refusal, Language::Chinese),
+            json!({ "error_code": 42901, "message": "too fast (超出速率)" })
+        );
+        assert_eq!(body(&refusal, Language::English), json!({ "error_code": 42901, "message": "too fast" }));
+        assert_eq!(number(Code::UriTooLong), 414);
+    }
+
+    #[test]
+    fn who_is_not_known_is_told_both_ways_to_say_who_it_is() {
+        let refusal = Refusal::new(Code::Unauthenticated, "无效", "not known");
+        let response = render(&refusal, Language::English, "r-1");
+        assert_eq!(response.status(), 401);
+        let schemes: Vec<_> = response.headers().get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(schemes, [r#"Basic realm="Changtong", charset="UTF-8""#, "Bearer"]);
+    }
+}

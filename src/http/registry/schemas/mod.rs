@@ -1,0 +1,5 @@
+//! Schemas by what identifies them, whatever subjects they stand under.
+
+mod types;
+
+pub use types::types;
