@@ -19,12 +19,22 @@ pub enum Sight {
 
 #[must_use]
 pub fn sight(caller: &Caller, entry: &Resource) -> Sight {
-    if caller.agency == entry.provider || caller.is(Role::Authority) {
+    standing(caller, entry.provider, entry.state, entry.file.share_type)
+}
+
+/// The same by what of an entry decides on it.
+#[must_use]
+pub fn standing(caller: &Caller, provider: AgencyId, state: ResourceState, share_type: ShareType) -> Sight {
+    if caller.agency == provider || caller.is(Role::Authority) {
         return Sight::Whole;
     }
-    match entry.state {
+    match state {
         ResourceState::Published | ResourceState::Suspended => {
-            if entry.file.share_type == ShareType::Withheld { Sight::WithoutItems } else { Sight::Whole }
+            if share_type == ShareType::Withheld {
+                Sight::WithoutItems
+            } else {
+                Sight::Whole
+            }
         }
         _ => Sight::Nothing,
     }

@@ -65,6 +65,10 @@ pub use order_connector::{Order, order_connector};
 pub use preview_records::preview_records;
 pub use publish_resource::publish_resource;
 pub use refuse_request::refuse_request;
+pub use registry::{
+    Against, Registering, check_compatibility, delete_config, delete_context, delete_mode, delete_subject,
+    delete_version, look_up_schema, register_schema, set_config, set_mode,
+};
 pub use reject_resource::reject_resource;
 pub use remove_connector::remove_connector;
 pub use report_connector::{Report, report_connector};

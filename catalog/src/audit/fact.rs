@@ -15,7 +15,7 @@ use crate::account::Roles;
 use crate::clock::{Time, rfc3339};
 use crate::error::{Code, Refusal};
 use crate::visibility::Run;
-use crate::{grant, ids, ports, request, resource};
+use crate::{grant, ids, ports, registry, request, resource};
 
 /// Hex SHA-256, 64 lower-case digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,6 +185,7 @@ facts! {
 words! {
     grant::Cause => Self::PurposeDone;
     ports::CloseReason => Self::Count;
+    registry::Mode => Self::ReadOnly;
     request::RefusalReason => Self::NotShareable;
     resource::Kind => Self::Table;
     resource::ShareType => Self::Conditional;

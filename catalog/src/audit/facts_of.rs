@@ -3,11 +3,13 @@
 mod bus;
 mod catalog;
 mod participants;
+mod registry;
 mod server;
 
 pub use bus::*;
 pub use catalog::*;
 pub use participants::*;
+pub use registry::*;
 pub use server::*;
 
 /// Declares events: the struct people fill, and how it stands in the body.

@@ -119,9 +119,7 @@ impl Metadata {
     pub fn over(below: Option<&Self>, above: Option<&Self>) -> Option<Self> {
         let (Some(below), Some(above)) = (below, above) else { return below.or(above).cloned() };
         let mut both = below.clone();
-        for (path, tags) in &above.tags {
-            both.tags.entry(path.clone()).or_default().extend(tags.iter().cloned());
-        }
+        both.tags.extend(above.tags.clone());
         both.properties.extend(above.properties.clone());
         both.sensitive.extend(above.sensitive.iter().cloned());
         Some(both)

@@ -27,6 +27,8 @@ pub enum LockClass {
     Topic,
     Grant,
     Quota,
+    /// Id: a context of the Schema Registry.
+    Registry,
 }
 
 /// One lock: a class and an id, as the 64-bit key that PostgreSQL wants. Two ids with one key only wait for each

@@ -66,6 +66,7 @@ pub use reconcile::{
     Decided, Decision, Difference, Exported, FirstKept, LogHolds, Mismatch, Reconciled, Says, read_exported,
 };
 pub use refusals::RefusalCount;
+pub(crate) use registry::Stored as StoredSchema;
 pub use resources::{ResourceChange, ResourceQuery, StandingConsent};
 pub use results::StoredResult;
 pub use server::{LEASE, Lease, RENEW};

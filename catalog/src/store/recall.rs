@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::ids::{KeyId, ResourceCode, ResourceNumber};
+use crate::ids::{KeyId, ResourceCode, ResourceNumber, SchemaId};
 use crate::ports::{KeyRecord, ResourceStanding};
+use crate::registry::{Context, Known};
 
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -24,6 +25,7 @@ pub(super) struct Recall {
     pub keys: Memory<KeyId, KeyRecord>,
     pub by_code: Memory<ResourceCode, ResourceStanding>,
     pub by_number: Memory<ResourceNumber, ResourceStanding>,
+    pub schemas: Memory<(Context, SchemaId), Arc<Known>>,
 }
 
 impl fmt::Debug for Recall {

@@ -1,3 +1,44 @@
-//! What changes the Schema Registry, one file per action.
+//! What changes the Schema Registry, one file per action, and the two questions that need its rules. What changes holds
+//! the lock of its context from before it looks until it is done.
 
+mod check_compatibility;
+mod delete_config;
+mod delete_context;
+mod delete_mode;
+mod delete_subject;
+mod delete_version;
+mod look_up_schema;
+mod prepare;
 pub(super) mod put_in_force;
+mod register_schema;
+mod resource_schema;
+mod set_config;
+mod set_mode;
+mod setting;
+
+pub use check_compatibility::{Against, check_compatibility};
+pub use delete_config::delete_config;
+pub use delete_context::delete_context;
+pub use delete_mode::delete_mode;
+pub use delete_subject::delete_subject;
+pub use delete_version::delete_version;
+pub use look_up_schema::look_up_schema;
+pub use register_schema::{Registering, register_schema};
+pub use set_config::set_config;
+pub use set_mode::set_mode;
+
+use crate::audit::Digest;
+use crate::error::Refusal;
+use crate::registry::{Context, Subject};
+use crate::store::{LockClass, Store, Tx};
+
+async fn begin(store: &Store, context: &Context) -> Result<Tx, Refusal> {
+    let mut tx = store.begin().await?;
+    tx.lock_exclusive(LockClass::Registry, context).await?;
+    Ok(tx)
+}
+
+/// What stands for a subject's name, which users choose, in an event.
+fn named(subject: &Subject) -> Digest {
+    Digest::of(subject.to_string().as_bytes())
+}

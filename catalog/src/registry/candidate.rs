@@ -1,0 +1,141 @@
+//! A schema as a client sends it: to register it, to look it up, or to ask whether it is compatible.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::content::{Beside, Metadata, Reference};
+use super::rules::RuleSet;
+use super::subject::{Context, Subject};
+use super::wrong::Wrong;
+use crate::avro::{self, Faults, Rules, Schema};
+
+/// The one type of schema there is.
+pub const AVRO: &str = "AVRO";
+
+/// The most schemas that one refers to, by whatever way.
+pub const MOST_REFERENCES: usize = 100;
+/// Bytes of all of their texts.
+pub const MOST_REFERENCED_BYTES: usize = 1024 * 1024;
+
+/// The body of a request; what is unknown in it is passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Candidate {
+    #[serde(deserialize_with = "or_default")]
+    pub schema: String,
+    pub schema_type: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub references: Vec<Reference>,
+    pub metadata: Option<Metadata>,
+    pub rule_set: Option<RuleSet>,
+    /// Of another registry; taken in IMPORT mode only.
+    pub id: Option<i32>,
+    pub version: Option<i32>,
+}
+
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+impl Candidate {
+    /// What can be said of it before anything is read.
+    pub fn check(&self) -> Result<(), Wrong> {
+        if let Some(kind) = self.schema_type.as_deref().filter(|kind| *kind != AVRO) {
+            return Err(Wrong::InvalidSchema(format!(
+                "Invalid schema type {kind}: this registry takes AVRO only"
+            )));
+        }
+        if self.schema.len() > avro::MOST_BYTES {
+            return Err(Wrong::TooLarge);
+        }
+        self.rule_set.as_ref().map_or(Ok(()), RuleSet::check).map_err(Wrong::InvalidRules)
+    }
+
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        !self.schema.trim().is_empty()
+    }
+
+    /// The id it comes with; clients write -1 for none.
+    #[must_use]
+    pub fn given_id(&self) -> Option<i32> {
+        self.id.filter(|id| *id >= 0)
+    }
+
+    /// The version it comes with; clients write 0 or -1 for none.
+    #[must_use]
+    pub fn given_version(&self) -> Option<i32> {
+        self.version.filter(|version| *version > 0)
+    }
+
+    #[must_use]
+    pub fn beside(&self) -> Beside {
+        Beside {
+            references: self.references.clone(),
+            metadata: self.metadata.clone(),
+            rule_set: self.rule_set.clone(),
+        }
+    }
+}
+
+/// A schema read together with what it refers to.
+#[derive(Debug)]
+pub struct Parsed {
+    pub schema: Schema,
+    pub text: String,
+}
+
+/// Reads a text whose references have been found, each before those that name it.
+pub fn parse(text: &str, referenced: &[&str], rules: Rules) -> Result<Schema, Wrong> {
+    avro::parse_with(text, referenced, rules).map_err(|faults| Wrong::InvalidSchema(invalid(text, &faults)))
+}
+
+/// The same in the form that is kept: canonical, or normalised first.
+pub fn canonical(text: &str, referenced: &[&str], rules: Rules, normalize: bool) -> Result<Parsed, Wrong> {
+    let schema = parse(text, referenced, rules)?;
+    if !normalize {
+        let text = schema.canonical();
+        return Ok(Parsed { schema, text });
+    }
+    let schema = parse(&schema.normalized(), referenced, rules)?;
+    let text = schema.canonical();
+    Ok(Parsed { schema, text })
+}
+
+/// Normalising puts references in order, each once.
+#[must_use]
+pub fn normal_references(mut references: Vec<Reference>) -> Vec<Reference> {
+    references.sort();
+    references.dedup();
+    references
+}
+
+/// The subject that a reference of a schema in this context means.
+#[must_use]
+pub fn referred(context: &Context, reference: &Reference) -> Subject {
+    context.qualify(&reference.subject)
+}
+
+/// What a reference that leads nowhere is answered with.
+#[must_use]
+pub fn no_such_reference(subject: &Subject, version: i32) -> Wrong {
+    Wrong::InvalidSchema(format!(
+        "Invalid schema, details: No schema reference found for subject \"{subject}\" and version {version}"
+    ))
+}
+
+/// Characters of the text that are shown.
+const SHOWN: usize = 1000;
+
+fn invalid(text: &str, faults: &Faults) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    let mut message = format!("Invalid schema {shown} with refs or of type AVRO, details: ");
+    for (place, fault) in faults.iter().enumerate() {
+        let path = if fault.path.is_empty() { String::new() } else { format!("{}: ", fault.path) };
+        let between = if place > 0 { "; " } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(message, "{between}{path}{} / {}", fault.text.en, fault.text.zh);
+    }
+    message
+}

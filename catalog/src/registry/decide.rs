@@ -1,0 +1,106 @@
+//! What becomes of a schema that is registered: a version that is there, a new version with an id that is known or new,
+//! or nothing because it would break what is there.
+
+use super::subject::Subject;
+use super::wrong::Wrong;
+use crate::avro::Schema;
+use crate::compat::{Level, Policy, breaks};
+use crate::ids::SchemaId;
+
+/// A version of the subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    pub version: i32,
+    pub id: SchemaId,
+    pub deleted: bool,
+}
+
+/// Numbers that a schema comes with, and whether it is taken as it was elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    pub id: Option<i32>,
+    pub version: Option<i32>,
+    pub imports: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The subject has it as this version.
+    Stands(i32),
+    New {
+        version: i32,
+        /// `None`: the next one.
+        id: Option<SchemaId>,
+        /// Deleted versions with this id, whose place the new one takes unless something refers to them.
+        replaced: Vec<i32>,
+    },
+}
+
+/// The version that will follow: numbers of deleted ones are not given again.
+#[must_use]
+pub fn next(earlier: &[Earlier]) -> i32 {
+    earlier.iter().map(|one| one.version).max().unwrap_or(0) + 1
+}
+
+/// What it will be, `known` being the id that equal content has in the context.
+pub fn place(
+    subject: &Subject,
+    earlier: &[Earlier],
+    known: Option<SchemaId>,
+    given: Given,
+) -> Result<Outcome, Wrong> {
+    if let (Some(id), Some(known)) = (given.id, known)
+        && known.0 != id
+    {
+        return Err(Wrong::IdMismatch(format!(
+            "Schema already registered with id {known} instead of input id {id}"
+        )));
+    }
+    let same = |one: &&Earlier| Some(one.id) == known;
+    if given.version.is_none()
+        && let Some(version) =
+            earlier.iter().filter(same).filter(|one| !one.deleted).map(|one| one.version).max()
+    {
+        return Ok(Outcome::Stands(version));
+    }
+    let next = next(earlier);
+    let version = given.version.unwrap_or(next);
+    if version != next && !given.imports {
+        return Err(Wrong::InvalidSchema("Version is not one more than previous version".to_owned()));
+    }
+    if let Some(there) = earlier.iter().find(|one| one.version == version) {
+        if same(&there) && !there.deleted {
+            return Ok(Outcome::Stands(version));
+        }
+        return Err(Wrong::NotPermitted(format!(
+            "Overwrite version {version} of subject {subject} is not permitted."
+        )));
+    }
+    let replaced = earlier.iter().filter(same).filter(|one| one.deleted && one.version < version);
+    Ok(Outcome::New {
+        version,
+        id: known.or(given.id.map(SchemaId)),
+        replaced: replaced.map(|one| one.version).collect(),
+    })
+}
+
+/// An earlier version to hold a new schema against.
+#[derive(Debug)]
+pub struct Compared {
+    pub version: i32,
+    pub schema: Schema,
+    pub text: String,
+}
+
+/// Why a schema is incompatible with earlier versions, newest first: of the first that it breaks with. Nothing if it is
+/// compatible.
+#[must_use]
+pub fn incompatible(new: &Schema, earlier: &[Compared], level: Level, policy: Policy) -> Vec<String> {
+    let schemas: Vec<&Schema> = earlier.iter().map(|one| &one.schema).collect();
+    let first = breaks(new, &schemas, level, policy).next();
+    let told = first.and_then(|found| {
+        let with = earlier.get(found.version)?;
+        Some(found.messages(u32::try_from(with.version).unwrap_or(0), &with.text, level))
+    });
+    told.unwrap_or_default()
+}

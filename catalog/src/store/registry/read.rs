@@ -1,0 +1,195 @@
+//! One subject and its versions, for a caller.
+
+use std::sync::Arc;
+
+use crate::account::Caller;
+use crate::avro::Rules;
+use crate::error::Refusal;
+use crate::ids::SchemaId;
+use crate::registry::{
+    Config, Content, Context, Deleted, Earlier, Metadata, Mode, Registered, Subject, VersionId, Wrong, parse,
+};
+use crate::store::error::internal;
+use crate::store::{Session, Store};
+
+impl Session {
+    /// Its versions, if the caller sees the subject and it has any that count.
+    pub(crate) async fn seen_versions(
+        &mut self,
+        caller: &Caller,
+        subject: &Subject,
+        with_deleted: bool,
+    ) -> Result<Vec<Earlier>, Wrong> {
+        let row = self.subject_row(subject).await?.filter(|row| row.owner.is_seen_by(caller));
+        let counted = row.map_or(0, |row| if with_deleted { row.versions } else { row.standing });
+        if counted == 0 {
+            return Err(Wrong::SubjectNotFound(subject.to_string()));
+        }
+        Ok(self.versions_of(subject).await?)
+    }
+
+    pub(crate) async fn registered(
+        &mut self,
+        subject: &Subject,
+        earlier: Earlier,
+    ) -> Result<Registered, Refusal> {
+        let stored = self.stored_schema(&subject.context, earlier.id).await?.ok_or_else(internal)?;
+        let at = self.registered_at(subject, earlier.version).await?.ok_or_else(internal)?;
+        Ok(Registered {
+            subject: subject.clone(),
+            version: earlier.version,
+            id: earlier.id,
+            content: stored.content,
+            guid: stored.guid,
+            deleted: earlier.deleted,
+            at,
+        })
+    }
+
+    async fn version(
+        &mut self,
+        caller: &Caller,
+        subject: &Subject,
+        version: VersionId,
+        with_deleted: bool,
+    ) -> Result<Registered, Wrong> {
+        let versions = self.seen_versions(caller, subject, with_deleted).await?;
+        let found = match version {
+            VersionId::Latest => versions.iter().rfind(|one| !one.deleted),
+            VersionId::Number(number) => {
+                versions.iter().find(|one| one.version == number && (with_deleted || !one.deleted))
+            }
+        };
+        match found {
+            Some(found) => Ok(self.registered(subject, *found).await?),
+            None => Err(Wrong::VersionNotFound(version.number())),
+        }
+    }
+}
+
+impl Store {
+    pub async fn registry_versions(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        deleted: Deleted,
+    ) -> Result<Vec<i32>, Wrong> {
+        let with_deleted = matches!(deleted, Deleted::With | Deleted::Only);
+        let versions = self.read().await?.seen_versions(caller, subject, with_deleted).await?;
+        let shown = versions.into_iter().filter(|one| deleted.takes(one.deleted));
+        let number = |one: Earlier| {
+            if one.deleted && deleted == Deleted::Negative { -one.version } else { one.version }
+        };
+        Ok(shown.map(number).collect())
+    }
+
+    /// A subject without a context is looked for in the others too.
+    pub async fn registry_version(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        version: VersionId,
+        with_deleted: bool,
+    ) -> Result<Registered, Wrong> {
+        let mut session = self.read().await?;
+        let first = session.version(caller, subject, version, with_deleted).await;
+        let Err(Wrong::SubjectNotFound(_) | Wrong::VersionNotFound(_)) = &first else { return first };
+        if subject.context.is_default() {
+            for context in session.contexts().await?.into_iter().skip(1) {
+                let there = context.subject(subject.name.clone());
+                if let Ok(found) = session.version(caller, &there, version, with_deleted).await {
+                    return Ok(found);
+                }
+            }
+        }
+        first
+    }
+
+    /// The ids of the schemas that refer to a version, as far as the caller sees what has them.
+    pub async fn registry_referenced_by(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        version: VersionId,
+        with_deleted: bool,
+    ) -> Result<Vec<SchemaId>, Wrong> {
+        let found = self.registry_version(caller, subject, version, true).await?;
+        let mut session = self.read().await?;
+        let mut ids = Vec::new();
+        for referrer in session.referrers(&found.subject, found.version).await? {
+            let row = session.subject_row(&referrer.subject).await?;
+            let seen = row.is_some_and(|row| row.owner.is_seen_by(caller));
+            if seen && (with_deleted || !referrer.deleted) && !ids.contains(&referrer.id) {
+                ids.push(referrer.id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The newest version whose properties hold all of these.
+    pub async fn registry_with_metadata(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        pairs: &[(String, String)],
+        with_deleted: bool,
+    ) -> Result<Registered, Wrong> {
+        let mut session = self.read().await?;
+        let versions = session.seen_versions(caller, subject, with_deleted).await?;
+        for one in versions.into_iter().rev().filter(|one| with_deleted || !one.deleted) {
+            let found = session.registered(subject, one).await?;
+            if found.content.beside.metadata.as_ref().is_some_and(|metadata: &Metadata| metadata.has(pairs)) {
+                return Ok(found);
+            }
+        }
+        Err(Wrong::SchemaNotFound(None))
+    }
+
+    /// The text with everything it refers to written out (`format=resolved`).
+    pub async fn registry_resolved(
+        &self,
+        context: &Context,
+        content: &Arc<Content>,
+    ) -> Result<String, Wrong> {
+        let found = self.read().await?.resolve(context, &content.beside.references, true).await?;
+        let texts: Vec<&str> = found.texts.iter().map(String::as_str).collect();
+        Ok(parse(&content.text, &texts, Rules::STORED)?.resolved())
+    }
+
+    /// What is set of a subject or a context; with `in_scope` what counts for it.
+    pub async fn registry_config(&self, subject: &Subject, in_scope: bool) -> Result<Config, Wrong> {
+        let mut session = self.read().await?;
+        if in_scope || subject.is_context() && (subject.context.is_default() || subject.context.is_global()) {
+            return Ok(session.config_in_scope(subject).await?);
+        }
+        let own = session.set_of(subject).await?.config;
+        own.ok_or_else(|| Wrong::NoLevel(subject.to_string()))
+    }
+
+    /// The same of the mode.
+    pub async fn registry_mode(&self, subject: &Subject, in_scope: bool) -> Result<Mode, Wrong> {
+        let mut session = self.read().await?;
+        if in_scope || subject.is_context() && (subject.context.is_default() || subject.context.is_global()) {
+            return Ok(session.mode_in_scope(subject).await?);
+        }
+        let own = session.set_of(subject).await?.mode;
+        own.ok_or_else(|| Wrong::NoMode(subject.to_string()))
+    }
+
+    pub async fn registry_contexts(&self) -> Result<Vec<Context>, Wrong> {
+        Ok(self.read().await?.contexts().await?)
+    }
+
+    /// The highest id given so far in a context.
+    pub async fn registry_max_id(&self, context: &Context) -> Result<i32, Wrong> {
+        let highest = self.read().await?.highest_id(context).await?;
+        Ok(i32::try_from(highest).unwrap_or(i32::MAX))
+    }
+
+    /// The subject that is meant: its own, or the one that its settings name in its place.
+    pub async fn registry_alias(&self, subject: &Subject) -> Result<Subject, Wrong> {
+        let set = self.read().await?.set_of(subject).await?;
+        let alias = set.config.and_then(|config| config.alias).filter(|alias| !alias.is_empty());
+        Ok(alias.map_or_else(|| subject.clone(), |alias| subject.context.qualify(&alias)))
+    }
+}

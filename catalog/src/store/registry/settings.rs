@@ -1,0 +1,122 @@
+//! Settings of contexts, and which settings count for a subject.
+
+use sqlx::{FromRow, query, query_as};
+
+use crate::clock::Time;
+use crate::compat::Level;
+use crate::error::Refusal;
+use crate::registry::{Config, Context, Mode, Owner, Subject};
+use crate::store::dispatch::{on, one, rows};
+use crate::store::document::{checked, from_json, from_word, to_json};
+use crate::store::{Session, Tx};
+
+#[derive(FromRow)]
+struct Row {
+    config: Option<String>,
+    mode: Option<String>,
+}
+
+/// What is set of a subject or a context itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Set {
+    pub config: Option<Config>,
+    pub mode: Option<Mode>,
+}
+
+impl Session {
+    /// What a subject or a context says of itself. Of a resource's subject the level is the bus's.
+    pub(crate) async fn set_of(&mut self, subject: &Subject) -> Result<Set, Refusal> {
+        if subject.is_context() {
+            return self.set_of_context(&subject.context).await;
+        }
+        let Some(row) = self.subject_row(subject).await? else { return Ok(Set::default()) };
+        if let Owner::Resource(_) = row.owner {
+            return Ok(Set { config: Some(Config::of_level(Level::OF_RESOURCES)), mode: None });
+        }
+        Ok(Set { config: row.config, mode: row.mode })
+    }
+
+    async fn set_of_context(&mut self, context: &Context) -> Result<Set, Refusal> {
+        const SELECT: &str = "SELECT config, mode FROM registry_context WHERE name = $1";
+        let row: Option<Row> =
+            on!(self, |conn| query_as(SELECT).bind(context.as_str()).fetch_optional(conn))?;
+        let Some(row) = row else { return Ok(Set::default()) };
+        Ok(Set {
+            config: row.config.map(|text| from_json(&text)).transpose()?,
+            mode: row.mode.map(from_word).transpose()?,
+        })
+    }
+
+    /// The settings that count: the subject's over those of the default context; without its own those of its context,
+    /// of all contexts, or none.
+    pub(crate) async fn config_in_scope(&mut self, subject: &Subject) -> Result<Config, Refusal> {
+        let of_default = Config::of_level(Level::OF_OTHERS);
+        let own = self.set_of(subject).await?.config;
+        if let (Some(own), false) = (own, subject.is_context()) {
+            let below = self.set_of_context(&Context::default()).await?.config.unwrap_or_default();
+            return Ok(own.over(&below).over(&of_default));
+        }
+        for context in [&subject.context, &Context::global()] {
+            if let Some(config) = self.set_of_context(context).await?.config {
+                return Ok(config.over(&of_default));
+            }
+        }
+        Ok(of_default)
+    }
+
+    pub(crate) async fn mode_in_scope(&mut self, subject: &Subject) -> Result<Mode, Refusal> {
+        if let Some(mode) = self.set_of(subject).await?.mode {
+            return Ok(mode);
+        }
+        for context in [&subject.context, &Context::global()] {
+            if let Some(mode) = self.set_of_context(context).await?.mode {
+                return Ok(mode);
+            }
+        }
+        Ok(Mode::default())
+    }
+
+    /// Contexts that are there, the default one first.
+    pub(super) async fn contexts(&mut self) -> Result<Vec<Context>, Refusal> {
+        const SELECT: &str = "SELECT name FROM registry_context ORDER BY name";
+        let rows: Vec<(String,)> = on!(self, |conn| query_as(SELECT).fetch_all(conn))?;
+        let others = rows.into_iter().map(|(name,)| Context::stored(name));
+        let others = others.filter(|context| !context.is_default() && !context.is_global());
+        Ok([Context::default()].into_iter().chain(others).collect())
+    }
+}
+
+impl Tx {
+    /// A context is there from its first subject or setting on.
+    pub(crate) async fn open_context(&mut self, context: &Context, at: Time) -> Result<(), Refusal> {
+        const INSERT: &str = "INSERT INTO registry_context (name, created_at) VALUES ($1, $2) \
+            ON CONFLICT (name) DO NOTHING";
+        let name = checked(context.as_str())?;
+        rows!(self, |conn| query(INSERT).bind(name).bind(at).execute(conn)).map(drop)
+    }
+
+    pub(crate) async fn set_context_config(
+        &mut self,
+        context: &Context,
+        config: Option<&Config>,
+    ) -> Result<(), Refusal> {
+        const SET: &str = "UPDATE registry_context SET config = $2 WHERE name = $1";
+        let config = config.map(to_json).transpose()?;
+        one(rows!(self, |conn| query(SET).bind(context.as_str()).bind(config.as_deref()).execute(conn))?)
+    }
+
+    pub(crate) async fn set_context_mode(
+        &mut self,
+        context: &Context,
+        mode: Option<Mode>,
+    ) -> Result<(), Refusal> {
+        const SET: &str = "UPDATE registry_context SET mode = $2 WHERE name = $1";
+        one(rows!(self, |conn| query(SET).bind(context.as_str()).bind(mode.map(Mode::as_str)).execute(conn))?)
+    }
+
+    /// False if there is none.
+    pub(crate) async fn remove_context(&mut self, context: &Context) -> Result<bool, Refusal> {
+        const DELETE: &str = "DELETE FROM registry_context WHERE name = $1";
+        Ok(rows!(self, |conn| query(DELETE).bind(context.as_str()).execute(conn))? == 1)
+    }
+}
