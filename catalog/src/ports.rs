@@ -3,6 +3,7 @@
 
 mod ledger;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use crate::ids::{
     AccountId, AgencyId, Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId,
     TopicName,
 };
-use crate::resource::Resource;
+use crate::resource::{Item, Resource};
 use crate::visibility::Run;
 pub use ledger::*;
 
@@ -76,15 +77,34 @@ pub struct SchemaText {
     pub fingerprint: String,
 }
 
+/// A value schema that a resource has or had in its generation: a version of its subject.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaVersion {
+    /// Rises; what a grant names in `schema_version`.
+    pub version: i32,
+    pub schema: SchemaText,
+    /// What the text was made from. Of the version in force: the entry's.
+    pub items: Vec<Item>,
+}
+
 /// A resource as the gate needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceStanding {
     pub resource: Resource,
     /// `None` before the first publish.
     pub topic: Option<Topic>,
-    /// Of the generation in force; `None` before the first publishing of the entry.
-    pub value_schema: Option<SchemaText>,
+    /// Value schemas of the generation in force, oldest first: the last is in force, and any may be in the frame of a
+    /// record. Empty before the first publishing of the entry.
+    pub versions: Arc<[SchemaVersion]>,
     pub key_schema: Option<SchemaText>,
+}
+
+impl ResourceStanding {
+    /// The value schema in force.
+    #[must_use]
+    pub fn value_schema(&self) -> Option<&SchemaText> {
+        self.versions.last().map(|version| &version.schema)
+    }
 }
 
 /// A subscription with everything a delivery is decided by.

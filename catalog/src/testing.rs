@@ -145,6 +145,7 @@ pub(crate) fn grant() -> Grant {
         delete_lines: true,
         limits: GrantLimits::default(),
         schema: SchemaId(9),
+        schema_version: 1,
         handle_key: "h1".to_owned(),
         pseudonym_key: "p1".to_owned(),
         created_at: "2026-09-24T00:00:00Z".parse().unwrap(),

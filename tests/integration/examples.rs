@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use changtong_catalog::ids::{AccountId, AgencyId, BatchId, Generation, ResourceNumber, SchemaId};
-use changtong_catalog::ports::{ResourceStanding, SchemaText};
+use changtong_catalog::ports::{ResourceStanding, SchemaText, SchemaVersion};
 use changtong_catalog::request::RequestFile;
 use changtong_catalog::request::check::{self as request_check, Answer};
 use changtong_catalog::resource::{self, Resource, ResourceFile, ResourceState};
@@ -89,10 +89,11 @@ fn published(name: &str) -> ResourceStanding {
         suspended_by: None,
         provider_suspended: false,
     };
+    let version = SchemaVersion { version: 1, schema: text(1, value), items: resource.file.items.clone() };
     ResourceStanding {
         resource,
         topic: None,
-        value_schema: Some(text(1, value)),
+        versions: [version].into(),
         key_schema: Some(text(2, String::new())),
     }
 }

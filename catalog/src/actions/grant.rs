@@ -28,11 +28,15 @@ pub(super) async fn create(
     let terms = make::make(request, entry, agreement, act.rules.zone, act.now)?;
     let number = tx.number_grant().await?;
     let schema = tx.register_schema(&terms.schema(number, entry)?, act.now).await?;
+    let standing = tx.resource_standing(entry.number).await?.ok_or_else(resource::not_found)?;
+    let in_force = standing.versions.last().ok_or_else(|| Refusal::not_found("模式", "schema"))?;
+    let schema_version = in_force.version;
     let id = GrantId(act.ids.uuid(act.now));
     let given = make::Given {
         id,
         number,
         schema: schema.id,
+        schema_version,
         handle_key: act.rules.handle_key.clone(),
         pseudonym_key: act.rules.pseudonym_key.clone(),
     };

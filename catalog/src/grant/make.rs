@@ -42,6 +42,7 @@ pub struct Given {
     pub id: GrantId,
     pub number: GrantNumber,
     pub schema: SchemaId,
+    pub schema_version: i32,
     pub handle_key: String,
     pub pseudonym_key: String,
 }
@@ -72,6 +73,7 @@ impl Terms {
             delete_lines: self.delete_lines,
             limits: self.limits,
             schema: given.schema,
+            schema_version: given.schema_version,
             handle_key: given.handle_key,
             pseudonym_key: given.pseudonym_key,
             created_at: self.created_at,

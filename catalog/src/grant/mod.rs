@@ -79,6 +79,8 @@ pub struct Grant {
     pub delete_lines: bool,
     pub limits: GrantLimits,
     pub schema: SchemaId,
+    /// Which of the resource's schema versions `schema` was derived from.
+    pub schema_version: i32,
     /// Which of the master handle keys makes `k`, for the grant's life.
     pub handle_key: String,
     /// Which of the pseudonym keys the mask `hmac` uses, for the grant's life.

@@ -19,7 +19,7 @@ use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
 use crate::ports::{
-    Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SubscriptionStanding, Topic, TopicEdges,
+    Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion, SubscriptionStanding, Topic, TopicEdges,
 };
 use crate::visibility::Run;
 
@@ -63,9 +63,12 @@ impl TryFrom<StandingRow> for ResourceStanding {
             }
             _ => None,
         };
+        let value = schema(resource.schema, row.value_text, row.value_fingerprint);
+        let version = |schema| SchemaVersion { version: 1, schema, items: resource.file.items.clone() };
+        let versions: Vec<_> = value.map(version).into_iter().collect();
         Ok(Self {
             topic,
-            value_schema: schema(resource.schema, row.value_text, row.value_fingerprint),
+            versions: versions.into(),
             key_schema: schema(resource.key_schema, row.key_text, row.key_fingerprint),
             resource,
         })

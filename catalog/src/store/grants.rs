@@ -45,6 +45,13 @@ struct Terms {
     delete_lines: bool,
     limits: GrantLimits,
     handle_key: String,
+    #[serde(default = "first")]
+    schema_version: i32,
+}
+
+/// Grants made before schemas could change hold the only version there was.
+fn first() -> i32 {
+    1
 }
 
 /// The part of the terms that names a key.
@@ -94,6 +101,7 @@ impl TryFrom<GrantRow> for Grant {
             delete_lines: terms.delete_lines,
             limits: terms.limits,
             schema: row.schema_id,
+            schema_version: terms.schema_version,
             handle_key: terms.handle_key,
             pseudonym_key: row.pseudonym_key,
             created_at: row.granted_at,
@@ -115,6 +123,7 @@ fn terms(grant: &Grant) -> Result<String, Refusal> {
         delete_lines: grant.delete_lines,
         limits: grant.limits,
         handle_key: grant.handle_key.clone(),
+        schema_version: grant.schema_version,
     })
 }
 

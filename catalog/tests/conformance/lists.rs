@@ -84,7 +84,7 @@ async fn the_directory_answers_what_stands(store: &Store) {
     let standing = Directory::resource(store, &made.resource.code).await.unwrap().unwrap();
     assert_eq!(standing.resource, made.resource);
     assert_eq!(standing.topic, None);
-    assert_eq!(standing.value_schema.as_ref().map(|schema| schema.id), made.resource.schema);
+    assert_eq!(standing.value_schema().map(|schema| schema.id), made.resource.schema);
     assert_eq!(standing.key_schema.as_ref().map(|schema| schema.id), made.resource.key_schema);
     let by_number = store.resource_by_number(made.resource.number).await.unwrap();
     assert_eq!(by_number.as_ref(), Some(&standing));
@@ -95,7 +95,7 @@ async fn the_directory_answers_what_stands(store: &Store) {
     assert_eq!(subscribed.grant, made.grant);
     assert_eq!(subscribed.resource, standing);
     assert_eq!(subscribed.floor, None);
-    assert_eq!(Some(subscribed.derived_schema), standing.value_schema);
+    assert_eq!(Some(&subscribed.derived_schema), standing.value_schema());
     assert_eq!(Directory::grant(store, made.grant.id).await.unwrap(), Some(made.grant));
     assert!(store.key(&made.consumer.key).await.unwrap().unwrap().stands);
     assert_eq!(store.topics().await.unwrap(), []);
@@ -105,7 +105,7 @@ async fn the_directory_answers_what_stands(store: &Store) {
     tx.finish().await.unwrap();
     let standing = Directory::resource(store, &draft.code).await.unwrap().unwrap();
     assert_eq!(standing.resource.state, ResourceState::Draft);
-    assert_eq!((standing.value_schema, standing.key_schema), (None, None));
+    assert_eq!((standing.value_schema(), standing.key_schema.as_ref()), (None, None));
 }
 
 /// Handlers run on any worker: the futures of lists must be able to move.

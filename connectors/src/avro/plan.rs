@@ -42,7 +42,7 @@ impl Plan {
     /// `partitions` is the topic's; before the topic is made, the setting's.
     pub fn compile(standing: &ResourceStanding, partitions: i32) -> Result<Self, Refusal> {
         let resource = &standing.resource;
-        let value_schema = standing.value_schema.as_ref().ok_or_else(|| {
+        let value_schema = standing.value_schema().ok_or_else(|| {
             Refusal::new(
                 Code::ResourceNotPublished,
                 "资源尚未发布,没有模式",

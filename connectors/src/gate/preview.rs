@@ -59,6 +59,7 @@ impl Gate {
             id: GrantId(Uuid::nil()),
             number: GrantNumber(0),
             schema: SchemaId(0),
+            schema_version: standing.versions.last().map_or(0, |version| version.version),
             handle_key: keys.handle.current().to_owned(),
             pseudonym_key: keys.pseudonym.current().to_owned(),
         });

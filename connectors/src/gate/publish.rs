@@ -144,7 +144,7 @@ impl Gate {
         let bytes: usize = entries.iter().map(size).sum();
         let runs =
             if entries.is_empty() { Vec::new() } else { self.append_records(&topic, batch, entries).await? };
-        let schema = standing.value_schema.as_ref().ok_or_else(refusals::fault)?;
+        let schema = standing.value_schema().ok_or_else(refusals::fault)?;
         let attempt = Attempt {
             batch,
             caller: publish.caller,

@@ -6,7 +6,7 @@ use changtong_catalog::ids::{
     AccountId, AgencyId, BatchId, EventId, Generation, ResourceCode, ResourceNumber, SchemaId, SubscriptionId,
 };
 use changtong_catalog::lifecycle::Suspender;
-use changtong_catalog::ports::{Receipt, ResourceStanding, SchemaText};
+use changtong_catalog::ports::{Receipt, ResourceStanding, SchemaText, SchemaVersion};
 use changtong_catalog::resource::{Kind, Resource, ResourceFile, ResourceState};
 use changtong_catalog::visibility::Run;
 use changtong_connectors::gate::{Format, OnInvalid};
@@ -102,8 +102,10 @@ pub(super) fn standing(entry: Value) -> Result<ResourceStanding, Refusal> {
     let file: ResourceFile = read(Value::Object(members))?;
     // Encoding needs the ids; the texts it has in the items.
     let schema = |id| SchemaText { id, text: String::new(), fingerprint: String::new() };
+    let version = |id| SchemaVersion { version: 1, schema: schema(id), items: file.items.clone() };
+    let versions: Vec<_> = known.schema_id.map(version).into_iter().collect();
     Ok(ResourceStanding {
-        value_schema: known.schema_id.map(schema),
+        versions: versions.into(),
         key_schema: known.key_schema_id.map(schema),
         topic: None,
         resource: Resource {

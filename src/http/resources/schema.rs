@@ -48,7 +48,7 @@ pub async fn schema(
     if sight(&caller, &standing.resource) != Sight::Whole {
         return Err(Refusal::not_found("模式", "schema").into());
     }
-    let Some(value) = standing.value_schema else {
+    let Some(value) = standing.value_schema().cloned() else {
         return Err(Refusal::new(
             Code::ResourceNotPublished,
             "信息资源尚未发布,还没有模式",

@@ -45,6 +45,7 @@ fn a_grant_has_what_was_asked_in_the_resources_order() {
         id: GrantId(Uuid::from_u128(4)),
         number: GrantNumber(34),
         schema: SchemaId(9),
+        schema_version: 1,
         handle_key: "h1".to_owned(),
         pseudonym_key: "p1".to_owned(),
     };

@@ -47,7 +47,7 @@ async fn an_entry_is_written_checked_and_published_by_two(store: &Store) {
 
     let standing = Directory::resource(store, code).await.unwrap().unwrap();
     assert_eq!(standing.resource, published);
-    assert!(standing.value_schema.unwrap().text.contains("\"carrier\""));
+    assert!(standing.value_schema().unwrap().text.contains("\"carrier\""));
     assert!(standing.key_schema.is_some());
     let mut session = store.read().await.unwrap();
     assert_eq!(session.standing_consent(published.number).await.unwrap(), None, "it is conditional");

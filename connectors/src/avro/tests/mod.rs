@@ -11,7 +11,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{
     AccountId, AgencyId, BatchId, Generation, ResourceCode, ResourceNumber, SchemaId,
 };
-use changtong_catalog::ports::{ResourceStanding, SchemaText};
+use changtong_catalog::ports::{ResourceStanding, SchemaText, SchemaVersion};
 use changtong_catalog::resource::{Item, Resource, ResourceFile, ResourceState};
 use changtong_catalog::schema;
 use uuid::Uuid;
@@ -60,10 +60,11 @@ pub(crate) fn standing(file: ResourceFile) -> ResourceStanding {
         suspended_by: None,
         provider_suspended: false,
     };
+    let version = SchemaVersion { version: 1, schema: value, items: resource.file.items.clone() };
     ResourceStanding {
         resource,
         topic: None,
-        value_schema: Some(value),
+        versions: [version].into(),
         key_schema: keyed.then(|| text(8, String::new())),
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&st
         delete_lines: true,
         limits: GrantLimits::default(),
         schema: SchemaId(9),
+        schema_version: 1,
         handle_key: "m1".to_owned(),
         pseudonym_key: "p1".to_owned(),
         created_at: chrono::DateTime::UNIX_EPOCH,

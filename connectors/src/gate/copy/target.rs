@@ -114,7 +114,7 @@ impl<'g> Target<'g> {
 
     async fn flush(&mut self, merge: &mut Merge) -> Result<(), Refusal> {
         let batch = std::mem::replace(&mut self.batch, Growing::new(fresh(self.gate)));
-        let current = self.standing.value_schema.as_ref().ok_or_else(refusals::fault)?.id;
+        let current = self.standing.value_schema().ok_or_else(refusals::fault)?.id;
         let schema = batch.schema.unwrap_or(current);
         let fingerprint = self.fingerprint(schema).await?;
         let offsets = self.append(&batch.entries).await?;

@@ -1,5 +1,6 @@
 //! Who reads and by what right: decided before anything is read, and again whenever something was ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use changtong_catalog::account::Caller;
@@ -43,7 +44,8 @@ impl Seat {
     pub fn slim(&mut self) {
         let standing = &mut self.standing;
         standing.derived_schema.text = String::new();
-        (standing.resource.value_schema, standing.resource.key_schema) = (None, None);
+        standing.resource.versions = Arc::default();
+        standing.resource.key_schema = None;
         let file = &mut standing.resource.resource.file;
         (file.items, file.summary) = (Vec::new(), String::new());
     }

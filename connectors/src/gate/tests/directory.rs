@@ -37,7 +37,7 @@ impl Directory for MemoryStore {
         Ok(state.subscriptions.get(&id).map(|subscription| SubscriptionStanding {
             subscription: subscription.clone(),
             floor: state.floors.get(&(grant.id, resource.resource.generation)).cloned(),
-            derived_schema: resource.value_schema.clone().unwrap(),
+            derived_schema: resource.value_schema().cloned().unwrap(),
             grant,
             resource,
         }))
@@ -75,7 +75,7 @@ impl Directory for MemoryStore {
     async fn schema(&self, id: SchemaId) -> Result<Option<SchemaText>, Refusal> {
         let state = self.state.lock();
         let standing = state.resource.as_ref().unwrap();
-        let mut known = [&standing.value_schema, &standing.key_schema].into_iter().flatten();
+        let mut known = [standing.value_schema(), standing.key_schema.as_ref()].into_iter().flatten();
         Ok(known.find(|schema| schema.id == id).cloned())
     }
 

@@ -11,7 +11,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Cause, Grant, GrantState, Subscription};
 use changtong_catalog::ids::*;
 use changtong_catalog::mac::hex;
-use changtong_catalog::ports::{Receipt, ResourceStanding, SchemaText};
+use changtong_catalog::ports::{Receipt, ResourceStanding, SchemaText, SchemaVersion};
 use changtong_catalog::request::{GrantLimits, History, Purpose};
 use changtong_catalog::resource::{
     Item, ItemType, Kind, Resource, ResourceFile, ResourceState, ShareType, UpdateCycle,
@@ -110,6 +110,7 @@ fn resource(kind: Kind) -> ResourceStanding {
     };
     let text = |id| SchemaText { id: SchemaId(id), text: String::new(), fingerprint: String::new() };
     let account = AccountId(Uuid::from_u128(11));
+    let version = SchemaVersion { version: 1, schema: text(7), items: file.items.clone() };
     ResourceStanding {
         resource: Resource {
             number: ResourceNumber(1),
@@ -130,7 +131,7 @@ fn resource(kind: Kind) -> ResourceStanding {
             provider_suspended: false,
         },
         topic: None,
-        value_schema: Some(text(7)),
+        versions: [version].into(),
         key_schema: Some(text(8)),
     }
 }
@@ -154,6 +155,7 @@ fn grant() -> Grant {
         delete_lines: true,
         limits: GrantLimits::default(),
         schema: SchemaId(9),
+        schema_version: 1,
         handle_key: "h1".to_owned(),
         pseudonym_key: "p1".to_owned(),
         created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
