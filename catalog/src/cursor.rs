@@ -274,6 +274,7 @@ mod tests {
         // What is no part of the view.
         let mut renewed = grant.clone();
         renewed.version += 1;
+        renewed.schema_version += 1;
         renewed.valid_until = None;
         assert_eq!(view_digest(&renewed, Generation(1)), digest);
     }

@@ -107,6 +107,8 @@ codes! {
     LogRolledBack "log_rolled_back" 409 false "日志丢失了已确认的记录,该资源停用。";
     /// The resource is being copied into a new generation.
     NewGenerationRunning "new_generation_running" 409 true "该信息资源正在复制到新一代主题。";
+    /// The new schema breaks readers, records or grants.
+    SchemaIncompatible "schema_incompatible" 409 false "新模式与已有的读取方、记录或授权不兼容。";
     /// A topic of the wanted name exists and is not ours.
     TopicExists "topic_exists" 409 false "同名主题已存在,且不属于本系统。";
     /// The table has a newer record of the key.

@@ -15,6 +15,7 @@ pub mod compat;
 pub mod connector;
 pub mod cursor;
 pub mod error;
+pub mod evolution;
 pub mod filter;
 pub mod generation;
 pub mod grant;

@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Anyone", &["demo", "doctor", "login", "completions"]),
     ("Operator", &["serve", "migrate", "reconcile", "bench"]),
     ("Authority", &["agency", "account", "key"]),
-    ("Provider", &["resource", "publish"]),
+    ("Provider", &["resource", "schema", "publish"]),
     ("Provider and consumer", &["request", "grant"]),
     ("Consumer", &["subscribe"]),
     ("Integrator", &["connector", "quarantine"]),

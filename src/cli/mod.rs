@@ -23,6 +23,7 @@ mod quarantine;
 mod reconcile;
 mod request;
 mod resource;
+mod schema;
 mod serve;
 mod subscribe;
 
@@ -72,6 +73,8 @@ enum Command {
     Key(key::Key),
     /// Entries of the catalog, from a draft guessed from data to their end
     Resource(resource::Resource),
+    /// Ask what a change of schema breaks before it is made
+    Schema(schema::Schema),
     /// Publish a file of records
     Publish(publish::Publish),
     /// Ask for data, and answer who asks
@@ -155,6 +158,7 @@ fn run(command: &Command) -> Done {
         Command::Account(command) => account::run(command),
         Command::Key(command) => key::run(command),
         Command::Resource(command) => resource::run(command),
+        Command::Schema(command) => schema::run(command),
         Command::Publish(command) => publish::run(command),
         Command::Request(command) => request::run(command),
         Command::Grant(command) => grant::run(command),

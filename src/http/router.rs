@@ -64,10 +64,11 @@ routes! {
     post "/api/v1/resources/{code}/publish" => resources::publish, "Into the catalog: schemas are made, standing consent given";
     post "/api/v1/resources/{code}/suspend" => resources::suspend, "Publishing and delivery pause; answers last_left";
     post "/api/v1/resources/{code}/resume" => resources::resume, "Publishing and delivery go on";
-    post "/api/v1/resources/{code}/revise" => resources::revise, "Other metadata of a published entry; needs If-Match";
+    post "/api/v1/resources/{code}/revise" => resources::revise, "Other metadata or items of a published entry; needs If-Match";
     post "/api/v1/resources/{code}/retire" => resources::retire, "For good; its grants end; answers last_left";
     post "/api/v1/resources/{code}/new-generation" => resources::new_generation, "What is still there into a new topic; readers begin or go on there";
-    get "/api/v1/resources/{code}/schema" => resources::schema, "The Avro schemas in force";
+    get "/api/v1/resources/{code}/schema" => resources::schema, "The Avro schemas in force, and all versions of the generation";
+    post "/api/v1/resources/{code}/schema/check" => resources::schema_check, "What a proposed file or schema would break, and for whom";
     post "/api/v1/resources/{code}/records" => records::publish, "Publish records";
     get "/api/v1/resources/{code}/records" => records::own, "An owner's integrator reads its own resource";
 
@@ -87,7 +88,8 @@ routes! {
     post "/api/v1/grants/{id}/suspend" => grants::suspend, "Delivery pauses; answers last_left";
     post "/api/v1/grants/{id}/resume" => grants::resume, "Delivery goes on";
     post "/api/v1/grants/{id}/revoke" => grants::revoke, "Delivery ends for good; answers last_left";
-    get "/api/v1/grants/{id}/schema" => grants::schema, "The derived schema that its records have";
+    get "/api/v1/grants/{id}/schema" => grants::schema, "The derived schema that its records have, and what the newest would change";
+    post "/api/v1/grants/{id}/schema" => grants::move_schema, "The consumer takes the derived schema of a newer version";
     get "/api/v1/grants/{id}/subscriptions" => subscriptions::list, "Subscriptions of a grant";
     post "/api/v1/grants/{id}/subscriptions" => subscriptions::create, "A further named position within a grant";
     get "/api/v1/subscriptions/{id}" => subscriptions::show, "One subscription and its position";

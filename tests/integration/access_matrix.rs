@@ -41,6 +41,7 @@ post /api/v1/resources/{code}/revise              UU FAF FFF FFF FFF
 post /api/v1/resources/{code}/retire              UU FAF FFF FFF FFF
 post /api/v1/resources/{code}/new-generation      UU FAF FFF FFF FFF
 get  /api/v1/resources/{code}/schema              UU AAA AAA AAA AAA
+post /api/v1/resources/{code}/schema/check        UU AAF FFF FFF FFF
 post /api/v1/resources/{code}/records             UU FFA FFF FFF FFF
 get  /api/v1/resources/{code}/records             UU FFA FFF FFF FFF
 get  /api/v1/requests                             UU AAA AAA AAA AAA
@@ -60,6 +61,7 @@ post /api/v1/grants/{id}/suspend                  UU FAF FFF NNN ANN
 post /api/v1/grants/{id}/resume                   UU FAF FFF NNN ANN
 post /api/v1/grants/{id}/revoke                   UU FAF FFF NNN FNN
 get  /api/v1/grants/{id}/schema                   UU AAA AAA NNN ANN
+post /api/v1/grants/{id}/schema                   UU FFF FAA NNN FNN
 get  /api/v1/grants/{id}/subscriptions            UU AAA AAA NNN ANN
 post /api/v1/grants/{id}/subscriptions            UU FFF FFA NNN FNN
 get  /api/v1/subscriptions/{id}                   UU AAA AAA NNN ANN
@@ -245,6 +247,7 @@ impl Things {
             "requests/{id}/refuse" => json!({ "reason": "other" }),
             "requests/{id}/need-material" => json!({ "text": "?" }),
             "grants/{id}/suspend" | "grants/{id}/revoke" => json!({ "cause": "security" }),
+            "grants/{id}/schema" => json!({ "version": 99 }),
             "grants/{id}/subscriptions" => json!({ "name": "copy", "from": "start" }),
             "subscriptions/{id}/acks" => json!({ "next": "no cursor" }),
             "subscriptions/{id}/seek" => json!({ "from": "no cursor" }),

@@ -24,6 +24,8 @@ mod disclosure;
 #[cfg(test)]
 mod errors_doc;
 #[cfg(test)]
+mod evolution;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 #[cfg(feature = "faults")]

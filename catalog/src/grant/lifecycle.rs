@@ -19,12 +19,15 @@ pub enum Act {
     Suspend,
     Resume,
     Revoke,
+    /// Its consumer takes the derived schema of another version.
+    MoveSchema,
     /// Its time is over; the server's own act.
     Expire,
 }
 
 impl Act {
-    pub const ALL: [Self; 4] = [Self::Suspend, Self::Resume, Self::Revoke, Self::Expire];
+    pub const ALL: [Self; 5] =
+        [Self::Suspend, Self::Resume, Self::Revoke, Self::MoveSchema, Self::Expire];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Act {
             Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::Revoke => "revoke",
+            Self::MoveSchema => "move_schema",
             Self::Expire => "expire",
         }
     }
@@ -55,7 +59,7 @@ const fn next(state: GrantState, act: Act) -> Option<GrantState> {
     use GrantState::{Active, Expired, Revoked, Suspended};
     match (state, act) {
         (Active | Suspended, Act::Suspend) => Some(Suspended),
-        (Suspended, Act::Resume) => Some(Active),
+        (Suspended, Act::Resume) | (Active, Act::MoveSchema) => Some(Active),
         (Active | Suspended, Act::Revoke) => Some(Revoked),
         (Active | Suspended, Act::Expire) => Some(Expired),
         _ => None,
@@ -100,6 +104,9 @@ pub fn may(caller: &Caller, grant: &Grant, entry: &Resource, act: Act) -> Result
                 may_resume(caller, grant.suspended_by)?;
             }
             require_one(caller, &[Role::Reviewer])
+        }
+        Act::MoveSchema if caller.agency == grant.consumer => {
+            require_one(caller, &[Role::Integrator, Role::Reviewer])
         }
         _ => Err(of_another_agency()),
     }
@@ -149,8 +156,14 @@ mod tests {
                 for agency in [1, 2, 9] {
                     let allowed = may(&caller(agency, 99, &[role]), &held, &entry, act).is_ok();
                     let pause = matches!(act, Act::Suspend | Act::Resume);
-                    let reviewer = agency == 1 && role == Role::Reviewer && act != Act::Expire;
-                    assert_eq!(allowed, reviewer || (role == Role::Authority && pause), "{act:?} {role:?}");
+                    let expected = match act {
+                        Act::Expire => false,
+                        Act::MoveSchema => {
+                            agency == 2 && matches!(role, Role::Integrator | Role::Reviewer)
+                        }
+                        _ => agency == 1 && role == Role::Reviewer || role == Role::Authority && pause,
+                    };
+                    assert_eq!(allowed, expected, "{act:?} {role:?} {agency}");
                 }
             }
         }

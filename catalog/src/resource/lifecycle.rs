@@ -23,7 +23,7 @@ pub enum Act {
     Publish,
     Suspend,
     Resume,
-    /// New metadata of what is published.
+    /// New metadata or items of what is published.
     Revise,
     Retire,
     /// Its log begins anew with what is still there.
@@ -129,6 +129,15 @@ pub fn may_draft(caller: &Caller, provider: AgencyId) -> Result<(), Refusal> {
     caller.require(Role::Editor)
 }
 
+/// Whether the caller may ask what a proposed schema breaks, and for whom: those who would write or decide it.
+pub fn may_check(caller: &Caller, entry: &Resource) -> Result<(), Refusal> {
+    visible::entry(caller, entry)?;
+    if caller.agency != entry.provider {
+        return Err(of_another_agency());
+    }
+    require_one(caller, &[Role::Editor, Role::Reviewer])
+}
+
 /// Whether the caller may do this to the entry, whatever state it is in.
 pub fn may(caller: &Caller, entry: &Resource, act: Act, four_eyes: bool) -> Result<(), Refusal> {
     visible::entry(caller, entry)?;
@@ -231,6 +240,20 @@ mod tests {
         assert!(may_draft(&caller(1, 1, &[Role::Editor]), entry.provider).is_ok());
         assert!(may_draft(&caller(1, 1, &[Role::Reviewer]), entry.provider).is_err());
         assert!(may_draft(&caller(2, 1, &[Role::Editor]), entry.provider).is_err());
+    }
+
+    #[test]
+    fn only_who_writes_or_decides_learns_for_whom_a_change_breaks() {
+        let entry = resource();
+        for role in Role::ALL {
+            let own = may_check(&caller(1, 99, &[role]), &entry);
+            assert_eq!(own.is_ok(), matches!(role, Role::Editor | Role::Reviewer), "{role:?}");
+            let foreign = may_check(&caller(2, 99, &[role]), &entry).unwrap_err();
+            assert_eq!(foreign.code, Code::Forbidden, "{role:?}");
+        }
+        let draft = Resource { state: ResourceState::Draft, ..entry };
+        let hidden = may_check(&caller(2, 99, &[Role::Editor]), &draft).unwrap_err();
+        assert_eq!(hidden.code, Code::NotFound);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! canonical as Java's `Schema.toString` writes it (minified; type, name, namespace, fields; name, type, default,
 //! properties), so equal items give equal text, fingerprint and id.
 
+mod adopt;
 pub mod read;
 mod write;
 
@@ -12,6 +13,8 @@ use crate::error::{Code, Refusal};
 use crate::ids::{GrantNumber, ResourceNumber};
 use crate::mask::Mask;
 use crate::resource::{Item, ItemType};
+
+pub use adopt::adopt;
 
 /// Bytes of one schema's text.
 pub const MOST_BYTES: usize = 256 * 1024;

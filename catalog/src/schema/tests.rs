@@ -19,6 +19,7 @@ fn every_type() -> Vec<Item> {
     items[1].nullable = true;
     items[6].nullable = true;
     items[6].grade = 3;
+    items[8].unit = Some("km".to_owned());
     items.push(Item { length: Some(9), nullable: true, ..item("f_int", I) });
     items
 }
@@ -35,7 +36,7 @@ fn the_value_schema_has_title_and_grade_as_properties() {
         r#"{"name":"f_l","type":"boolean","title":"项f_l","grade":1},"#,
         r#"{"name":"f_m","type":["null","string"],"default":null,"title":"项f_m","grade":3},"#,
         r#"{"name":"f_g","type":"bytes","title":"项f_g","grade":1},"#,
-        r#"{"name":"f_b","type":"double","title":"项f_b","grade":1},"#,
+        r#"{"name":"f_b","type":"double","title":"项f_b","grade":1,"unit":"km"},"#,
         r#"{"name":"f_i","type":"long","title":"项f_i","grade":1},"#,
         r#"{"name":"f_f","type":"float","title":"项f_f","grade":1},"#,
         r#"{"name":"f_int","type":["null","int"],"default":null,"title":"项f_int","grade":1}]}"#,
@@ -148,5 +149,48 @@ fn what_was_written_is_read_back() {
         r#"{"fields":[{"name":"a","type":{"type":"map"}}]}"#,
     ] {
         assert_eq!(read::items_of(&serde_json::from_str(foreign).unwrap()), None, "{foreign}");
+    }
+}
+
+#[test]
+fn an_avro_text_becomes_items_that_keep_what_it_does_not_say() {
+    let mut items = file().items;
+    items[2].mask = Some(Mask::First);
+    items[2].length = Some(6);
+    let text = value_schema(NUMBER, &items).unwrap();
+    assert_eq!(adopt(&text, &items).unwrap(), items, "our own text says nothing new");
+    let bare = r#"{"type":"record","name":"Flight","fields":[{"name":"origin","type":"string"},
+        {"name":"flight","type":"long"},{"name":"tailnum","type":["null","string"],"default":null},
+        {"name":"dep_delay","type":["null","long"],"default":null},
+        {"name":"time_hour","type":{"type":"long","logicalType":"timestamp-millis"},"title":"计划时刻"},
+        {"name":"gate","type":["null","string"],"default":null,"doc":"登机口","grade":2,"values":["A","B"]}]}"#;
+    let mut expected = items.clone();
+    expected[4].title = "计划时刻".to_owned();
+    let gate = Item {
+        nullable: true,
+        title: "登机口".to_owned(),
+        grade: 2,
+        values: vec!["A".to_owned(), "B".to_owned()],
+        ..item("gate", ItemType::C)
+    };
+    expected.push(gate);
+    assert_eq!(adopt(bare, &items).unwrap(), expected);
+    let other = bare.replace("[\"null\",\"long\"]", "[\"null\",\"double\"]");
+    let other = adopt(&other, &items).unwrap();
+    assert_eq!((other[3].kind, &other[3].title), (ItemType::B, &items[3].title));
+}
+
+#[test]
+fn an_avro_text_that_cannot_be_items_is_refused_with_its_place() {
+    let field = |field: &str| format!(r#"{{"type":"record","name":"R","fields":[{field}]}}"#);
+    for (text, path) in [
+        (field(r#"{"name":"gate","type":"string"}"#), "schema.fields[0]"),
+        (field(r#"{"name":"gate","type":{"type":"map","values":"string"},"grade":1}"#), "schema"),
+        (field(r#"{"name":"gate","type":["string","null"],"grade":1}"#), "schema"),
+        (r#""string""#.to_owned(), "schema"),
+        (field(r#"{"name":"a b","type":"string"}"#), "schema.fields[0].name"),
+    ] {
+        let refusal = adopt(&text, &file().items).unwrap_err();
+        assert_eq!((refusal.code, &refusal.extra["path"]), (Code::SchemaRejected, &Value::from(path)), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use crate::resource::AvroType;
 /// How much of an item a field shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Title, grade and allowed values as properties.
+    /// Title, grade, unit and allowed values as properties.
     Full,
     /// Name and type.
     Bare,
@@ -32,6 +32,9 @@ fn one(field: &Field<'_>, detail: Detail) -> String {
     }
     if detail == Detail::Full {
         text.push_str(&format!(r#","title":{},"grade":{}"#, quote(&field.item.title), field.item.grade));
+        if let Some(unit) = &field.item.unit {
+            text.push_str(&format!(r#","unit":{}"#, quote(unit)));
+        }
         if !field.values().is_empty() {
             // On the field: on a type Avro takes "values" for a word of its own and drops it.
             let values: Vec<_> = field.values().iter().map(|value| quote(value)).collect();

@@ -168,6 +168,17 @@ impl Session {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
+    /// The grants on a resource that have not ended by then, in the order they were made.
+    pub async fn grants_on(&mut self, resource: ResourceNumber, now: Time) -> Result<Vec<Grant>, Refusal> {
+        const LIST: &str = select!(
+            "WHERE g.resource = $1 AND g.state IN ('active', 'suspended') \
+             AND (g.valid_until IS NULL OR g.valid_until > $2) ORDER BY g.number"
+        );
+        let rows: Vec<GrantRow> =
+            on!(self, |conn| query_as(LIST).bind(resource).bind(now).fetch_all(conn))?;
+        rows.into_iter().map(Grant::try_from).collect()
+    }
+
     /// Grants whose time has run out and that nobody has marked expired, at most `limit`.
     pub async fn overdue_grants(&mut self, now: Time, limit: i64) -> Result<Vec<GrantId>, Refusal> {
         const LIST: &str = "SELECT id FROM share_grant \

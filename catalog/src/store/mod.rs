@@ -14,6 +14,7 @@ mod directory;
 mod dispatch;
 mod document;
 mod error;
+mod evolution;
 mod grants;
 mod idempotency;
 mod keys;
@@ -52,6 +53,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
+pub use evolution::Judged;
 pub use keys::NewKey;
 pub use ledger::StoreLedger;
 pub use lock::{Lock, LockClass};

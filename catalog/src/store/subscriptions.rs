@@ -9,7 +9,7 @@ use super::{Page, Session, Store, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::grant::Subscription;
-use crate::ids::{Generation, GrantId, SubscriptionId};
+use crate::ids::{Generation, GrantId, ResourceNumber, SubscriptionId};
 
 macro_rules! columns {
     () => {
@@ -60,6 +60,16 @@ impl Session {
         let row: Option<SubscriptionRow> =
             on!(self, |conn| query_as(select!("WHERE s.id = $1")).bind(id).fetch_optional(conn))?;
         row.map(Subscription::try_from).transpose()
+    }
+
+    /// Names of the subscriptions under all grants on a resource, in the order they were made.
+    pub async fn subscription_names(
+        &mut self,
+        resource: ResourceNumber,
+    ) -> Result<Vec<(GrantId, String)>, Refusal> {
+        const LIST: &str = "SELECT s.grant_id, s.name FROM subscription s JOIN share_grant g ON g.id = s.grant_id \
+            WHERE g.resource = $1 ORDER BY s.id";
+        on!(self, |conn| query_as(LIST).bind(resource).fetch_all(conn))
     }
 }
 

@@ -214,6 +214,7 @@ pub async fn grant(tx: &mut Tx, resource: &Resource, request: &Request) -> Grant
         limits: request.file.limits,
         schema: resource.schema.unwrap_or(SchemaId(1)),
         handle_key: "h1".to_owned(),
+        schema_version: 1,
         pseudonym_key: "p1".to_owned(),
         created_at: at(4),
         valid_until: Some(at(86_400)),

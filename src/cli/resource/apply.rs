@@ -31,14 +31,14 @@ pub struct Apply {
 pub struct Revise {
     /// Code of the resource, such as 3070220601-000001
     code: String,
-    /// The file with its new metadata
+    /// The file with its new metadata and items
     file: PathBuf,
 }
 
 pub async fn run(apply: &Apply, client: &Client, output: Output) -> Done {
     let file: ResourceFile = read_toml(&apply.file)?;
     let wanted = as_object(&file)?;
-    let (etag, found) = match find(apply, &file, client).await? {
+    let (etag, found) = match find(apply.code.as_ref(), &file, client, "--code").await? {
         Some(code) => client.read(&format!("/resources/{}", in_path(&code))).await?,
         None => (None, Value::Null),
     };
@@ -78,10 +78,15 @@ pub async fn revise(revise: &Revise, client: &Client, output: Output) -> Done {
     output.done(&entry, || format!("{} is revised", revise.code))
 }
 
-/// The code of the entry that the file describes.
-async fn find(apply: &Apply, file: &ResourceFile, client: &Client) -> Done<Option<String>> {
-    if let Some(code) = &apply.code {
-        return Ok(Some(code.clone()));
+/// The code of the entry that the file describes, where none is named by `flag`.
+pub(in crate::cli) async fn find(
+    named: Option<&String>,
+    file: &ResourceFile,
+    client: &Client,
+    flag: &str,
+) -> Done<Option<String>> {
+    if named.is_some() {
+        return Ok(named.cloned());
     }
     let query = super::super::query([("class", file.class.as_str()), ("provider", file.provider.as_str())]);
     let entries = client.list(&format!("/resources?{query}")).await?;
@@ -95,9 +100,9 @@ async fn find(apply: &Apply, file: &ResourceFile, client: &Client) -> Done<Optio
     match found[..] {
         [] => Ok(None),
         [entry] => Ok(Some(super::super::text(entry, "/code"))),
-        _ => Err(Failure::Usage(
-            "several entries have this provider, class and title; name one by --code".into(),
-        )),
+        _ => Err(Failure::Usage(format!(
+            "several entries have this provider, class and title; name one by {flag}"
+        ))),
     }
 }
 

@@ -4,6 +4,7 @@ mod apply;
 mod draft;
 mod new_generation;
 
+pub(in crate::cli) use apply::find;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -56,7 +57,7 @@ enum Verb {
     },
     /// End the suspension: publishing and delivery go on
     Resume(One),
-    /// Change metadata of a published entry, never its items, key or kind
+    /// Change metadata or items of a published entry, never its key or kind, where it breaks nobody
     Revise(apply::Revise),
     /// Take the entry out of the catalog for good; its grants end
     Retire(Ending),

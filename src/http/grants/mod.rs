@@ -1,6 +1,7 @@
 //! Grants: seen by their two sides and the authority.
 
 mod list;
+mod move_schema;
 mod resume;
 mod revoke;
 mod schema;
@@ -17,6 +18,7 @@ use changtong_catalog::store::Session;
 use changtong_catalog::visible;
 
 pub use list::list;
+pub use move_schema::move_schema;
 pub use resume::resume;
 pub use revoke::revoke;
 pub use schema::schema;

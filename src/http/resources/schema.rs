@@ -1,10 +1,10 @@
-//! `GET /resources/{code}/schema`: the Avro schemas in force, once the entry has been published.
+//! `GET /resources/{code}/schema`: the Avro schemas in force and those before, once the entry has been published.
 
 use axum::Json;
 use axum::extract::State;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{ResourceCode, SchemaId};
-use changtong_catalog::ports::SchemaText;
+use changtong_catalog::ports::{SchemaText, SchemaVersion};
 use changtong_catalog::visible::{Sight, sight};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,9 +16,20 @@ use crate::http::{Known, Web};
 
 #[derive(Debug, Serialize)]
 pub struct Schemas {
+    /// The one in force.
     value: Schema,
+    version: i32,
+    /// Of the generation in force, oldest first.
+    versions: Vec<Version>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Schema>,
+}
+
+#[derive(Debug, Serialize)]
+struct Version {
+    version: i32,
+    #[serde(flatten)]
+    schema: Schema,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,7 +59,7 @@ pub async fn schema(
     if sight(&caller, &standing.resource) != Sight::Whole {
         return Err(Refusal::not_found("模式", "schema").into());
     }
-    let Some(value) = standing.value_schema().cloned() else {
+    let Some(in_force) = standing.versions.last().cloned() else {
         return Err(Refusal::new(
             Code::ResourceNotPublished,
             "信息资源尚未发布,还没有模式",
@@ -57,5 +68,10 @@ pub async fn schema(
         .into());
     };
     let key = standing.key_schema.map(Schema::try_from).transpose()?;
-    Ok(Json(Schemas { value: value.try_into()?, key }))
+    let version = |of: &SchemaVersion| -> Result<Version, Refusal> {
+        Ok(Version { version: of.version, schema: of.schema.clone().try_into()? })
+    };
+    let versions = standing.versions.iter().map(version).collect::<Result<_, _>>()?;
+    let (version, value) = (in_force.version, in_force.schema.try_into()?);
+    Ok(Json(Schemas { value, version, versions, key }))
 }

@@ -5,6 +5,7 @@ mod connectors;
 mod exit;
 mod operator;
 mod records;
+mod schema;
 
 use crate::shell::{Shell, member};
 

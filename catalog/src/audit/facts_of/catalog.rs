@@ -63,11 +63,21 @@ events! {
         resource: ResourceNumber,
         version: i32,
     }
-    /// Metadata of a published entry changed, never its items, key or kind.
+    /// Metadata or items of a published entry changed, never its key or kind.
     ResourceRevised {
         resource: ResourceNumber,
         version: i32,
         file: Digest,
+    }
+    /// Items changed so that they make another value schema, which breaks nobody.
+    ResourceSchemaPutInForce {
+        resource: ResourceNumber,
+        version: i32,
+        generation: Generation,
+        schema: SchemaId,
+        fingerprint: Digest,
+        /// Of the resource's subject.
+        schema_version: i32,
     }
     ResourceRetired {
         resource: ResourceNumber,
@@ -169,6 +179,15 @@ events! {
         cause: Cause,
         /// Of the reference under which the end of the service was filed.
         filing: Option<Digest>,
+    }
+    /// The consumer moved to the derived schema of another version.
+    GrantSchemaMoved {
+        grant: GrantId,
+        version: i32,
+        resource: ResourceNumber,
+        schema: SchemaId,
+        fingerprint: Digest,
+        schema_version: i32,
     }
     GrantExpired {
         grant: GrantId,

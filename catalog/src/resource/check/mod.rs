@@ -27,8 +27,8 @@ pub fn check(file: &ResourceFile) -> Result<(), Refusal> {
     problems.check()
 }
 
-/// Whether the file may take the place of a published entry's: metadata only. Items, key and kind make the schema
-/// and the copies that consumers hold; class, sharing type and retention are what grants and records rest on.
+/// Whether the file may take the place of a published entry's. Key and kind make the copies that consumers hold; class,
+/// sharing type and retention are what grants and records rest on. What changed items break is `evolution`'s matter.
 pub fn check_revision(entry: &Resource, file: &ResourceFile) -> Result<(), Refusal> {
     check(file)?;
     let before = &entry.file;
@@ -39,19 +39,34 @@ pub fn check_revision(entry: &Resource, file: &ResourceFile) -> Result<(), Refus
         ("retention", before.retention == file.retention),
         ("share_type", before.share_type == file.share_type),
         ("key", before.key == file.key),
-        ("items", before.items == file.items),
+        // Without a schema there is nothing that other items could be compatible with.
+        ("items", before.items == file.items || entry.schema.is_some()),
     ];
     for (path, same) in fixed {
         if !same {
             problems.add(
                 Code::Invalid,
                 path,
-                "已发布的信息资源只能修改元数据,此项不能改变",
-                "of a published resource only metadata may change, and this is not",
+                "已发布的信息资源的这一项不能改变",
+                "of a published resource this does not change",
             );
         }
     }
+    if before.key == file.key && !same_key(entry, file) {
+        problems.add(
+            Code::Invalid,
+            "key",
+            "主键项的类型在一代之内不能改变",
+            "the types of key items do not change within a generation",
+        );
+    }
     problems.check()
+}
+
+/// The key schema keeps its text for the whole generation (protocol.md 2).
+fn same_key(entry: &Resource, file: &ResourceFile) -> bool {
+    let key = |file: &ResourceFile| schema::key_schema(entry.number, &file.items, &file.key).ok();
+    entry.schema.is_none() || key(&entry.file) == key(file)
 }
 
 fn check_texts(problems: &mut Problems, file: &ResourceFile) {

@@ -203,7 +203,7 @@ fn everything_wrong_is_said_at_once() {
 }
 
 #[test]
-fn a_revision_touches_metadata_only() {
+fn a_revision_keeps_what_records_and_grants_rest_on() {
     let entry = resource();
     let mut after = entry.file.clone();
     after.title = "航班运行信息(修订)".to_owned();
@@ -219,14 +219,20 @@ fn a_revision_touches_metadata_only() {
             file.share_condition = None;
         }),
         ("key", |file| file.key.swap(0, 1)),
-        ("items", |file| file.items[0].title = "出发".to_owned()),
+        ("key", |file| file.items[1].length = Some(9)),
     ];
     for (path, change) in changes {
         let mut after = entry.file.clone();
         change(&mut after);
         let refusal = check_revision(&entry, &after).unwrap_err();
-        assert_eq!(refusal.extra["path"], path);
+        assert_eq!((&refusal.extra["path"], &refusal.extra["total"]), (&path.into(), &1.into()));
     }
+    let mut after = entry.file.clone();
+    after.items[0].title = "出发".to_owned();
+    after.items.remove(3);
+    check_revision(&entry, &after).unwrap();
+    let unschemed = Resource { schema: None, ..entry };
+    assert_eq!(check_revision(&unschemed, &after).unwrap_err().extra["path"], "items");
 }
 
 proptest! {

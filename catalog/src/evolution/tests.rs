@@ -1,0 +1,204 @@
+//! What a change of items breaks, and for whom.
+
+use super::*;
+use crate::grant::Grant;
+use crate::ids::SchemaId;
+use crate::mask::Mask;
+use crate::ports::SchemaText;
+use crate::resource::ItemType;
+use crate::testing::{file, grant, item};
+
+const NUMBER: ResourceNumber = ResourceNumber(12);
+
+fn version(number: i32, items: &[Item]) -> SchemaVersion {
+    let text = schema::value_schema(NUMBER, items).unwrap();
+    let schema = SchemaText { id: SchemaId(number), text, fingerprint: String::new() };
+    SchemaVersion { version: number, schema, items: items.to_vec() }
+}
+
+fn judged(versions: &[SchemaVersion], items: &[Item]) -> Verdict {
+    Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions, items }.judge().unwrap()
+}
+
+/// What breaks when the sample's items are changed so: place, rule, reason.
+fn breaks(change: impl FnOnce(&mut Vec<Item>)) -> Vec<(String, Rule, String)> {
+    let before = file().items;
+    let mut after = before.clone();
+    change(&mut after);
+    let found = judged(&[version(1, &before)], &after).breaks;
+    found.into_iter().map(|found| (found.path, found.rule, found.reason)).collect()
+}
+
+fn one(path: &str, rule: Rule, reason: &str) -> (String, Rule, String) {
+    (path.to_owned(), rule, reason.to_owned())
+}
+
+fn nullable(name: &str, kind: ItemType) -> Item {
+    Item { nullable: true, ..item(name, kind) }
+}
+
+#[test]
+fn what_old_and_new_readers_can_both_live_with_breaks_nothing() {
+    assert_eq!(breaks(|items| items.push(nullable("gate", ItemType::C))), []);
+    assert_eq!(breaks(|items| drop(items.remove(3))), [], "dep_delay may be empty");
+    assert_eq!(breaks(|items| items.swap(0, 1)), []);
+    assert_eq!(breaks(|items| items[0].title = "起飞机场".to_owned()), []);
+    assert_eq!(breaks(|items| items[0].grade = 3), []);
+    assert_eq!(breaks(|items| items[2].mask = Some(Mask::Blank)), []);
+    assert_eq!(breaks(|items| items[3].unit = Some("min".to_owned())), [], "it was not said before");
+}
+
+#[test]
+fn each_break_has_its_rule_and_reason() {
+    use Rule::{Backward, Forward, Meaning, Protection};
+    let missing = "reader_field_missing_default_value";
+    assert_eq!(breaks(|items| items.push(item("gate", ItemType::C))), [one("gate", Backward, missing)]);
+    assert_eq!(breaks(|items| drop(items.remove(0))), [one("origin", Forward, missing)]);
+    let to_text = breaks(|items| items[1].kind = ItemType::C);
+    assert_eq!(to_text, [one("flight", Backward, "type_mismatch"), one("flight", Forward, "type_mismatch")]);
+    let widened = breaks(|items| items[1].length = Some(9));
+    assert_eq!(widened, [one("flight", Backward, "type_mismatch")], "an int reads no long");
+    let date = breaks(|items| items[3] = nullable("dep_delay", ItemType::D));
+    assert!(date.contains(&one("dep_delay", Meaning, "date")), "{date:?}");
+    assert_eq!(breaks(|items| items[0].values = vec!["JFK".into()]), [one("origin", Meaning, "code_list")]);
+    let before = [Item { unit: Some("元".to_owned()), grade: 3, mask: Some(Mask::First), ..item("c", ItemType::C) }];
+    let found = |after: Item| {
+        let found = judged(&[version(1, &before)], &[after]).breaks;
+        found.into_iter().map(|found| (found.path, found.rule, found.reason)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Item { unit: Some("万元".to_owned()), ..before[0].clone() }), [one("c", Meaning, "unit")]);
+    assert_eq!(found(Item { grade: 2, ..before[0].clone() }), [one("c", Protection, "grade_loosened")]);
+    assert_eq!(found(Item { mask: None, ..before[0].clone() }), [one("c", Protection, "mask_removed")]);
+    let other = Item { mask: Some(Mask::Name), ..before[0].clone() };
+    assert_eq!(found(other), [one("c", Protection, "mask_loosened")]);
+    assert_eq!(found(Item { mask: Some(Mask::Blank), ..before[0].clone() }), []);
+    let decimal = |precision, scale| Item {
+        precision: Some(precision),
+        scale: Some(scale),
+        ..item("n", ItemType::N)
+    };
+    let found = judged(&[version(1, &[decimal(12, 2)])], &[decimal(14, 4)]).breaks;
+    let reasons: Vec<_> = found.iter().map(|found| found.reason.as_str()).collect();
+    assert_eq!(reasons, ["decimal_precision", "decimal_scale"]);
+}
+
+#[test]
+fn every_version_of_the_generation_counts() {
+    let first = vec![item("id", ItemType::I), nullable("x", ItemType::C)];
+    let second = vec![item("id", ItemType::I)];
+    let third = vec![item("id", ItemType::I), nullable("x", ItemType::L)];
+    let versions = [version(1, &first), version(2, &second)];
+    assert_eq!(judged(&versions[1..], &third).breaks, []);
+    let found = judged(&versions, &third).breaks;
+    assert!(found.iter().all(|found| found.version == 1 && found.item() == "x") && found.len() == 2, "{found:?}");
+}
+
+#[test]
+fn a_change_that_the_schema_does_not_show_makes_no_new_one() {
+    let before = file().items;
+    let mut after = before.clone();
+    after[0].length = Some(3);
+    after[2].mask = Some(Mask::Blank);
+    let verdict = judged(&[version(1, &before)], &after);
+    assert!(!verdict.new_schema && verdict.items_change());
+    let changes: Vec<_> = verdict.changes.iter().map(|change| (change.item.as_str(), &change.members)).collect();
+    assert_eq!(changes, [("origin", &vec!["length"]), ("tailnum", &vec!["mask"])]);
+}
+
+#[test]
+fn changes_are_told_item_by_item() {
+    let before = file().items;
+    let mut after = before.clone();
+    after.swap(0, 1);
+    after.remove(2);
+    after[2].title = "起飞延误".to_owned();
+    after.push(nullable("gate", ItemType::C));
+    let verdict = judged(&[version(1, &before)], &after);
+    let told: Vec<_> = verdict.changes.iter().map(|change| (change.item.as_str(), change.fate)).collect();
+    assert_eq!(told, [("dep_delay", Fate::Changed), ("gate", Fate::Added), ("tailnum", Fate::Removed)]);
+    assert!(verdict.reordered && verdict.new_schema);
+    assert!(!judged(&[version(1, &before)], &before).items_change());
+}
+
+fn of(grant: &Grant, change: impl FnOnce(&mut Vec<Item>)) -> (Verdict, Concerned) {
+    let before = file().items;
+    let mut after = before.clone();
+    change(&mut after);
+    let versions = [version(1, &before)];
+    let proposal = Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &after };
+    let verdict = proposal.judge().unwrap();
+    let concerned = concerned(&proposal, &verdict, grant).unwrap();
+    (verdict, concerned)
+}
+
+#[test]
+fn a_grant_is_concerned_by_what_it_delivers_or_filters_by() {
+    // It holds origin, flight, dep_delay and time_hour.
+    let mut held = grant();
+    let (verdict, found) = of(&held, |items| items[3].kind = ItemType::C);
+    assert_eq!((found.uses.as_slice(), found.derived_changes), (&["dep_delay".to_owned()][..], true));
+    assert_eq!(found.shared.len(), verdict.breaks.len());
+    assert!(found.breaks());
+    let other = |items: &mut Vec<Item>| items[2].kind = ItemType::L;
+    let (verdict, found) = of(&held, other);
+    assert!(!verdict.breaks.is_empty() && !found.breaks(), "tailnum is not granted");
+    assert!(found.uses.is_empty() && !found.derived_changes);
+    held.provider_filter = Some("tailnum == \"N640VA\"".to_owned());
+    let (_, found) = of(&held, other);
+    assert_eq!(found.uses, ["tailnum"]);
+    let reasons: Vec<_> = found.own.iter().map(|found| (found.path.as_str(), found.reason.as_str())).collect();
+    assert_eq!(reasons, [("provider_filter", "filter_invalid")]);
+}
+
+#[test]
+fn a_compatible_change_that_breaks_a_grants_terms_is_refused_and_names_it() {
+    let mut held = grant();
+    held.consumer_filter = Some("dep_delay > 15".to_owned());
+    let (verdict, found) = of(&held, |items| drop(items.remove(3)));
+    assert_eq!(verdict.breaks, [], "as a schema it breaks nothing");
+    assert_eq!(found.own[0].path, "consumer_filter");
+    let refusal = check(Level::OF_RESOURCES, &verdict, std::slice::from_ref(&found)).unwrap_err();
+    assert_eq!((refusal.code, &refusal.extra["path"]), (Code::SchemaIncompatible, &"consumer_filter".into()));
+    assert_eq!(refusal.extra["differences"][0]["grant"], held.id.to_string());
+    assert!(refusal.text.zh.contains("授权 34") && refusal.text.en.contains("grant 34"), "{refusal}");
+    held.consumer_filter = None;
+    held.masks.insert("flight".to_owned(), Mask::Blank);
+    let (verdict, found) = of(&held, |items| drop(items.remove(3)));
+    check(Level::OF_RESOURCES, &verdict, &[found]).unwrap();
+}
+
+#[test]
+fn a_refusal_names_every_difference_and_the_way_to_ask() {
+    let (verdict, _) = of(&grant(), |items| {
+        items[1].kind = ItemType::C;
+        items.push(item("gate", ItemType::C));
+    });
+    let refusal = check(Level::OF_RESOURCES, &verdict, &[]).unwrap_err();
+    assert_eq!((refusal.code, refusal.code.status()), (Code::SchemaIncompatible, 409));
+    assert_eq!((&refusal.extra["total"], &refusal.extra["level"]), (&3.into(), &"FULL_TRANSITIVE".into()));
+    assert_eq!(refusal.extra["differences"].as_array().unwrap().len(), 3);
+    for text in [&refusal.text.zh, &refusal.text.en] {
+        assert!(text.contains("changtong schema check"), "{text}");
+    }
+}
+
+#[test]
+fn a_newer_derived_schema_differs_by_what_it_says_of_granted_items() {
+    let mut held = grant();
+    let before = file().items;
+    let mut after = before.clone();
+    after[0].title = "起飞机场".to_owned();
+    after[0].length = Some(3);
+    after[1].length = Some(18);
+    after[2].title = "机尾号".to_owned();
+    after.remove(3);
+    let told = |held: &Grant| {
+        let changes = derived_changes(held, &before, &after);
+        changes.into_iter().map(|change| (change.item, change.fate, change.members)).collect::<Vec<_>>()
+    };
+    let title = ("origin".to_owned(), Fate::Changed, vec!["title"]);
+    assert_eq!(told(&held), [title.clone(), ("dep_delay".to_owned(), Fate::Removed, Vec::new())]);
+    held.items.retain(|name| name != "dep_delay");
+    assert_eq!(told(&held), [title]);
+    assert_eq!(derived_changes(&held, &before, &before), []);
+}

@@ -1,0 +1,110 @@
+//! Whom a proposal concerns: each grant on the resource, what of the change it uses, and whether its own terms still
+//! fit. A grant keeps its terms and the derived schema it holds, whatever becomes of the items.
+
+use std::collections::BTreeSet;
+
+use super::{Break, Fate, ItemChange, Proposal, Rule, Verdict, item_changes};
+use crate::error::Refusal;
+use crate::filter;
+use crate::grant::Grant;
+use crate::ids::{AgencyId, GrantId, GrantNumber};
+use crate::resource::Item;
+use crate::schema;
+
+/// A grant on the resource, as the proposal finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concerned {
+    pub id: GrantId,
+    pub number: GrantNumber,
+    pub consumer: AgencyId,
+    /// Items that change and that it delivers or filters by.
+    pub uses: Vec<String>,
+    /// Whether the derived schema it would move to is another than the one it holds.
+    pub derived_changes: bool,
+    /// What breaks for it alone: its filters, its masks.
+    pub own: Vec<Break>,
+    /// Places in `Verdict::breaks` of what it uses.
+    pub shared: Vec<usize>,
+}
+
+impl Concerned {
+    #[must_use]
+    pub fn breaks(&self) -> bool {
+        !self.own.is_empty() || !self.shared.is_empty()
+    }
+}
+
+/// What the proposal is to one grant.
+pub fn concerned(proposal: &Proposal<'_>, verdict: &Verdict, grant: &Grant) -> Result<Concerned, Refusal> {
+    let Some(in_force) = proposal.versions.last() else { return Err(super::not_published()) };
+    let used = used(grant, &in_force.items);
+    let uses = |change: &&ItemChange| used.contains(change.item.as_str());
+    let shared = verdict.breaks.iter().enumerate();
+    let shared = shared.filter(|(_, found)| found.path.is_empty() || used.contains(found.item()));
+    Ok(Concerned {
+        id: grant.id,
+        number: grant.number,
+        consumer: grant.consumer,
+        uses: verdict.changes.iter().filter(uses).map(|change| change.item.clone()).collect(),
+        derived_changes: derived_differs(proposal, grant)?,
+        own: own(grant, in_force.version, proposal.items),
+        shared: shared.map(|(place, _)| place).collect(),
+    })
+}
+
+/// Names of the items that it delivers or filters by.
+fn used<'a>(grant: &'a Grant, items: &'a [Item]) -> BTreeSet<&'a str> {
+    let mut used: BTreeSet<&str> = grant.items.iter().map(String::as_str).collect();
+    for (_, text) in filters(grant) {
+        // A filter over the items in force was checked when the grant was made, and by every revision since.
+        let Ok(filter) = filter::parse(text).and_then(|expr| expr.check(items)) else { continue };
+        used.extend(filter.items().iter().filter_map(|at| items.get(*at)).map(|item| item.name.as_str()));
+    }
+    used
+}
+
+fn filters(grant: &Grant) -> impl Iterator<Item = (&'static str, &str)> {
+    let both = [("provider_filter", &grant.provider_filter), ("consumer_filter", &grant.consumer_filter)];
+    both.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)))
+}
+
+fn derived_differs(proposal: &Proposal<'_>, grant: &Grant) -> Result<bool, Refusal> {
+    let held = proposal.versions.iter().find(|version| version.version == grant.schema_version);
+    let Some(held) = held else { return Ok(true) };
+    let derived = |items| schema::derived_schema(grant.number, items, &grant.items, &grant.masks);
+    Ok(derived(&held.items)? != derived(proposal.items)?)
+}
+
+/// What a derived schema made from other items shows otherwise: of granted items, and only what it says of them.
+#[must_use]
+pub fn derived_changes(grant: &Grant, before: &[Item], after: &[Item]) -> Vec<ItemChange> {
+    let granted = |change: &ItemChange| grant.items.contains(&change.item);
+    let said = |change: ItemChange| {
+        let masked = grant.masks.contains_key(&change.item);
+        let kept = |member: &&str| !matches!(*member, "length" | "mask") && !(masked && *member == "values");
+        let members: Vec<_> = change.members.iter().copied().filter(|member| kept(member)).collect();
+        let nothing = change.fate == Fate::Changed && members.is_empty();
+        (!nothing).then_some(ItemChange { members, ..change })
+    };
+    item_changes(before, after).into_iter().filter(granted).filter_map(said).collect()
+}
+
+/// Filters and masks over the new items.
+fn own(grant: &Grant, version: i32, items: &[Item]) -> Vec<Break> {
+    let mut found = Vec::new();
+    let mut add = |path: String, reason: &str, refusal: Refusal| {
+        found.push(Break { version, path, rule: Rule::Grant, reason: reason.to_owned(), text: refusal.text });
+    };
+    for (name, text) in filters(grant) {
+        if let Err(refusal) = filter::parse(text).and_then(|expr| expr.check(items)) {
+            add(name.to_owned(), "filter_invalid", refusal);
+        }
+    }
+    for (name, mask) in &grant.masks {
+        let Some(item) = items.iter().find(|item| item.name == *name) else { continue };
+        if let Err(refusal) = mask.check(item) {
+            add(name.clone(), "mask_invalid", refusal);
+        }
+    }
+    found
+}

@@ -1,0 +1,250 @@
+//! Schemas that change: what is put in force, what is refused and for whom, and what a grant holds.
+
+use changtong_catalog::actions;
+use changtong_catalog::conformance;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::{Cause, Grant};
+use changtong_catalog::ids::{GrantId, RequestId};
+use changtong_catalog::ports::{Directory, SchemaVersion};
+use changtong_catalog::request::Agreement;
+use changtong_catalog::resource::{Item, ItemType, Resource, ShareType};
+use changtong_catalog::store::Store;
+
+use super::{Office, Stage};
+
+/// Provider, consumer, a published resource, and the grant on it that its standing consent made.
+struct Scene<'a> {
+    stage: Stage<'a>,
+    provider: Office,
+    consumer: Office,
+    resource: Resource,
+    grant: Grant,
+}
+
+impl<'a> Scene<'a> {
+    async fn set(store: &'a Store) -> Self {
+        let stage = Stage::set(store).await;
+        let (provider, consumer) = (stage.provider().await, stage.consumer().await);
+        let resource = stage.published(&provider, ShareType::Unconditional).await;
+        let asked = stage.submitted(&consumer, &resource).await;
+        let grant = store.read().await.unwrap().grant(asked.grant.unwrap()).await.unwrap().unwrap();
+        Self { stage, provider, consumer, resource, grant }
+    }
+
+    /// Revises the resource as it is now.
+    async fn revise(&self, change: impl FnOnce(&mut Vec<Item>)) -> Result<Resource, Refusal> {
+        let now = self.now().await;
+        let mut file = now.file.clone();
+        change(&mut file.items);
+        let act = self.stage.act(&self.provider.head, 40);
+        let revised = actions::revise_resource(self.stage.store, &act, &now.code, Some(now.version), file);
+        revised.await.map(|done| done.object)
+    }
+
+    async fn now(&self) -> Resource {
+        let mut session = self.stage.store.read().await.unwrap();
+        session.resource(self.resource.number).await.unwrap().unwrap()
+    }
+
+    async fn granted(&self) -> Grant {
+        self.stage.store.read().await.unwrap().grant(self.grant.id).await.unwrap().unwrap()
+    }
+
+    async fn versions(&self) -> Vec<SchemaVersion> {
+        let standing = Directory::resource_by_number(self.stage.store, self.resource.number).await;
+        standing.unwrap().unwrap().versions.to_vec()
+    }
+}
+
+fn gate(kind: ItemType) -> Item {
+    Item {
+        name: "gate".to_owned(),
+        title: "登机口".to_owned(),
+        kind,
+        nullable: true,
+        grade: 2,
+        length: None,
+        precision: None,
+        scale: None,
+        values: Vec::new(),
+        unit: None,
+        mask: None,
+    }
+}
+
+async fn a_compatible_revision_puts_a_new_schema_in_force(store: &Store) {
+    let scene = Scene::set(store).await;
+    let revised = scene.revise(|items| items.push(gate(ItemType::C))).await.unwrap();
+    assert_ne!(revised.schema, scene.resource.schema);
+    assert_eq!(revised.key_schema, scene.resource.key_schema, "the key's text stays for the generation");
+    let versions = scene.versions().await;
+    let items = |version: &SchemaVersion| version.items.len();
+    assert_eq!(versions.iter().map(items).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(versions.iter().map(|version| Some(version.schema.id)).collect::<Vec<_>>(), [
+        scene.resource.schema,
+        revised.schema
+    ]);
+    assert!(versions[1].schema.text.contains("\"gate\""));
+    assert_eq!(versions[1].items, revised.file.items);
+    assert_eq!(scene.granted().await, scene.grant, "a grant keeps its terms and what it holds");
+    let mut events = scene.stage.events_from(40).await;
+    events.sort();
+    assert_eq!(events, ["resource.revised", "resource.schema_put_in_force"]);
+}
+
+async fn what_the_schema_does_not_show_makes_no_version(store: &Store) {
+    let scene = Scene::set(store).await;
+    let revised = scene.revise(|items| items[0].length = Some(3)).await.unwrap();
+    assert_eq!(revised.schema, scene.resource.schema);
+    let versions = scene.versions().await;
+    assert_eq!((versions.len(), versions[0].items[0].length), (1, Some(3)), "what is in force is the entry's");
+    assert_eq!(scene.stage.events_from(40).await, ["resource.revised"]);
+}
+
+async fn a_breaking_revision_changes_nothing(store: &Store) {
+    let scene = Scene::set(store).await;
+    type Change = fn(&mut Vec<Item>);
+    let changes: [(&str, Change); 3] = [
+        ("dep_delay", |items| items[1].kind = ItemType::C),
+        ("gate", |items| items.push(Item { nullable: false, ..gate(ItemType::C) })),
+        ("pilot", |items| items[2].mask = None),
+    ];
+    for (path, change) in changes {
+        let refused = scene.revise(change).await.unwrap_err();
+        assert_eq!((refused.code, &refused.extra["path"]), (Code::SchemaIncompatible, &path.into()));
+    }
+    let key = scene.revise(|items| items[0].kind = ItemType::I).await.unwrap_err();
+    assert_eq!((key.code, &key.extra["path"]), (Code::Invalid, &"key".into()));
+    assert_eq!(scene.now().await, scene.resource);
+    assert_eq!((scene.versions().await.len(), scene.stage.events_from(40).await.len()), (1, 0));
+}
+
+async fn a_version_counts_for_good_and_may_come_again(store: &Store) {
+    let scene = Scene::set(store).await;
+    let with = scene.revise(|items| items.push(gate(ItemType::C))).await.unwrap();
+    let without = scene.revise(|items| drop(items.pop())).await.unwrap();
+    assert_eq!(without.schema, scene.resource.schema, "the same text has the same id");
+    let refused = scene.revise(|items| items.push(gate(ItemType::L))).await.unwrap_err();
+    assert_eq!(refused.code, Code::SchemaIncompatible);
+    assert_eq!(refused.extra["differences"][0]["version"], 2, "records of the second are still there");
+    let again = scene.revise(|items| items.push(gate(ItemType::C))).await.unwrap();
+    assert_eq!(again.schema, with.schema);
+    let ids = [scene.resource.schema, with.schema].map(Option::unwrap);
+    let versions = scene.versions().await;
+    let found: Vec<_> = versions.iter().map(|version| (version.version, version.schema.id)).collect();
+    assert_eq!(found, [(1, ids[0]), (2, ids[1]), (3, ids[0]), (4, ids[1])]);
+}
+
+async fn whoever_filters_by_an_item_keeps_it(store: &Store) {
+    let stage = Stage::set(store).await;
+    let (provider, consumer) = (stage.provider().await, stage.consumer().await);
+    let resource = stage.published(&provider, ShareType::Conditional).await;
+    let asked = stage.submitted(&consumer, &resource).await;
+    let filter = Agreement { filter: Some("dep_delay > 15".to_owned()), ..Agreement::default() };
+    let agreed = agree(&stage, &provider, asked.id, &filter).await;
+    let mut file = resource.file.clone();
+    file.items.remove(1);
+    let act = stage.act(&provider.head, 40);
+    let refused =
+        actions::revise_resource(store, &act, &resource.code, Some(resource.version), file.clone()).await;
+    let refused = refused.unwrap_err();
+    assert_eq!((refused.code, &refused.extra["path"]), (Code::SchemaIncompatible, &"provider_filter".into()));
+    assert_eq!(refused.extra["differences"][0]["grant"], agreed.to_string());
+    let judged = store.read().await.unwrap().judge(&resource, &file.items, act.now).await.unwrap();
+    assert_eq!((judged.verdict.breaks.len(), judged.grants.len(), judged.breaks()), (0, 1, true));
+    assert_eq!(judged.grants[0].1.uses, ["dep_delay"]);
+    actions::revoke_grant(store, &act, agreed, None, Cause::PurposeDone, None).await.unwrap();
+    actions::revise_resource(store, &act, &resource.code, Some(resource.version), file).await.unwrap();
+}
+
+async fn agree(
+    stage: &Stage<'_>,
+    provider: &Office,
+    request: RequestId,
+    agreement: &Agreement,
+) -> GrantId {
+    let act = stage.act(&provider.head, 30);
+    let agreed = actions::agree_request(stage.store, &act, request, None, agreement).await.unwrap();
+    agreed.object.grant.unwrap()
+}
+
+async fn a_consumer_moves_to_a_newer_derived_schema(store: &Store) {
+    let scene = Scene::set(store).await;
+    assert_eq!(scene.grant.schema_version, 1);
+    scene.revise(|items| items[2].title = "机长姓名".to_owned()).await.unwrap();
+    scene.revise(|items| drop(items.remove(2))).await.unwrap();
+    let (integrator, head) = (&scene.consumer.integrator, &scene.consumer.head);
+    let to = async |who, version| {
+        let act = scene.stage.act(who, 50);
+        actions::move_grant_schema(store, &act, scene.grant.id, None, version).await
+    };
+    assert_eq!(to(&scene.provider.head, 2).await.unwrap_err().code, Code::Forbidden);
+    assert_eq!(to(&scene.consumer.editor, 4).await.unwrap_err().extra["versions"], serde_json::json!([2, 3]));
+    let moved = to(integrator, 2).await.unwrap().object;
+    assert_eq!((moved.schema_version, moved.version), (2, 2));
+    assert_ne!(moved.schema, scene.grant.schema);
+    assert_eq!((&moved.items, &moved.masks), (&scene.grant.items, &scene.grant.masks), "its terms stay");
+    let text = store.read().await.unwrap().schema(moved.schema).await.unwrap().unwrap().text;
+    assert!(text.contains("机长姓名"), "{text}");
+    let again = to(head, 2).await.unwrap();
+    assert!(again.replayed && again.object == moved);
+    assert_eq!(to(head, 1).await.unwrap_err().code, Code::Invalid, "only forward");
+    let moved = to(head, 3).await.unwrap().object;
+    assert_eq!(scene.granted().await, moved);
+    let text = store.read().await.unwrap().schema(moved.schema).await.unwrap().unwrap().text;
+    assert!(text.contains("carrier") && !text.contains("pilot"), "{text}");
+    assert_eq!(scene.stage.events_from(50).await, ["grant.schema_moved", "grant.schema_moved"]);
+}
+
+async fn a_new_grant_holds_what_is_in_force(store: &Store) {
+    let scene = Scene::set(store).await;
+    scene.revise(|items| items[0].title = "承运人".to_owned()).await.unwrap();
+    let asked = scene.stage.submitted(&scene.consumer, &scene.resource).await;
+    let grant = store.read().await.unwrap().grant(asked.grant.unwrap()).await.unwrap().unwrap();
+    assert_eq!(grant.schema_version, 2);
+    let text = store.read().await.unwrap().schema(grant.schema).await.unwrap().unwrap().text;
+    assert!(text.contains("承运人"), "{text}");
+}
+
+async fn a_registered_schema_is_taken_where_the_entry_allows_it(store: &Store) {
+    const FIELDS: &str = r#"{"type":"record","name":"F","fields":[{"name":"carrier","type":"string"},
+        {"name":"dep_delay","type":["null","long"]},{"name":"pilot","type":["null","string"]}GATE]}"#;
+    const GATE: &str = r#",{"name":"gate","type":["null","string"],"default":null,"grade":2,"title":"登机口"}"#;
+    let (known, new) = (FIELDS.replace("GATE", ""), FIELDS.replace("GATE", GATE));
+    let closed = Scene::set(store).await;
+    let act = closed.stage.act(&closed.provider.head, 40);
+    let code = &closed.resource.code;
+    let refused = actions::adopt_schema(store, &act, code, &new).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidState);
+    let same = actions::adopt_schema(store, &act, code, &known).await.unwrap();
+    assert!(same.replayed && same.object == closed.resource, "it says nothing new");
+    let mut open = closed.resource.file.clone();
+    open.auto_register = true;
+    actions::revise_resource(store, &act, code, Some(closed.resource.version), open).await.unwrap();
+    let by_editor = closed.stage.act(&closed.provider.integrator, 41);
+    let refused = actions::adopt_schema(store, &by_editor, code, &new).await.unwrap_err();
+    assert_eq!(refused.code, Code::Forbidden, "only its reviewer");
+    let act = closed.stage.act(&closed.provider.head, 41);
+    let adopted = actions::adopt_schema(store, &act, code, &new).await.unwrap().object;
+    assert_eq!(adopted.file.items[3], gate(ItemType::C));
+    assert_eq!(adopted.file.items[..3], closed.resource.file.items[..], "what the text does not say stays");
+    assert_eq!(closed.versions().await.len(), 2);
+    let mut events = closed.stage.events_from(41).await;
+    events.sort();
+    assert_eq!(events, ["resource.revised", "resource.schema_put_in_force"]);
+    let broken = new.replace("[\"null\",\"long\"]", "\"long\"");
+    let refused = actions::adopt_schema(store, &act, code, &broken).await.unwrap_err();
+    assert_eq!(refused.code, Code::SchemaIncompatible);
+}
+
+conformance!(
+    a_compatible_revision_puts_a_new_schema_in_force,
+    what_the_schema_does_not_show_makes_no_version,
+    a_breaking_revision_changes_nothing,
+    a_version_counts_for_good_and_may_come_again,
+    whoever_filters_by_an_item_keeps_it,
+    a_consumer_moves_to_a_newer_derived_schema,
+    a_new_grant_holds_what_is_in_force,
+    a_registered_schema_is_taken_where_the_entry_allows_it,
+);

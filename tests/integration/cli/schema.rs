@@ -1,0 +1,58 @@
+//! `changtong schema check`, for people and for a pipeline.
+
+use serde_json::Value;
+
+use super::{agencies, published};
+use crate::shell::Shell;
+use crate::support::{Pair, TestApp};
+
+const CSV: &str = "id,name,heads\n1,甲,12\n2,乙,\n3,丙,7\n";
+
+#[tokio::test]
+async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
+    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
+    let shell = Shell::of(&app);
+    agencies(&shell).await;
+    shell.write("people.csv", CSV);
+    shell.line("resource draft people.csv --provider stats --out people.toml").await;
+    let code = published(&shell, "people.toml").await;
+    shell.line(&format!("publish {code} people.csv --as stats")).await;
+    shell.line(&format!("subscribe {code} --as emergency")).await;
+    let kept = shell.read("people.toml");
+
+    let same = shell.line("schema check people.toml --as stats").await;
+    assert!(same.contains("the schema stays as it is"), "{same}");
+
+    let nullable = kept.clone() + "\n[[items]]\nname = \"town\"\ntitle = \"镇\"\ntype = \"C\"\nnullable = true\n";
+    shell.write("people.toml", &nullable);
+    let wider = shell.line("schema check people.toml --as stats").await;
+    assert!(wider.contains("would be version 2") && wider.contains("town"), "{wider}");
+    let grant = wider.lines().last().expect("a grant's line");
+    assert!(grant.contains("emergency") && grant.contains("same") && grant.ends_with('-'), "{grant}");
+    shell.line(&format!("resource revise {code} people.toml --as stats-head")).await;
+
+    shell.write("people.toml", kept.replace("type = \"I\"", "type = \"C\""));
+    let words: Vec<&str> = "schema check people.toml --as stats-head".split(' ').collect();
+    let broken = shell.run(&words).await;
+    assert_eq!(broken.code, 1, "a pipeline stops here: {}", broken.err);
+    assert!(broken.err.contains("consultation"), "{}", broken.err);
+    for said in ["type_mismatch", "heads", "town", "removed", "emergency", "active"] {
+        assert!(broken.out.contains(said), "{said}: {}", broken.out);
+    }
+    let json = shell.run(&[&words[..], &["--output", "json"]].concat()).await;
+    let report: Value = serde_json::from_str(&json.out).expect("JSON on standard output");
+    assert_eq!((json.code, &report["compatible"]), (1, &Value::Bool(false)));
+    let refused = shell.refused(&format!("resource revise {code} people.toml --as stats-head"), 1).await;
+    assert!(refused.contains("changtong schema check"), "{refused}");
+    shell.refused("schema check people.toml --as emergency", 1).await;
+
+    let schema = r#"{"type":"record","name":"People","fields":[{"name":"id","type":"int"}]}"#;
+    shell.write("people.avsc", schema);
+    let unnamed = shell.refused("schema check people.avsc --as stats", 2).await;
+    assert!(unnamed.contains("--resource"), "{unnamed}");
+    let line = format!("schema check people.avsc --resource {code} --as stats");
+    let ran = shell.run(&line.split(' ').collect::<Vec<_>>()).await;
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("reader_field_missing_default_value"), "name is never empty: {}", ran.out);
+    app.stop().await;
+}
