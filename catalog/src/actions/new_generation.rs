@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::act::{Act, Done};
-use super::registry::put_in_force::put_in_force;
+use super::registry::put_in_force::carry_over;
 use super::resource::{Opened, open, save};
 use crate::audit::{Actor, Event, Published, ResourceNewGeneration, Settled, What};
 use crate::error::Refusal;
@@ -64,7 +64,7 @@ pub async fn new_generation(
     tx.record_all(&of_the_bus(act, copied, &views)?).await?;
     entry.generation = to.generation;
     entry.log_rolled_back = false;
-    put_in_force(&mut tx, act, &entry).await?;
+    carry_over(&mut tx, act, &entry, from.generation).await?;
     let event = ResourceNewGeneration {
         resource: entry.number,
         version: entry.version,

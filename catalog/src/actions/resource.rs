@@ -27,8 +27,9 @@ pub(super) async fn open(
         Begun::Before(tx, result) => return before(tx, &result.object).await.map(Opened::Before),
     };
     let number = tx.resource_number(code).await?.ok_or_else(not_found)?;
-    if matches!(step, Step::Suspend | Step::Retire | Step::NewGeneration) {
-        // What ends something takes it alone before its change (protocol.md 3).
+    if matches!(step, Step::Suspend | Step::Retire | Step::NewGeneration | Step::Revise) {
+        // What ends something takes it alone before its change (protocol.md 3); so does what other items break, as a
+        // grant that is being made comes before or after.
         tx.lock_exclusive(LockClass::Topic, number).await?;
     }
     let mut entry = tx.resource_to_change(number).await?.ok_or_else(not_found)?;

@@ -3,13 +3,14 @@
 
 use super::act::{Act, Done, need_version};
 use super::draft_resource::no_provider;
+use super::registry::put_in_force::put_in_force as next_version;
 use super::resource::{Opened, open, save};
-use crate::audit::{Digest, ResourceRevised, What};
+use crate::audit::{Digest, ResourceRevised, ResourceSchemaPutInForce, What};
 use crate::error::{Code, Refusal};
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
 use crate::resource::{Resource, ResourceFile, check};
-use crate::store::{Store, Tx};
+use crate::store::{Judged, Store, Tx};
 
 pub async fn revise_resource(
     store: &Store,
@@ -54,21 +55,32 @@ pub(super) async fn revise(
         version: entry.version,
         file: Digest::of_file(&entry.file)?,
     };
-    let events: Vec<What> = vec![revised.into()];
+    let mut events: Vec<What> = vec![revised.into()];
     if let Some(judged) = judged {
         judged.check()?;
         if judged.verdict.new_schema {
-            return Err(no_versions_yet());
+            events.push(put_in_force(&mut tx, act, &mut entry, &judged).await?.into());
         }
     }
     save(tx, act, entry, Step::Revise, events).await
 }
 
-fn no_versions_yet() -> Refusal {
-    Refusal::new(
-        Code::Invalid,
-        "items:这一变更会产生新的模式,目前还不能生效",
-        "items: the change makes another schema, which cannot be put in force yet",
-    )
-    .with("path", "items")
+/// The schema gets its id and is the next version of its subject.
+async fn put_in_force(
+    tx: &mut Tx,
+    act: &Act<'_>,
+    entry: &mut Resource,
+    judged: &Judged,
+) -> Result<ResourceSchemaPutInForce, Refusal> {
+    let value = tx.register_schema(&judged.verdict.schema, act.now).await?;
+    entry.schema = Some(value.id);
+    next_version(tx, act, entry).await?;
+    Ok(ResourceSchemaPutInForce {
+        resource: entry.number,
+        version: entry.version,
+        generation: entry.generation,
+        schema: value.id,
+        fingerprint: value.fingerprint.parse()?,
+        schema_version: judged.versions.last().map_or(1, |before| before.version + 1),
+    })
 }

@@ -21,6 +21,7 @@ use crate::ids::{
 use crate::ports::{
     Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion, SubscriptionStanding, Topic, TopicEdges,
 };
+use crate::resource::ResourceFile;
 use crate::visibility::Run;
 
 #[derive(FromRow)]
@@ -30,8 +31,6 @@ struct StandingRow {
     topic: Option<TopicName>,
     partitions: Option<i32>,
     made: Option<bool>,
-    value_fingerprint: Option<String>,
-    value_text: Option<String>,
     key_fingerprint: Option<String>,
     key_text: Option<String>,
 }
@@ -41,20 +40,44 @@ macro_rules! standing {
         concat!(
             "SELECT ",
             resources::columns!(),
-            ", t.name AS topic, t.partitions, t.made, v.fingerprint AS value_fingerprint, \
-             v.text AS value_text, k.fingerprint AS key_fingerprint, k.text AS key_text \
+            ", t.name AS topic, t.partitions, t.made, k.fingerprint AS key_fingerprint, k.text AS key_text \
              FROM resource r \
              LEFT JOIN topic t ON t.resource = r.number AND t.generation = r.generation \
-             LEFT JOIN schema_text v ON v.id = r.value_schema \
              LEFT JOIN schema_text k ON k.id = r.key_schema ",
             $tail
         )
     };
 }
 
-impl TryFrom<StandingRow> for ResourceStanding {
-    type Error = Refusal;
-    fn try_from(row: StandingRow) -> Result<Self, Refusal> {
+/// A value schema that is or was in force, with the file of the entry that put it in force.
+#[derive(FromRow)]
+struct VersionRow {
+    version: i32,
+    id: SchemaId,
+    fingerprint: String,
+    text: String,
+    file: String,
+}
+
+/// None that came after the entry was read.
+const VERSIONS: &str = "SELECT v.version, v.id, t.fingerprint, t.text, f.file FROM registry_subject s \
+    JOIN registry_version v ON v.context = s.context AND v.subject = s.name \
+    JOIN schema_text t ON t.id = v.id \
+    JOIN resource_version f ON f.resource = s.resource AND f.version = v.resource_version \
+    WHERE s.resource = $1 AND s.generation = $2 AND s.part = 'value' AND v.resource_version <= $3 \
+    ORDER BY v.version";
+
+impl VersionRow {
+    fn version(self) -> Result<SchemaVersion, Refusal> {
+        let schema = SchemaText { id: self.id, text: self.text, fingerprint: self.fingerprint };
+        let file: ResourceFile = from_json(&self.file)?;
+        Ok(SchemaVersion { version: self.version, schema, items: file.items })
+    }
+}
+
+impl StandingRow {
+    fn standing(self, mut versions: Vec<SchemaVersion>) -> Result<ResourceStanding, Refusal> {
+        let row = self;
         let resource = crate::resource::Resource::try_from(row.resource)?;
         let topic = match (row.topic, row.partitions, row.made) {
             (Some(name), Some(partitions), Some(made)) => {
@@ -63,10 +86,11 @@ impl TryFrom<StandingRow> for ResourceStanding {
             }
             _ => None,
         };
-        let value = schema(resource.schema, row.value_text, row.value_fingerprint);
-        let version = |schema| SchemaVersion { version: 1, schema, items: resource.file.items.clone() };
-        let versions: Vec<_> = value.map(version).into_iter().collect();
-        Ok(Self {
+        // What a schema does not show may have changed since it was put in force.
+        if let Some(in_force) = versions.last_mut() {
+            in_force.items.clone_from(&resource.file.items);
+        }
+        Ok(ResourceStanding {
             topic,
             versions: versions.into(),
             key_schema: schema(resource.key_schema, row.key_text, row.key_fingerprint),
@@ -105,13 +129,25 @@ const SUBSCRIPTION: &str = concat!(
 );
 
 impl Session {
+    async fn with_versions(&mut self, row: Option<StandingRow>) -> Result<Option<ResourceStanding>, Refusal> {
+        let Some(row) = row else { return Ok(None) };
+        let (number, generation, version) = row.resource.place();
+        let rows: Vec<VersionRow> = on!(self, |conn| query_as(VERSIONS)
+            .bind(number)
+            .bind(generation)
+            .bind(version)
+            .fetch_all(conn))?;
+        let versions = rows.into_iter().map(VersionRow::version).collect::<Result<_, _>>()?;
+        row.standing(versions).map(Some)
+    }
+
     pub async fn resource_standing(
         &mut self,
         number: ResourceNumber,
     ) -> Result<Option<ResourceStanding>, Refusal> {
         let row: Option<StandingRow> =
             on!(self, |conn| query_as(standing!("WHERE r.number = $1")).bind(number).fetch_optional(conn))?;
-        row.map(ResourceStanding::try_from).transpose()
+        self.with_versions(row).await
     }
 
     async fn resource_standing_by_code(
@@ -123,7 +159,7 @@ impl Session {
                 .bind(code.class().as_str())
                 .bind(code.sequence())
                 .fetch_optional(conn))?;
-        row.map(ResourceStanding::try_from).transpose()
+        self.with_versions(row).await
     }
 }
 

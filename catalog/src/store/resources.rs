@@ -74,6 +74,12 @@ pub(super) struct ResourceRow {
     provider_suspended: bool,
 }
 
+impl ResourceRow {
+    pub(super) fn place(&self) -> (ResourceNumber, Generation, i32) {
+        (self.number, self.generation, self.version)
+    }
+}
+
 impl TryFrom<ResourceRow> for Resource {
     type Error = Refusal;
     fn try_from(row: ResourceRow) -> Result<Self, Refusal> {

@@ -9,7 +9,9 @@ use changtong_catalog::clock::Time;
 use changtong_catalog::grant::{Grant, GrantState, Subscription};
 use changtong_catalog::ids::{
     AccountId, AgencyId, Generation, GrantId, GrantNumber, KeyId, RequestId, SchemaId, SubscriptionId,
+    TopicName,
 };
+use changtong_catalog::registry::Part;
 use changtong_catalog::request::{History, Request, RequestState};
 use changtong_catalog::resource::{Resource, ResourceFile, ResourceState};
 use changtong_catalog::store::{NewKey, ResourceChange, Store, Tx};
@@ -165,6 +167,11 @@ pub async fn published(tx: &mut Tx, provider: &Caller, class: &str, title: &str)
     resource.schema = Some(value.id);
     resource.key_schema = Some(key.id);
     tx.update_resource(&resource, change(provider, "publish", 2)).await.unwrap();
+    let topic = TopicName::records("", resource.number, resource.generation);
+    for (part, schema) in [(Part::Value, value.id), (Part::Key, key.id)] {
+        let subject = (resource.number, resource.generation, part);
+        tx.put_in_force(&topic, subject, (schema, resource.version), at(2)).await.unwrap();
+    }
     resource
 }
 

@@ -7,6 +7,7 @@ mod participants;
 mod races;
 mod requests;
 mod resources;
+mod schemas;
 
 use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::actions::{self, Act, Member, NewAgency, Rules};
