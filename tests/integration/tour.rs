@@ -73,7 +73,7 @@ fn said_in_the_readmes(said: &[String]) {
 #[tokio::test]
 async fn the_tour_works_as_it_is_written() {
     let commands = commands();
-    assert_eq!(commands.len(), 7, "the tour says seven commands");
+    assert_eq!(commands.len(), 8, "the tour says eight commands");
     assert_eq!(block("docs/tour.zh.md"), block("docs/tour.md"), "the tour in Chinese has the same commands");
     let shell = Shell::new();
     let server = shell.serve(&commands[0]).await;
@@ -102,8 +102,10 @@ async fn the_tour_works_as_it_is_written() {
     let nulls = data.lines().filter(|line| line.split(',').nth(11) == Some("NA")).count();
     assert_eq!(records.iter().filter(|line| line["record"]["tailnum"].is_null()).count(), nulls);
     assert_eq!(shell.done(&commands[6]).await, "", "everything was acknowledged");
+    let checked = shell.run(&commands[7]).await;
+    assert_eq!(checked.code, 1, "the change breaks a reader: {}", checked.err);
     stop(server).await;
 
-    said.extend([applied, published, lines + &subscribed.err]);
+    said.extend([applied, published, lines + &subscribed.err, checked.out + &checked.err]);
     said_in_the_readmes(&said);
 }
