@@ -80,7 +80,10 @@ async fn a_change_is_judged_before_it_is_made(app: &TestApp) {
     schema["fields"][2]["type"] = json!(["null", "double"]);
     for schema in [json!(schema.to_string()), schema.clone()] {
         let answer = editor.post(&format!("{path}/check"), json!({ "schema": schema })).await.expect(200);
-        assert_eq!(answer["changes"], json!([{ "item": "temp", "fate": "changed", "members": ["type", "precision", "scale"] }]));
+        assert_eq!(
+            answer["changes"],
+            json!([{ "item": "temp", "fate": "changed", "members": ["type", "precision", "scale"] }])
+        );
         assert!(answer["breaks"].as_array().expect("breaks").iter().any(|found| found["rule"] == "forward"));
     }
     for body in [json!({}), json!({ "file": resource_file("unconditional"), "schema": "\"int\"" })] {
@@ -148,7 +151,10 @@ async fn readers_move_on_at_their_own_pace(app: &TestApp) {
     }
     assert_eq!(reader.post(&path, json!({ "version": 3 })).await.code(), "invalid");
     let moved = reader.post(&path, json!({ "version": 2 })).await.expect(200);
-    assert_eq!((&moved["version"], &moved["newest"], &moved["differences"]), (&json!(2), &json!(2), &json!([])));
+    assert_eq!(
+        (&moved["version"], &moved["newest"], &moved["differences"]),
+        (&json!(2), &json!(2), &json!([]))
+    );
     assert_ne!(moved["id"], held["id"]);
     assert_eq!(moved["schema"]["fields"][2]["title"], "气温(摄氏度)");
     assert_eq!(reader.post(&path, json!({ "version": 2 })).await.expect(200), moved, "asked again");

@@ -39,7 +39,10 @@ pub async fn adopt_schema(
 fn by_revision_only(code: &ResourceCode) -> Refusal {
     Refusal::new(
         Code::InvalidState,
-        format!("该资源不接受经注册表登记的新模式(auto_register = false);请用 changtong resource revise {} FILE", code.dashed()),
+        format!(
+            "该资源不接受经注册表登记的新模式(auto_register = false);请用 changtong resource revise {} FILE",
+            code.dashed()
+        ),
         format!(
             "the resource takes no new schema by the registry (auto_register = false); use changtong resource revise {} FILE",
             code.dashed()

@@ -55,7 +55,9 @@ fn no_such_version(grant: &Grant, versions: &[SchemaVersion]) -> Refusal {
     Refusal::new(
         Code::Invalid,
         format!("version:只能改用比现用的第 {held} 版更新的版本,可用:{newer:?}"),
-        format!("version: a grant moves to a newer version than the {held} that it holds; there are {newer:?}"),
+        format!(
+            "version: a grant moves to a newer version than the {held} that it holds; there are {newer:?}"
+        ),
     )
     .with("path", "version")
     .with("versions", newer)

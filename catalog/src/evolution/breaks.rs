@@ -66,7 +66,11 @@ impl Break {
 }
 
 /// Everything, newest version first.
-pub(super) fn of(proposal: &Proposal<'_>, in_force: &SchemaVersion, new: &str) -> Result<Vec<Break>, Refusal> {
+pub(super) fn of(
+    proposal: &Proposal<'_>,
+    in_force: &SchemaVersion,
+    new: &str,
+) -> Result<Vec<Break>, Refusal> {
     let mut found = protection(in_force, proposal.items);
     if new == in_force.schema.text {
         return Ok(found);
@@ -129,21 +133,38 @@ fn protection(in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
     for new in items {
         let Some(old) = in_force.items.iter().find(|old| old.name == new.name) else { continue };
         if new.grade < old.grade {
-            add(new, "grade_loosened", Text::new(
-                format!("分级由 {} 降为 {};降级不能随模式变更一并生效", old.grade, new.grade),
-                format!("its grade falls from {} to {}, which no change of schema brings along", old.grade, new.grade),
-            ));
+            add(
+                new,
+                "grade_loosened",
+                Text::new(
+                    format!("分级由 {} 降为 {};降级不能随模式变更一并生效", old.grade, new.grade),
+                    format!(
+                        "its grade falls from {} to {}, which no change of schema brings along",
+                        old.grade, new.grade
+                    ),
+                ),
+            );
         }
         let Some(least) = old.mask else { continue };
         match new.mask {
-            None => add(new, "mask_removed", Text::new(
-                format!("去掉了脱敏规则 {least};放宽脱敏不能随模式变更一并生效"),
-                format!("its mask {least} is gone, which no change of schema brings along"),
-            )),
-            Some(mask) if mask.looser_than(least) => add(new, "mask_loosened", Text::new(
-                format!("脱敏规则由 {least} 换成 {mask},会露出更多;放宽脱敏不能随模式变更一并生效"),
-                format!("its mask {least} becomes {mask}, which shows more; no change of schema brings that along"),
-            )),
+            None => add(
+                new,
+                "mask_removed",
+                Text::new(
+                    format!("去掉了脱敏规则 {least};放宽脱敏不能随模式变更一并生效"),
+                    format!("its mask {least} is gone, which no change of schema brings along"),
+                ),
+            ),
+            Some(mask) if mask.looser_than(least) => add(
+                new,
+                "mask_loosened",
+                Text::new(
+                    format!("脱敏规则由 {least} 换成 {mask},会露出更多;放宽脱敏不能随模式变更一并生效"),
+                    format!(
+                        "its mask {least} becomes {mask}, which shows more; no change of schema brings that along"
+                    ),
+                ),
+            ),
             Some(_) => {}
         }
     }

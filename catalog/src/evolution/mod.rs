@@ -66,7 +66,8 @@ impl Verdict {
 
 /// Refuses what breaks something, for the resource or for a grant on it.
 pub fn check(level: Level, verdict: &Verdict, concerned: &[Concerned]) -> Result<(), Refusal> {
-    let of_grants = concerned.iter().flat_map(|grant| grant.own.iter().map(move |found| (Some(grant), found)));
+    let of_grants =
+        concerned.iter().flat_map(|grant| grant.own.iter().map(move |found| (Some(grant), found)));
     let all: Vec<_> = verdict.breaks.iter().map(|found| (None, found)).chain(of_grants).collect();
     let Some((grant, first)) = all.first() else { return Ok(()) };
     let (zh, en) = match grant {

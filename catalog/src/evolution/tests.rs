@@ -61,22 +61,23 @@ fn each_break_has_its_rule_and_reason() {
     let date = breaks(|items| items[3] = nullable("dep_delay", ItemType::D));
     assert!(date.contains(&one("dep_delay", Meaning, "date")), "{date:?}");
     assert_eq!(breaks(|items| items[0].values = vec!["JFK".into()]), [one("origin", Meaning, "code_list")]);
-    let before = [Item { unit: Some("元".to_owned()), grade: 3, mask: Some(Mask::First), ..item("c", ItemType::C) }];
+    let before =
+        [Item { unit: Some("元".to_owned()), grade: 3, mask: Some(Mask::First), ..item("c", ItemType::C) }];
     let found = |after: Item| {
         let found = judged(&[version(1, &before)], &[after]).breaks;
         found.into_iter().map(|found| (found.path, found.rule, found.reason)).collect::<Vec<_>>()
     };
-    assert_eq!(found(Item { unit: Some("万元".to_owned()), ..before[0].clone() }), [one("c", Meaning, "unit")]);
+    assert_eq!(
+        found(Item { unit: Some("万元".to_owned()), ..before[0].clone() }),
+        [one("c", Meaning, "unit")]
+    );
     assert_eq!(found(Item { grade: 2, ..before[0].clone() }), [one("c", Protection, "grade_loosened")]);
     assert_eq!(found(Item { mask: None, ..before[0].clone() }), [one("c", Protection, "mask_removed")]);
     let other = Item { mask: Some(Mask::Name), ..before[0].clone() };
     assert_eq!(found(other), [one("c", Protection, "mask_loosened")]);
     assert_eq!(found(Item { mask: Some(Mask::Blank), ..before[0].clone() }), []);
-    let decimal = |precision, scale| Item {
-        precision: Some(precision),
-        scale: Some(scale),
-        ..item("n", ItemType::N)
-    };
+    let decimal =
+        |precision, scale| Item { precision: Some(precision), scale: Some(scale), ..item("n", ItemType::N) };
     let found = judged(&[version(1, &[decimal(12, 2)])], &[decimal(14, 4)]).breaks;
     let reasons: Vec<_> = found.iter().map(|found| found.reason.as_str()).collect();
     assert_eq!(reasons, ["decimal_precision", "decimal_scale"]);
@@ -90,7 +91,10 @@ fn every_version_of_the_generation_counts() {
     let versions = [version(1, &first), version(2, &second)];
     assert_eq!(judged(&versions[1..], &third).breaks, []);
     let found = judged(&versions, &third).breaks;
-    assert!(found.iter().all(|found| found.version == 1 && found.item() == "x") && found.len() == 2, "{found:?}");
+    assert!(
+        found.iter().all(|found| found.version == 1 && found.item() == "x") && found.len() == 2,
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -101,7 +105,8 @@ fn a_change_that_the_schema_does_not_show_makes_no_new_one() {
     after[2].mask = Some(Mask::Blank);
     let verdict = judged(&[version(1, &before)], &after);
     assert!(!verdict.new_schema && verdict.items_change());
-    let changes: Vec<_> = verdict.changes.iter().map(|change| (change.item.as_str(), &change.members)).collect();
+    let changes: Vec<_> =
+        verdict.changes.iter().map(|change| (change.item.as_str(), &change.members)).collect();
     assert_eq!(changes, [("origin", &vec!["length"]), ("tailnum", &vec!["mask"])]);
 }
 
@@ -125,7 +130,8 @@ fn of(grant: &Grant, change: impl FnOnce(&mut Vec<Item>)) -> (Verdict, Concerned
     let mut after = before.clone();
     change(&mut after);
     let versions = [version(1, &before)];
-    let proposal = Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &after };
+    let proposal =
+        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &after };
     let verdict = proposal.judge().unwrap();
     let concerned = concerned(&proposal, &verdict, grant).unwrap();
     (verdict, concerned)
@@ -146,7 +152,8 @@ fn a_grant_is_concerned_by_what_it_delivers_or_filters_by() {
     held.provider_filter = Some("tailnum == \"N640VA\"".to_owned());
     let (_, found) = of(&held, other);
     assert_eq!(found.uses, ["tailnum"]);
-    let reasons: Vec<_> = found.own.iter().map(|found| (found.path.as_str(), found.reason.as_str())).collect();
+    let reasons: Vec<_> =
+        found.own.iter().map(|found| (found.path.as_str(), found.reason.as_str())).collect();
     assert_eq!(reasons, [("provider_filter", "filter_invalid")]);
 }
 

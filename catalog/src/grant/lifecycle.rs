@@ -26,8 +26,7 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Self; 5] =
-        [Self::Suspend, Self::Resume, Self::Revoke, Self::MoveSchema, Self::Expire];
+    pub const ALL: [Self; 5] = [Self::Suspend, Self::Resume, Self::Revoke, Self::MoveSchema, Self::Expire];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -158,9 +157,7 @@ mod tests {
                     let pause = matches!(act, Act::Suspend | Act::Resume);
                     let expected = match act {
                         Act::Expire => false,
-                        Act::MoveSchema => {
-                            agency == 2 && matches!(role, Role::Integrator | Role::Reviewer)
-                        }
+                        Act::MoveSchema => agency == 2 && matches!(role, Role::Integrator | Role::Reviewer),
                         _ => agency == 1 && role == Role::Reviewer || role == Role::Authority && pause,
                     };
                     assert_eq!(allowed, expected, "{act:?} {role:?} {agency}");

@@ -191,6 +191,10 @@ fn an_avro_text_that_cannot_be_items_is_refused_with_its_place() {
         (field(r#"{"name":"a b","type":"string"}"#), "schema.fields[0].name"),
     ] {
         let refusal = adopt(&text, &file().items).unwrap_err();
-        assert_eq!((refusal.code, &refusal.extra["path"]), (Code::SchemaRejected, &Value::from(path)), "{text}");
+        assert_eq!(
+            (refusal.code, &refusal.extra["path"]),
+            (Code::SchemaRejected, &Value::from(path)),
+            "{text}"
+        );
     }
 }

@@ -19,7 +19,8 @@ use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
 use crate::ports::{
-    Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion, SubscriptionStanding, Topic, TopicEdges,
+    Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion, SubscriptionStanding,
+    Topic, TopicEdges,
 };
 use crate::resource::ResourceFile;
 use crate::visibility::Run;
@@ -132,11 +133,8 @@ impl Session {
     async fn with_versions(&mut self, row: Option<StandingRow>) -> Result<Option<ResourceStanding>, Refusal> {
         let Some(row) = row else { return Ok(None) };
         let (number, generation, version) = row.resource.place();
-        let rows: Vec<VersionRow> = on!(self, |conn| query_as(VERSIONS)
-            .bind(number)
-            .bind(generation)
-            .bind(version)
-            .fetch_all(conn))?;
+        let rows: Vec<VersionRow> =
+            on!(self, |conn| query_as(VERSIONS).bind(number).bind(generation).bind(version).fetch_all(conn))?;
         let versions = rows.into_iter().map(VersionRow::version).collect::<Result<_, _>>()?;
         row.standing(versions).map(Some)
     }

@@ -174,8 +174,7 @@ impl Session {
             "WHERE g.resource = $1 AND g.state IN ('active', 'suspended') \
              AND (g.valid_until IS NULL OR g.valid_until > $2) ORDER BY g.number"
         );
-        let rows: Vec<GrantRow> =
-            on!(self, |conn| query_as(LIST).bind(resource).bind(now).fetch_all(conn))?;
+        let rows: Vec<GrantRow> = on!(self, |conn| query_as(LIST).bind(resource).bind(now).fetch_all(conn))?;
         rows.into_iter().map(Grant::try_from).collect()
     }
 

@@ -44,7 +44,9 @@ pub async fn run(check: &Check, client: &Client, output: Output) -> Done {
 async fn proposed(check: &Check, client: &Client) -> Done<(String, Value)> {
     if check.file.extension().is_some_and(|extension| extension == "avsc") {
         let code = check.resource.clone().ok_or_else(|| {
-            Failure::Usage("an Avro schema does not say of which resource it is: name it by --resource".into())
+            Failure::Usage(
+                "an Avro schema does not say of which resource it is: name it by --resource".into(),
+            )
         })?;
         return Ok((code, json!({ "schema": read_text(&check.file)? })));
     }
@@ -136,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_grant_says_once_what_breaks_for_it() {
-        let found = |version: i32| json!({ "path": "dep_delay", "reason": "type_mismatch", "version": version });
+        let found =
+            |version: i32| json!({ "path": "dep_delay", "reason": "type_mismatch", "version": version });
         let row = grant(&json!({
             "number": 3, "state": "active", "uses": ["dep_delay"], "subscriptions": ["copy"],
             "consumer": { "code": "1", "name": "x" }, "derived_schema_changes": true,
@@ -156,6 +159,9 @@ mod tests {
         let end = "(level FULL, version 3 is in force)";
         assert_eq!(report(false, true), format!("1/2: the change breaks what is there {end}"));
         assert_eq!(report(true, false), format!("1/2: the schema stays as it is {end}"));
-        assert_eq!(report(true, true), format!("1/2: the change breaks nothing and would be version 4 {end}"));
+        assert_eq!(
+            report(true, true),
+            format!("1/2: the change breaks nothing and would be version 4 {end}")
+        );
     }
 }

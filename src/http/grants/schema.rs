@@ -26,11 +26,7 @@ pub struct Held {
     differences: Vec<ItemChange>,
 }
 
-pub async fn schema(
-    State(app): State<Web>,
-    Known(caller): Known,
-    At(id): At<GrantId>,
-) -> Answer<Json<Held>> {
+pub async fn schema(State(app): State<Web>, Known(caller): Known, At(id): At<GrantId>) -> Answer<Json<Held>> {
     let mut session = app.store.read().await?;
     let (grant, _) = visible(&mut session, &caller, id).await?;
     Ok(Json(held(&mut session, &grant).await?))

@@ -23,7 +23,8 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     let same = shell.line("schema check people.toml --as stats").await;
     assert!(same.contains("the schema stays as it is"), "{same}");
 
-    let nullable = kept.clone() + "\n[[items]]\nname = \"town\"\ntitle = \"镇\"\ntype = \"C\"\nnullable = true\n";
+    let nullable =
+        kept.clone() + "\n[[items]]\nname = \"town\"\ntitle = \"镇\"\ntype = \"C\"\nnullable = true\n";
     shell.write("people.toml", &nullable);
     let wider = shell.line("schema check people.toml --as stats").await;
     assert!(wider.contains("would be version 2") && wider.contains("town"), "{wider}");

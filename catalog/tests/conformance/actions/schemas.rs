@@ -81,10 +81,10 @@ async fn a_compatible_revision_puts_a_new_schema_in_force(store: &Store) {
     let items = |version: &SchemaVersion| version.items.len();
     assert_eq!(versions.iter().map(items).collect::<Vec<_>>(), [3, 4]);
     assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(versions.iter().map(|version| Some(version.schema.id)).collect::<Vec<_>>(), [
-        scene.resource.schema,
-        revised.schema
-    ]);
+    assert_eq!(
+        versions.iter().map(|version| Some(version.schema.id)).collect::<Vec<_>>(),
+        [scene.resource.schema, revised.schema]
+    );
     assert!(versions[1].schema.text.contains("\"gate\""));
     assert_eq!(versions[1].items, revised.file.items);
     assert_eq!(scene.granted().await, scene.grant, "a grant keeps its terms and what it holds");
@@ -98,7 +98,11 @@ async fn what_the_schema_does_not_show_makes_no_version(store: &Store) {
     let revised = scene.revise(|items| items[0].length = Some(3)).await.unwrap();
     assert_eq!(revised.schema, scene.resource.schema);
     let versions = scene.versions().await;
-    assert_eq!((versions.len(), versions[0].items[0].length), (1, Some(3)), "what is in force is the entry's");
+    assert_eq!(
+        (versions.len(), versions[0].items[0].length),
+        (1, Some(3)),
+        "what is in force is the entry's"
+    );
     assert_eq!(scene.stage.events_from(40).await, ["resource.revised"]);
 }
 
@@ -158,12 +162,7 @@ async fn whoever_filters_by_an_item_keeps_it(store: &Store) {
     actions::revise_resource(store, &act, &resource.code, Some(resource.version), file).await.unwrap();
 }
 
-async fn agree(
-    stage: &Stage<'_>,
-    provider: &Office,
-    request: RequestId,
-    agreement: &Agreement,
-) -> GrantId {
+async fn agree(stage: &Stage<'_>, provider: &Office, request: RequestId, agreement: &Agreement) -> GrantId {
     let act = stage.act(&provider.head, 30);
     let agreed = actions::agree_request(stage.store, &act, request, None, agreement).await.unwrap();
     agreed.object.grant.unwrap()
@@ -210,7 +209,8 @@ async fn a_new_grant_holds_what_is_in_force(store: &Store) {
 async fn a_registered_schema_is_taken_where_the_entry_allows_it(store: &Store) {
     const FIELDS: &str = r#"{"type":"record","name":"F","fields":[{"name":"carrier","type":"string"},
         {"name":"dep_delay","type":["null","long"]},{"name":"pilot","type":["null","string"]}GATE]}"#;
-    const GATE: &str = r#",{"name":"gate","type":["null","string"],"default":null,"grade":2,"title":"登机口"}"#;
+    const GATE: &str =
+        r#",{"name":"gate","type":["null","string"],"default":null,"grade":2,"title":"登机口"}"#;
     let (known, new) = (FIELDS.replace("GATE", ""), FIELDS.replace("GATE", GATE));
     let closed = Scene::set(store).await;
     let act = closed.stage.act(&closed.provider.head, 40);
