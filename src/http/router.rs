@@ -125,7 +125,7 @@ pub fn router(app: Web) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state((app.clone(), render as Render), frame))
         .with_state(app.clone())
-        .nest("/registry", registry::router(app))
+        .nest_service("/registry", registry::router(app))
 }
 
 /// What an address is answered that holds its share of the connections already.

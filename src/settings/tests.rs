@@ -69,17 +69,22 @@ fn unknown_keys_are_refused_with_the_nearest() {
 #[test]
 fn listeners_beyond_loopback_need_a_named_proxy() {
     assert!(with_variable("CHANGTONG_HTTP__LISTEN", "0.0.0.0:7070").is_err());
+    assert!(with_variable("CHANGTONG_REGISTRY__LISTEN", "0.0.0.0:8081").is_err());
     assert!(with_variable("CHANGTONG_OPERATIONS__LISTEN", "0.0.0.0:9464").is_err());
     assert!(with_variable("CHANGTONG_OPERATIONS__LISTEN", "10.1.2.3:9464").is_ok());
     let behind = "[http]\nlisten = '0.0.0.0:7070'\nbehind_proxy = true\n";
     assert!(with_file(behind).is_err());
-    assert!(with_file(&format!("{behind}trusted_proxies = ['10.0.0.1']\n")).is_ok());
-    let dev = Sources {
-        environment: vec![("CHANGTONG_HTTP__LISTEN".into(), "10.0.0.2:7070".into())],
-        dev: true,
-        ..Sources::default()
-    };
-    assert!(load(&dev).unwrap_err().to_string().contains("loopback"));
+    let named = format!("{behind}trusted_proxies = ['10.0.0.1']\n");
+    assert!(with_file(&named).is_ok());
+    assert!(with_file(&format!("{named}[registry]\nlisten = '0.0.0.0:8081'\n")).is_ok());
+    for listener in ["CHANGTONG_HTTP__LISTEN", "CHANGTONG_REGISTRY__LISTEN"] {
+        let dev = Sources {
+            environment: vec![(listener.into(), "10.0.0.2:7070".into())],
+            dev: true,
+            ..Sources::default()
+        };
+        assert!(load(&dev).unwrap_err().to_string().contains("loopback"), "{listener}");
+    }
 }
 
 #[test]

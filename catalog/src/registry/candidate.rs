@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::content::{Beside, Metadata, Reference};
+use super::content::{Beside, Metadata, Reference, or_default};
 use super::rules::RuleSet;
 use super::subject::{Context, Subject};
 use super::wrong::Wrong;
@@ -32,10 +32,6 @@ pub struct Candidate {
     /// Of another registry; taken in IMPORT mode only.
     pub id: Option<i32>,
     pub version: Option<i32>,
-}
-
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
-    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 impl Candidate {

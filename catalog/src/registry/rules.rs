@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::content::or_default;
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuleSet {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub migration_rules: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub domain_rules: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub encoding_rules: Vec<Rule>,
     /// Where they run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,13 +27,15 @@ pub struct Rule {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     pub kind: RuleKind,
+    #[serde(deserialize_with = "or_default")]
     pub mode: RuleMode,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "or_default")]
     pub tags: BTreeSet<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
     pub params: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expr: Option<String>,
@@ -39,6 +43,7 @@ pub struct Rule {
     pub on_success: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     pub disabled: bool,
 }
 

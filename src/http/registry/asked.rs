@@ -3,6 +3,7 @@
 
 use axum::extract::{FromRequestParts, Query};
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::registry::{Deleted, Paging};
 use http::request::Parts;
 
 use crate::http::problem::Problem;
@@ -53,11 +54,30 @@ impl Asked {
         })
     }
 
-    /// The page that `offset` and `limit` ask for: no limit, or a negative one, is `most`.
-    pub fn page<T>(&self, all: Vec<T>, most: usize) -> Result<Vec<T>, Refusal> {
-        let offset = usize::try_from(self.number("offset", 0)?).unwrap_or(0);
-        let limit = usize::try_from(self.number("limit", -1)?).unwrap_or(most).min(most);
-        Ok(all.into_iter().skip(offset).take(limit).collect())
+    /// The page that `offset` and `limit` ask for; a negative limit is none.
+    pub fn paging(&self) -> Result<Paging, Refusal> {
+        Ok(Paging {
+            offset: usize::try_from(self.number("offset", 0)?).unwrap_or(0),
+            limit: usize::try_from(self.number("limit", -1)?).ok(),
+        })
+    }
+
+    /// Which of deleted things a list has. (Confluent's client for Python writes `deleted_only`.)
+    pub fn deleted(&self) -> Deleted {
+        if self.flag("deletedOnly") || self.flag("deleted_only") {
+            Deleted::Only
+        } else if self.flag("deletedAsNegative") {
+            Deleted::Negative
+        } else if self.flag("deleted") {
+            Deleted::With
+        } else {
+            Deleted::Without
+        }
+    }
+
+    /// Whether texts are to have everything written out that they refer to; any other format is as they are kept.
+    pub fn resolved(&self) -> bool {
+        self.text("format").is_some_and(|format| format.eq_ignore_ascii_case("resolved"))
     }
 }
 
@@ -80,12 +100,20 @@ mod tests {
 
     #[test]
     fn a_page_begins_at_its_offset_and_no_limit_means_all() {
-        let page = |query| asked(query).page((0..10).collect(), usize::MAX);
+        let page = |query| asked(query).paging().map(|paging| paging.of((0..10).collect()));
         assert_eq!(page("").unwrap().len(), 10);
         assert_eq!(page("offset=8&limit=-1").unwrap(), [8, 9]);
         assert_eq!(page("offset=2&limit=3").unwrap(), [2, 3, 4]);
         assert_eq!(page("offset=-1&limit=0").unwrap(), [0; 0]);
         assert_eq!(page("limit=x").unwrap_err().code, Code::BadRequest);
-        assert_eq!(asked("limit=50").page((0..10).collect(), 4).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn deleted_ones_are_asked_for_in_several_ways() {
+        assert_eq!(asked("deleted=false").deleted(), Deleted::Without);
+        assert_eq!(asked("deleted=true").deleted(), Deleted::With);
+        assert_eq!(asked("deleted=true&deletedOnly=true").deleted(), Deleted::Only);
+        assert_eq!(asked("deleted_only=True").deleted(), Deleted::Only);
+        assert_eq!(asked("deletedAsNegative=true").deleted(), Deleted::Negative);
     }
 }

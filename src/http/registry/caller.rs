@@ -24,7 +24,7 @@ use crate::http::problem::Problem;
 
 /// A caller whose credential stands.
 #[derive(Debug)]
-pub struct Registrant(#[expect(dead_code, reason = "who calls matters once there are subjects")] pub Caller);
+pub struct Registrant(pub Caller);
 
 /// What is remembered of callers: names of accounts, which never change, and the development account.
 #[derive(Debug, Default)]

@@ -2,14 +2,32 @@
 
 use axum::response::Response;
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::registry::Wrong;
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::{Value, json};
 
-use crate::http::problem::{Language, refused};
+use crate::http::problem::{Language, Problem, refused};
 
 /// The member of a refusal that holds the registry's own number, where there is one for what happened.
-pub const ERROR_CODE: &str = "error_code";
+const ERROR_CODE: &str = "error_code";
+
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        if let Wrong::Refused(refusal) = wrong {
+            return refusal.into();
+        }
+        let code = match wrong.status() {
+            403 => Code::Forbidden,
+            404 => Code::NotFound,
+            409 => Code::Conflict,
+            422 => Code::Invalid,
+            _ => Code::Internal,
+        };
+        let message = wrong.to_string();
+        Refusal::new(code, message.clone(), message).with(ERROR_CODE, wrong.error_code()).into()
+    }
+}
 
 /// Clients look at the number, at the status, and at how the message of a numbered refusal begins. What has no such
 /// number is said in both languages, English first, unless the caller asked for English.

@@ -1,10 +1,13 @@
-//! Media types: what answers are called, by `Accept`.
+//! Media types: what answers are called, by `Accept`, and what bodies may be called.
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use changtong_catalog::error::Refusal;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::http::parts::{media_type, unsupported};
 
 /// In the order of preference; the bodies are the same.
 const ANSWERS: [&str; 3] =
@@ -14,7 +17,9 @@ const ANSWERS: [&str; 3] =
 pub async fn called_as_liked(request: Request, next: Next) -> Response {
     let media = liked(request.headers());
     let mut response = next.run(request).await;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    if response.status() != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    }
     response
 }
 
@@ -54,6 +59,15 @@ fn exactness(range: &str) -> u8 {
     }
 }
 
+/// A body may be called what answers are called, or bytes, or nothing.
+pub fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+    match media_type(headers)?.as_deref() {
+        None | Some("application/octet-stream") => Ok(()),
+        Some(media) if ANSWERS.contains(&media) => Ok(()),
+        Some(_) => Err(unsupported(ANSWERS[0])),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +89,21 @@ mod tests {
         assert_eq!(of("application/vnd.schemaregistry+json; q=0.9, application/json; q=0.5"), ANSWERS[1]);
         assert_eq!(of("application/vnd.schemaregistry.v1+json;q=0.1, */*;q=0.8"), ANSWERS[1]);
         assert_eq!(of("text/html"), ANSWERS[0]);
+    }
+
+    #[test]
+    fn bodies_may_be_called_what_clients_call_them() {
+        let called = |media: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+            check(&headers)
+        };
+        assert!(check(&HeaderMap::new()).is_ok());
+        for media in ANSWERS {
+            assert!(called(media).is_ok(), "{media}");
+        }
+        assert!(called("application/octet-stream").is_ok());
+        assert!(called("Application/JSON; charset=utf-8").is_ok());
+        assert_eq!(called("text/plain").unwrap_err().code.status(), 415);
     }
 }

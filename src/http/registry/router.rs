@@ -6,7 +6,8 @@ use axum::routing;
 
 use super::error::render;
 use super::media::called_as_liked;
-use super::{metadata, root, schemas};
+use super::subjects::versions;
+use super::{compatibility, config, contexts, metadata, mode, root, schemas, subjects};
 use crate::http::frame::{Render, frame};
 use crate::http::router::{no_such_address, no_such_method, too_many_connections};
 use crate::http::{Route, Web};
@@ -34,13 +35,50 @@ macro_rules! routes {
 routes! {
     of the whole {
         get "/" => root::root, "It lives";
+        get "/contexts" => contexts::list, "Contexts";
+        delete "/contexts/{context}" => contexts::remove, "A context without subjects goes";
         get "/v1/metadata/id" => metadata::id, "What it is called";
         get "/v1/metadata/version" => metadata::version, "Its version";
         get "/v1/metadata/deployment" => metadata::deployment, "How it is deployed";
     }
 
     in contexts {
+        get "/schemas" => schemas::list, "Versions of many subjects";
         get "/schemas/types" => schemas::types, "Kinds of schemas";
+        get "/schemas/ids/{id}" => schemas::by_id, "A schema by its id";
+        get "/schemas/ids/{id}/schema" => schemas::text, "Its text alone";
+        get "/schemas/ids/{id}/subjects" => schemas::subjects, "Subjects that have it";
+        get "/schemas/ids/{id}/versions" => schemas::versions, "Versions that have it";
+        get "/schemas/guids/{guid}" => schemas::by_guid, "A schema by its guid";
+        get "/schemas/guids/{guid}/ids" => schemas::ids, "Its ids";
+
+        get "/subjects" => subjects::list, "Names of subjects";
+        post "/subjects/{subject}" => subjects::look_up, "Which version a schema is";
+        delete "/subjects/{subject}" => subjects::delete, "All versions go, softly first";
+        get "/subjects/{subject}/metadata" => subjects::metadata, "The newest version with these properties";
+        get "/subjects/{subject}/versions" => versions::list, "Numbers of versions";
+        post "/subjects/{subject}/versions" => versions::register, "A schema becomes the next version";
+        get "/subjects/{subject}/versions/{version}" => versions::show, "One version";
+        delete "/subjects/{subject}/versions/{version}" => versions::delete, "It goes, softly first";
+        get "/subjects/{subject}/versions/{version}/schema" => versions::text, "Its text alone";
+        get "/subjects/{subject}/versions/{version}/referencedby" => versions::referenced_by, "Who refers to it";
+
+        post "/compatibility/subjects/{subject}/versions" => compatibility::all, "Would a schema be taken";
+        post "/compatibility/subjects/{subject}/versions/{version}" => compatibility::one, "Is it compatible with one version";
+
+        get "/config" => config::show, "What counts for everything";
+        put "/config" => config::set, "Set it";
+        delete "/config" => config::remove, "Back to what is built in";
+        get "/config/{subject}" => config::show, "What is set of a subject";
+        put "/config/{subject}" => config::set, "Set it";
+        delete "/config/{subject}" => config::remove, "Back to what counts for everything";
+
+        get "/mode" => mode::show, "The mode of everything";
+        put "/mode" => mode::set, "Set it";
+        delete "/mode" => mode::remove, "Back to READWRITE";
+        get "/mode/{subject}" => mode::show, "The mode that is set of a subject";
+        put "/mode/{subject}" => mode::set, "Set it";
+        delete "/mode/{subject}" => mode::remove, "Back to what counts for everything";
     }
 }
 

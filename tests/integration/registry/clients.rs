@@ -55,12 +55,11 @@ async fn node_uses_the_registry(app: &TestApp) {
 
 async fn go_uses_the_registry(app: &TestApp) {
     let Some(folder) = engine("registry-go", "CHANGTONG_TEST_REGISTRY_GO") else { return };
-    let world = World::of(app).await;
-    let (account, key) = (&world.provider.integrator_account, world.provider.integrator.key());
     let url = format!("http://{}", app.registry);
-    let mut go = program("go", &["run", ".", &url, account, key]);
+    let mut go = program("go", &["run", ".", &url, "authority", &app.authority]);
     go.current_dir(project("tests/registry/go"))
-        .env("GOMODCACHE", folder)
+        .env("GOMODCACHE", format!("{folder}/modules"))
+        .env("GOCACHE", format!("{folder}/build"))
         .env("GOPROXY", "off")
         .env("GOFLAGS", "-mod=readonly")
         .env("GOTOOLCHAIN", "local");
@@ -97,7 +96,8 @@ async fn rust_uses_the_registry(app: &TestApp) {
     let report = r#"{"type":"record","name":"Report","namespace":"weather","fields":[{"name":"of","type":"weather.Observation"}]}"#;
     let observation = "weather.Observation".to_owned();
     let reference = SuppliedReference::new(observation, subject(), second.schema.clone());
-    let mut report = SuppliedSchema::new(Some("weather.Report".to_owned()), SchemaType::Avro, report.to_owned());
+    let mut report =
+        SuppliedSchema::new(Some("weather.Report".to_owned()), SchemaType::Avro, report.to_owned());
     report.references.push(reference);
     let report = post_schema(&settings, "rust-report".to_owned(), report).await.expect("it registers");
     assert_eq!(report.references[0].version, 2);
@@ -147,9 +147,11 @@ async fn python_and_java_read_what_the_gate_published() {
         let told = said(python.args(arguments).env("PYTHONPATH", folder), "").await;
         assert_eq!(rows(&told), expected, "{told}");
     }
-    let jars = (engine("avro-tools", "CHANGTONG_TEST_AVRO_TOOLS"), engine("kafka", "CHANGTONG_TEST_KAFKA_LIBS"));
+    let jars =
+        (engine("avro-tools", "CHANGTONG_TEST_AVRO_TOOLS"), engine("kafka", "CHANGTONG_TEST_KAFKA_LIBS"));
     if let (Some(avro), Some(kafka)) = jars {
-        let mut java = program("java", &["-cp", &format!("{kafka}/*:{avro}"), "tests/registry/java/Topic.java"]);
+        let mut java =
+            program("java", &["-cp", &format!("{kafka}/*:{avro}"), "tests/registry/java/Topic.java"]);
         let told = said(java.args(arguments), "").await;
         assert_eq!(rows(&told), expected, "{told}");
     }

@@ -25,6 +25,7 @@ func main() {
 	compatible(client)
 	modes(client)
 	contexts(client)
+	carriesRules(client)
 	deletes(client)
 	fmt.Println("go: all as it should be")
 }
@@ -168,6 +169,17 @@ func modes(client *sr.Client) {
 	imported, err := client.CreateSchemaWithIDAndVersion(ctx, "go-imported", observation(`{"name":"x","type":"int"}`), 900001, 7)
 	must(err)
 	equal("imported", fmt.Sprint(imported.ID, imported.Version), "900001 7")
+}
+
+func carriesRules(client *sr.Client) {
+	schema := observation(`{"name":"temp","type":"double"}`)
+	rule := sr.SchemaRule{Name: "cold", Kind: sr.SchemaRuleKindCondition, Mode: sr.SchemaRuleModeWrite, Type: "CEL", Expr: "message.temp > -273.15"}
+	schema.SchemaRuleSet = &sr.SchemaRuleSet{DomainRules: []sr.SchemaRule{rule}}
+	schema.SchemaMetadata = &sr.SchemaMetadata{Properties: map[string]string{"owner": "weather"}}
+	ruled, err := client.CreateSchema(ctx, "go-ruled", schema)
+	must(err)
+	equal("rule", ruled.SchemaRuleSet.DomainRules[0].Expr, rule.Expr)
+	equal("metadata", ruled.SchemaMetadata.Properties["owner"], "weather")
 }
 
 func contexts(client *sr.Client) {

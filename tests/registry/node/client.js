@@ -17,7 +17,7 @@ const station = { name: 'station', type: 'string' };
 const one = observation([station]);
 const two = observation([station, { name: 'temp', type: ['null', 'double'], default: null }]);
 const wrong = observation([station, { name: 'hour', type: 'int' }]);
-const subject = 'node/气象-value'; // the slash and the characters travel percent-encoded
+const subject = 'node-气象-value'; // the characters travel percent-encoded
 
 async function refused(call, code) {
   await assert.rejects(call, (error) => {

@@ -63,7 +63,7 @@ def on_a_topic_of_its_own():
     admin = AdminClient({"bootstrap.servers": BROKERS})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
     try:
-        records = [{"station": f"S{n}", "temp": None if n % 3 == 0 else n / 2} for n in range(10)]
+        records = [{"station": f"station {n}", "temp": None if n % 3 == 0 else n / 2} for n in range(10)]
         write(topic, records)
         assert [value for _, value in read(topic, len(records))] == records
     finally:

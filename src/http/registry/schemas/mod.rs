@@ -1,5 +1,38 @@
 //! Schemas by what identifies them, whatever subjects they stand under.
 
+mod by_guid;
+mod by_id;
+mod ids;
+mod list;
+mod subjects;
+mod text;
 mod types;
+mod versions;
 
+use changtong_catalog::registry::{Known, Subject, Wrong};
+
+pub use by_guid::by_guid;
+pub use by_id::by_id;
+pub use ids::ids;
+pub use list::list;
+pub use subjects::subjects;
+pub use text::text;
 pub use types::types;
+pub use versions::versions;
+
+use super::asked::Asked;
+use super::place::Place;
+use crate::app::App;
+
+/// In whose context an id is meant: of the subject that is asked for, or of the path.
+fn subject(place: &Place, asked: &Asked) -> Subject {
+    place.qualify(asked.text("subject").unwrap_or_default())
+}
+
+/// The text in the form that is asked for; `None`: as it is kept.
+async fn formatted(app: &App, asked: &Asked, known: &Known) -> Result<Option<String>, Wrong> {
+    if !asked.resolved() {
+        return Ok(None);
+    }
+    app.store.registry_resolved(&known.context, &known.content).await.map(Some)
+}

@@ -1,0 +1,22 @@
+//! `DELETE /subjects/{subject}`
+
+use axum::Json;
+use axum::extract::State;
+use changtong_catalog::actions::delete_subject;
+
+use crate::http::Web;
+use crate::http::problem::Answer;
+use crate::http::registry::act;
+use crate::http::registry::asked::Asked;
+use crate::http::registry::caller::Registrant;
+use crate::http::registry::place::Place;
+
+pub async fn delete(
+    State(app): State<Web>,
+    Registrant(caller): Registrant,
+    place: Place,
+    asked: Asked,
+) -> Answer<Json<Vec<i32>>> {
+    let act = act(&app, &caller);
+    Ok(Json(delete_subject(&app.store, &act, &place.subject(), asked.flag("permanent")).await?))
+}
