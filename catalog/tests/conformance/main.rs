@@ -10,5 +10,6 @@ mod ledger;
 mod lists;
 mod lost_commit;
 mod races;
+mod registry;
 mod remembered;
 mod tables;

@@ -39,7 +39,9 @@ pub async fn register_schema(
             check_writer(act.caller, "Write", subject)?;
         }
         Some(owner) => match owner.resource() {
-            Some(of) => return resource_schema::register(tx, act, subject, of, candidate, how).await,
+            Some(of) => {
+                return resource_schema::register((store, tx), act, subject, of, (candidate, how)).await;
+            }
             None => owner.check_write(act.caller, "Write", subject)?,
         },
     }

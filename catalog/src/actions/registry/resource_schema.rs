@@ -1,23 +1,26 @@
 //! Registering under a subject of a resource: what is there has its id; what is new is put in force by revising the
-//! entry, which this may do by itself only for the head of its agency, and only where the entry says so.
+//! entry with the items that it means, which this does only for the head of its agency, and only where the entry says
+//! so.
 
 use super::Registering;
 use super::prepare::{How, compared, found, kept, prepare};
 use crate::account::Role;
 use crate::actions::Act;
+use crate::actions::adopt_schema::adopt_schema;
 use crate::compat::Policy;
-use crate::registry::{Candidate, OfResource, Registered, Subject, Wrong, by_revising, incompatible};
-use crate::resource::ResourceState;
-use crate::store::Tx;
+use crate::error::{Code, Refusal};
+use crate::ids::TopicName;
+use crate::registry::{Candidate, OfResource, Part, Registered, Subject, Wrong, by_revising, incompatible};
+use crate::resource::{Resource, ResourceState};
+use crate::store::{Store, Tx};
 use crate::visible::{self, Sight};
 
 pub(super) async fn register(
-    mut tx: Tx,
+    (store, mut tx): (&Store, Tx),
     act: &Act<'_>,
     subject: &Subject,
     of: OfResource,
-    candidate: &Candidate,
-    how: Registering,
+    (candidate, how): (&Candidate, Registering),
 ) -> Result<Registered, Wrong> {
     if visible::standing(act.caller, of.provider, of.state, of.share_type) != Sight::Whole {
         return Err(by_revising(subject));
@@ -36,21 +39,40 @@ pub(super) async fn register(
     if let Some(same) = same {
         return Ok(tx.registered(subject, same).await?);
     }
-    if !may_put_in_force(&mut tx, act, of).await? {
+    let entry = tx.resource(of.number).await?.filter(|_| new.content.beside.is_empty());
+    let Some(entry) = entry.filter(|entry| may_put_in_force(act, subject, entry)) else {
         return Err(by_revising(subject));
-    }
+    };
     let against = compared(&mut tx, subject, &new, (&versions, &kept), &config).await?;
     let messages = incompatible(&new.schema, &against, config.level(), Policy::House);
     if !messages.is_empty() {
         return Err(Wrong::Incompatible(subject.to_string(), messages));
     }
-    // Here items are made of the text and the entry is revised with them, once entries can be revised with new items.
-    Err(by_revising(subject))
+    let text = new.content.text;
+    drop(tx);
+    // Whatever changed meanwhile, the revision judges again what stands then.
+    adopt_schema(store, act, &entry.code, &text).await.map_err(|refusal| refused(subject, refusal))?;
+    let mut session = store.read().await?;
+    let latest = session.versions_of(subject).await?.pop();
+    let latest = latest.ok_or_else(|| Wrong::SubjectNotFound(subject.to_string()))?;
+    Ok(session.registered(subject, latest).await?)
 }
 
-async fn may_put_in_force(tx: &mut Tx, act: &Act<'_>, of: OfResource) -> Result<bool, Wrong> {
-    let entry = tx.resource(of.number).await?;
-    let registers = entry.is_some_and(|entry| entry.file.auto_register);
-    let head = act.caller.agency == of.provider && act.caller.is(Role::Reviewer);
-    Ok(registers && head && of.state == ResourceState::Published)
+/// For the head of its agency, where the entry says so, in the generation in force; keys never change.
+fn may_put_in_force(act: &Act<'_>, subject: &Subject, entry: &Resource) -> bool {
+    let head = act.caller.agency == entry.provider && act.caller.is(Role::Reviewer);
+    let topic = TopicName::records(&act.rules.topic_prefix, entry.number, entry.generation);
+    let current = subject.name == Part::Value.subject(&topic);
+    head && current && entry.file.auto_register && entry.state == ResourceState::Published
+}
+
+/// What keeps an entry from being revised keeps the text from being registered.
+fn refused(subject: &Subject, refusal: Refusal) -> Wrong {
+    match refusal.code {
+        Code::SchemaIncompatible => Wrong::Incompatible(subject.to_string(), vec![refusal.text.en]),
+        code if code.status() < 500 => {
+            Wrong::NotPermitted(format!("{} / {}", refusal.text.en, refusal.text.zh))
+        }
+        _ => Wrong::Refused(refusal),
+    }
 }

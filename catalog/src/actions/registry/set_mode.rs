@@ -60,7 +60,9 @@ async fn clear(tx: &mut Tx, at: &Subject, events: &mut Vec<What>) -> Result<(), 
             let versions = some.iter().map(|one| one.version).collect();
             events.push(SchemaDeleted { subject: named(&row.subject), versions, permanent: true }.into());
         }
-        setting::close(tx, &row.subject).await?;
+        if row.subject != *at {
+            setting::close(tx, &row.subject).await?;
+        }
     }
     Ok(())
 }

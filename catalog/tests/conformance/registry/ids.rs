@@ -1,0 +1,135 @@
+//! Schemas by id and guid, contexts, and import of ids.
+
+use changtong_catalog::actions;
+use changtong_catalog::conformance;
+use changtong_catalog::registry::{Candidate, Context, Deleted, Mode, Paging, Prefix, Subject, Wrong};
+use changtong_catalog::store::Store;
+
+use super::{Desk, of, record, says};
+
+async fn an_id_is_answered_with_who_has_it(store: &Store) {
+    let desk = Desk::set(store).await;
+    let first = desk.register("s", &record(&["a"])).await;
+    desk.register("t", &record(&["a"])).await;
+    let subject = Subject::read("s");
+    // Asked twice: the second answer may come from memory.
+    for _ in 0..2 {
+        let known = store.registry_schema(&desk.one, first.id.0, Some(&subject)).await.unwrap();
+        assert_eq!((&known.content, known.guid), (&first.content, first.guid));
+        assert_eq!(known.version_in(&subject), Some(1));
+        assert_eq!(known.version_in(&Subject::read("u")), None);
+    }
+    let uses = async |deleted| store.registry_uses(&desk.one, 1, None, deleted).await.unwrap();
+    assert_eq!(uses(false).await, [(subject.clone(), 1), (Subject::read("t"), 1)]);
+    desk.delete("t", false).await.unwrap();
+    assert_eq!(uses(false).await, [(subject.clone(), 1)], "what changed is seen by the next question");
+    assert_eq!(uses(true).await.len(), 2);
+    let guid = first.guid.to_string();
+    assert_eq!(store.registry_guid(&desk.one, &guid).await.unwrap().id, first.id);
+    assert_eq!(store.registry_guid_ids(&desk.one, &guid).await.unwrap(), [(Context::default(), first.id)]);
+    for wrong in ["nothing", "00000000-0000-0000-0000-000000000000"] {
+        let refused = store.registry_guid(&desk.one, wrong).await.unwrap_err();
+        assert_eq!(refused, Wrong::SchemaNotFound(Some(wrong.to_owned())));
+    }
+    let none = store.registry_schema(&desk.one, 99, None).await.unwrap_err();
+    assert_eq!(says(&none), (40403, "Schema 99 not found".to_owned()));
+    assert_eq!(store.registry_max_id(&Context::default()).await, Ok(1));
+}
+
+async fn each_context_has_its_own_ids(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.register("s", &record(&["a"])).await;
+    desk.register("s", &record(&["a", "b?"])).await;
+    let there = desk.register(":.test:s", &record(&["a", "b?"])).await;
+    assert_eq!((there.id.0, there.version), (1, 1));
+    assert_eq!(there.subject.to_string(), ":.test:s");
+    let test = Context::parse("test").unwrap();
+    assert_eq!(store.registry_contexts().await.unwrap(), [Context::default(), test.clone()]);
+    let in_test = Subject::read(":.test:");
+    let known = store.registry_schema(&desk.one, 1, Some(&in_test)).await.unwrap();
+    assert_eq!(known.content, there.content);
+    assert_ne!(store.registry_schema(&desk.one, 1, None).await.unwrap().content, there.content);
+    let guid = there.guid.to_string();
+    let ids = store.registry_guid_ids(&desk.one, &guid).await.unwrap();
+    assert_eq!(
+        ids.iter().map(|(context, id)| (context.as_str(), id.0)).collect::<Vec<_>>(),
+        [(".", 2), (".test", 1)]
+    );
+    let names = async |prefix: &str| {
+        store.registry_subjects(&desk.one, &Prefix::read(prefix), Deleted::Without).await.unwrap()
+    };
+    assert_eq!(names(":*:").await, [":.test:s", "s"]);
+    assert_eq!(names("").await, ["s"]);
+    assert_eq!(names(":.test:").await, [":.test:s"]);
+    assert_eq!(names(":*:S").await, Vec::<String>::new(), "names are told apart by case");
+
+    // Without a context a name is looked for in all of them.
+    desk.register(":.test:only", "\"int\"").await;
+    assert_eq!(desk.look_up("only", &of("\"int\"")).await.unwrap().subject.to_string(), ":.test:only");
+    let any = Prefix::read(":*:");
+    let all = async |latest, page| {
+        store.registry_schemas(&desk.one, &any, Deleted::Without, latest, None, page).await.unwrap()
+    };
+    assert_eq!(all(false, Paging::default()).await.len(), 4);
+    let latest = all(true, Paging { offset: 1, limit: Some(2) }).await;
+    let latest: Vec<_> = latest.iter().map(|one| (one.subject.to_string(), one.version)).collect();
+    assert_eq!(latest, [(":.test:only".to_owned(), 1), (":.test:s".to_owned(), 1)]);
+
+    let act = desk.stage.act(&desk.authority, 33);
+    let full = actions::delete_context(store, &act, &test).await.unwrap_err();
+    assert_eq!(says(&full), (42211, "The specified context ':.test:' is not empty.".to_owned()));
+    for subject in [":.test:s", ":.test:only"] {
+        desk.delete(subject, false).await.unwrap();
+        desk.delete(subject, true).await.unwrap();
+    }
+    actions::delete_context(store, &act, &test).await.unwrap();
+    assert_eq!(store.registry_contexts().await.unwrap(), [Context::default()]);
+    assert_eq!(desk.stage.events_from(33).await, ["registry.context_deleted"]);
+}
+
+async fn imported_schemas_keep_their_ids_and_versions(store: &Store) {
+    let desk = Desk::set(store).await;
+    let import = async |caller, subject: &str, force| {
+        let act = desk.stage.act(caller, 33);
+        actions::set_mode(store, &act, &Subject::read(subject), Some(Mode::Import), force).await
+    };
+    assert_eq!(import(&desk.one, "s", false).await.unwrap_err().error_code(), 40301, "ids are everybody's");
+    desk.register("s", &record(&["x"])).await;
+    let there = import(&desk.authority, "s", false).await.unwrap_err();
+    assert_eq!(says(&there), (42205, "Cannot import since found existing subjects".to_owned()));
+    desk.delete("s", false).await.unwrap();
+    import(&desk.authority, "s", false).await.unwrap();
+    let subject = Subject::read("s");
+    assert_eq!(store.registry_schema(&desk.one, 1, None).await.unwrap_err().error_code(), 40403, "cleared");
+    let numbered = |text: &str, id, version| Candidate { id: Some(id), version: Some(version), ..of(text) };
+    let with = async |candidate| desk.try_register(&desk.one, "s", &candidate).await;
+    let first = with(numbered(&record(&["a"]), 500, 3)).await.unwrap();
+    assert_eq!((first.id.0, first.version), (500, 3));
+    assert_eq!(with(numbered(&record(&["a"]), 500, 3)).await.unwrap().version, 3, "twice is once");
+    let unchecked = with(numbered("\"int\"", 400, 4)).await.unwrap();
+    assert_eq!((unchecked.id.0, unchecked.version), (400, 4));
+    let taken = with(numbered("\"long\"", 500, 5)).await.unwrap_err();
+    assert_eq!(
+        says(&taken),
+        (42205, "Overwrite new schema with id 500 in context  is not permitted.".to_owned())
+    );
+    let other = with(numbered("\"int\"", 401, 5)).await.unwrap_err();
+    assert_eq!(
+        says(&other),
+        (42207, "Schema already registered with id 400 instead of input id 401".to_owned())
+    );
+    assert_eq!(with(numbered("\"long\"", i32::MAX, 5)).await.unwrap_err().error_code(), 42205, "too far");
+    assert_eq!(
+        desk.refused("s", &of("\"long\"")).await.error_code(),
+        42205,
+        "without an id it is not imported"
+    );
+    assert_eq!(store.registry_mode(&subject, false).await, Ok(Mode::Import));
+    assert_eq!(desk.register("t", "\"bytes\"").await.id.0, 501, "ids go on above");
+}
+
+conformance!(
+    an_id_is_answered_with_who_has_it,
+    each_context_has_its_own_ids,
+    imported_schemas_keep_their_ids_and_versions,
+);

@@ -1,0 +1,167 @@
+//! The subjects of resources: what is in force there, and that nothing but the entry changes it.
+
+use changtong_catalog::account::Caller;
+use changtong_catalog::actions::{self, Against};
+use changtong_catalog::conformance;
+use changtong_catalog::grant::Cause;
+use changtong_catalog::ids::{AgencyId, Generation};
+use changtong_catalog::registry::{Part, Subject, VersionId, Wrong};
+use changtong_catalog::resource::ShareType;
+use changtong_catalog::store::Store;
+use serde_json::json;
+
+use super::{Desk, of, record};
+use crate::actions::file;
+use crate::fixture::id;
+
+async fn what_is_published_is_the_first_version_of_its_subjects(store: &Store) {
+    let desk = Desk::set(store).await;
+    let office = &desk.office;
+    let entry = desk.stage.published(office, ShareType::Conditional).await;
+    let (value, key) = (Subject::read("ct.r.1-value"), Subject::read("ct.r.1-key"));
+    for (subject, part, schema) in [(&value, Part::Value, entry.schema), (&key, Part::Key, entry.key_schema)]
+    {
+        let mut session = store.read().await.unwrap();
+        let in_force = session.versions_of_resource(entry.number, Generation(1), part).await.unwrap();
+        assert_eq!(in_force.len(), 1);
+        assert_eq!((Some(in_force[0].schema), in_force[0].version), (schema, 1));
+        assert_eq!(in_force[0].resource_version, entry.version);
+        drop(session);
+        let seen = store.registry_version(&desk.other, subject, VersionId::Latest, false).await.unwrap();
+        assert_eq!((Some(seen.id), seen.version), (schema, 1), "whoever sees the entry sees its schemas");
+        let known =
+            desk.try_register(&desk.other, &subject.to_string(), &of(&seen.content.text)).await.unwrap();
+        assert_eq!(known, seen, "a known text has its id, whoever asks");
+        assert!(store.registry_schema(&desk.other, seen.id.0, None).await.is_ok());
+        assert_eq!(seen.guid, seen.content.guid());
+    }
+    let config = store.registry_config(&value, false).await.unwrap();
+    assert_eq!(config.compatibility_level.as_deref(), Some("FULL_TRANSITIVE"));
+}
+
+async fn only_the_entry_changes_them(store: &Store) {
+    let desk = Desk::set(store).await;
+    let office = &desk.office;
+    desk.stage.published(office, ShareType::Conditional).await;
+    for caller in [&desk.other, &office.integrator, &office.head] {
+        let wrong = desk.try_register(caller, "ct.r.1-value", &of(&record(&["a"]))).await.unwrap_err();
+        assert!(matches!(&wrong, Wrong::NotPermitted(text) if text.contains("resource revise")), "{wrong}");
+        let act = desk.stage.act(caller, 31);
+        let subject = Subject::read("ct.r.1-value");
+        let wrong = actions::delete_subject(store, &act, &subject, false).await.unwrap_err();
+        assert_eq!(wrong.error_code(), 42205);
+        let wrong = actions::delete_version(store, &act, &subject, VersionId::Number(1), false).await;
+        assert_eq!(wrong.unwrap_err().error_code(), 42205);
+        let wrong =
+            desk.configure(caller, "ct.r.1-value", json!({"compatibility": "NONE"})).await.unwrap_err();
+        assert_eq!(wrong.error_code(), 42205);
+    }
+    let latest = Against::Version(VersionId::Latest);
+    let subject = Subject::read("ct.r.1-value");
+    let candidate = of(&record(&["a"]));
+    let broken = actions::check_compatibility(store, &desk.other, &subject, &candidate, latest, false).await;
+    assert!(!broken.unwrap().is_empty());
+}
+
+async fn a_withheld_entry_shows_its_schemas_to_nobody_else(store: &Store) {
+    let desk = Desk::set(store).await;
+    let office = &desk.office;
+    let entry = desk.stage.published(office, ShareType::Withheld).await;
+    let subject = Subject::read("ct.r.1-value");
+    for caller in [&office.integrator, &desk.authority] {
+        assert!(store.registry_version(caller, &subject, VersionId::Latest, false).await.is_ok());
+    }
+    for caller in [&desk.other, &desk.operator()] {
+        let unseen = store.registry_version(caller, &subject, VersionId::Latest, false).await.unwrap_err();
+        assert_eq!(unseen.error_code(), 40401);
+        let id = entry.schema.unwrap().0;
+        assert_eq!(store.registry_schema(caller, id, None).await.unwrap_err().error_code(), 40403);
+        assert_eq!(
+            desk.try_register(caller, "ct.r.1-value", &of("\"int\"")).await.unwrap_err().error_code(),
+            42205
+        );
+    }
+}
+
+async fn what_is_retired_may_be_cleared_away(store: &Store) {
+    let desk = Desk::set(store).await;
+    let office = &desk.office;
+    let entry = desk.stage.published(office, ShareType::Conditional).await;
+    let retire = desk.stage.act(&office.head, 40);
+    actions::retire_resource(store, &retire, &entry.code, None, Cause::LawChanged, None).await.unwrap();
+    let subject = Subject::read("ct.r.1-value");
+    let act = desk.stage.act(&office.integrator, 41);
+    let editor = actions::delete_subject(store, &act, &subject, false).await.unwrap_err();
+    assert_eq!(editor.error_code(), 40301, "its head does");
+    let act = desk.stage.act(&office.head, 41);
+    assert_eq!(actions::delete_subject(store, &act, &subject, false).await, Ok(vec![1]));
+    assert_eq!(actions::delete_subject(store, &act, &subject, true).await, Ok(vec![1]));
+    let id = entry.schema.unwrap();
+    assert!(
+        store.read().await.unwrap().schema(id).await.unwrap().is_some(),
+        "the entry still names its schema"
+    );
+    assert_eq!(
+        desk.refused("ct.r.1-value", &of("\"int\"")).await.error_code(),
+        42205,
+        "and its name is nobody's"
+    );
+}
+
+async fn a_grants_schema_is_seen_by_both_sides(store: &Store) {
+    let desk = Desk::set(store).await;
+    let office = &desk.office;
+    let entry = desk.stage.published(office, ShareType::Unconditional).await;
+    let consumer = &desk.consumer;
+    let asked = desk.stage.submitted(consumer, &entry).await;
+    let stranger = Caller { agency: AgencyId(id(0x998)), ..desk.other.clone() };
+    let mut session = store.read().await.unwrap();
+    let grant = session.grant(asked.grant.unwrap()).await.unwrap().unwrap();
+    drop(session);
+    for caller in [&office.integrator, &consumer.integrator, &desk.authority] {
+        assert!(store.registry_schema(caller, grant.schema.0, None).await.is_ok());
+    }
+    assert_eq!(store.registry_schema(&stranger, grant.schema.0, None).await.unwrap_err().error_code(), 40403);
+}
+
+async fn a_new_text_revises_the_entry_that_allows_it(store: &Store) {
+    let desk = Desk::set(store).await;
+    let (editor, head) = (desk.stage.act(&desk.office.editor, 10), desk.stage.act(&desk.office.head, 11));
+    let mut file = file(ShareType::Conditional);
+    file.auto_register = true;
+    let code = actions::draft_resource(store, &editor, file).await.unwrap().object.code;
+    actions::submit_resource(store, &editor, &code, None).await.unwrap();
+    actions::approve_resource(store, &head, &code, None).await.unwrap();
+    let entry = actions::publish_resource(store, &head, &code, None).await.unwrap().object;
+    let subject = Subject::read("ct.r.1-value");
+    let before = store.registry_version(&desk.one, &subject, VersionId::Latest, false).await.unwrap();
+    let field = r#",{"name":"gate","type":["null","string"],"default":null,"title":"登机口","grade":1}]}"#;
+    let text = format!("{}{field}", before.content.text.strip_suffix("]}").unwrap());
+    let caller = &desk.office.integrator;
+    assert_eq!(desk.try_register(caller, "ct.r.1-value", &of(&text)).await.unwrap_err().error_code(), 42205);
+    let head = &desk.office.head;
+    let after = desk.try_register(head, "ct.r.1-value", &of(&text)).await.unwrap();
+    assert_eq!((after.version, &after.content.text), (2, &text));
+    let mut session = store.read().await.unwrap();
+    let revised = session.resource(entry.number).await.unwrap().unwrap();
+    assert_eq!((revised.schema, revised.version), (Some(after.id), entry.version + 1));
+    assert_eq!(revised.file.items.last().unwrap().title, "登机口");
+    drop(session);
+    assert_eq!(
+        desk.try_register(caller, "ct.r.1-value", &of(&text)).await.unwrap(),
+        after,
+        "known from now on"
+    );
+    let breaking = before.content.text.replace(r#"["null","long"]"#, r#"["null","boolean"]"#);
+    assert_ne!(breaking, before.content.text);
+    assert_eq!(desk.try_register(head, "ct.r.1-value", &of(&breaking)).await.unwrap_err().error_code(), 409);
+}
+
+conformance!(
+    a_new_text_revises_the_entry_that_allows_it,
+    what_is_published_is_the_first_version_of_its_subjects,
+    only_the_entry_changes_them,
+    a_withheld_entry_shows_its_schemas_to_nobody_else,
+    what_is_retired_may_be_cleared_away,
+    a_grants_schema_is_seen_by_both_sides,
+);
