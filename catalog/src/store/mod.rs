@@ -65,7 +65,8 @@ pub use quarantine::{QuarantineEntry, QuarantineState};
 pub use quotas::QuotaUse;
 use recall::{Changing, Recall};
 pub use reconcile::{
-    Decided, Decision, Difference, Exported, FirstKept, LogHolds, Mismatch, Reconciled, Says, read_exported,
+    Decided, Decision, Difference, Exported, FirstKept, LogHolds, Mismatch, Reconciled, Repeatable, Says,
+    read_exported,
 };
 pub use refusals::RefusalCount;
 pub(crate) use registry::Stored as StoredSchema;

@@ -4,6 +4,8 @@
 mod decide;
 mod exported;
 mod offsets;
+mod report;
+mod rows;
 mod seen;
 #[cfg(test)]
 #[cfg(feature = "testing")]
@@ -23,8 +25,9 @@ use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{Generation, GrantId, RequestId, ResourceNumber, SubscriptionId, WindowId};
 use crate::visibility::{PartitionView, Run};
-pub use decide::{Decided, Decision, LogHolds};
+pub use decide::{Decision, LogHolds};
 pub use exported::{Exported, Says, read as read_exported};
+pub use report::{Decided, Repeatable};
 use seen::Seen;
 
 /// Events read at a time.

@@ -4,6 +4,7 @@
 mod actions;
 mod audit;
 mod base;
+mod decide;
 mod epoch;
 mod fixture;
 mod ledger;

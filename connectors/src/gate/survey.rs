@@ -6,12 +6,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{Generation, ResourceNumber, SchemaId, TopicName};
 
 use super::marks;
 use super::permit::{Permit, PermitKind};
-use crate::log::{Log, Range};
+use crate::log::{Log, LogRecord, Range, damaged_offsets, expired_firsts};
 
 /// Records and bytes read at once.
 const RECORDS: usize = 4096;
@@ -26,6 +26,8 @@ pub struct Survey {
     pub topics: Topics,
     /// The largest schema id that a record's prefix shows, of those at or above the offsets known.
     pub schema: Option<SchemaId>,
+    /// Records that could not be looked into, by topic: the log no longer gives them, or they are none of the bus's.
+    pub unreadable: BTreeMap<TopicName, i64>,
 }
 
 /// Looks at every topic of records; of each partition the records from `known` on (the first kept, where nothing is
@@ -49,30 +51,72 @@ pub async fn survey(
             let at = usize::try_from(partition).ok().and_then(|at| known.get(at)).copied();
             let range =
                 Range { partition, from: at.unwrap_or(extent.first).max(extent.first), to: extent.end };
-            let shown = largest_schema(log, name, key, range).await?;
-            found.schema = found.schema.max(shown);
+            let seen = look_into(log, name, key, range).await?;
+            found.schema = found.schema.max(seen.schema);
+            if seen.unreadable > 0 {
+                *found.unreadable.entry(name.clone()).or_default() += seen.unreadable;
+            }
         }
         found.topics.insert(key, extents.iter().map(|extent| (extent.first, extent.end)).collect());
     }
     Ok(found)
 }
 
-async fn largest_schema(
+#[derive(Default)]
+struct Seen {
+    schema: Option<SchemaId>,
+    unreadable: i64,
+}
+
+/// Passes over what cannot be read: one bad record must not keep an operator from deciding about the others.
+async fn look_into(
     log: &dyn Log,
     name: &TopicName,
     (number, generation): (ResourceNumber, Generation),
-    mut range: Range,
-) -> Result<Option<SchemaId>, Refusal> {
-    let mut largest = None;
-    while range.from < range.to {
+    range: Range,
+) -> Result<Seen, Refusal> {
+    let Range { partition, mut from, to } = range;
+    let (mut seen, mut stop) = (Seen::default(), to);
+    while from < to {
         let permit = Permit::mint(PermitKind::Settle, name.clone(), number, generation, RECORDS, DEADLINE);
-        let records = log.read(permit, &[range], BYTES).await?;
-        let Some(last) = records.last() else { return Err(super::refusals::log_silent(name)) };
-        range.from = last.offset + 1;
-        let bytes = records.iter().flat_map(|record| record.key.iter().chain(&record.value));
-        largest = largest.max(bytes.filter_map(super::copy::schema_of).max());
+        match log.read(permit, &[Range { partition, from, to: stop }], BYTES).await {
+            Ok(records) => {
+                let last = records.last().ok_or_else(|| super::refusals::log_silent(name))?;
+                from = last.offset + 1;
+                records.iter().for_each(|record| seen.take(record));
+            }
+            // Retention went on meanwhile: what is gone is not there to be decided about.
+            Err(refusal) if refusal.code == Code::PositionExpired => {
+                from = expired_firsts(&refusal).first().map_or(to, |(_, first)| *first).max(from + 1);
+            }
+            Err(refusal) => match damaged_offsets(&refusal) {
+                // What lies before it is whole.
+                Some((bad, _)) if from < bad && bad < stop => {
+                    stop = bad;
+                    continue;
+                }
+                Some((bad, until)) if bad <= from => {
+                    let until = until.clamp(from + 1, to);
+                    seen.unreadable += until - from;
+                    from = until;
+                }
+                _ => return Err(refusal),
+            },
+        }
+        if from >= stop {
+            stop = to;
+        }
     }
-    Ok(largest)
+    Ok(seen)
+}
+
+impl Seen {
+    fn take(&mut self, record: &LogRecord) {
+        let frames = record.key.iter().chain(&record.value).map(super::copy::schema_of);
+        let frames: Vec<Option<SchemaId>> = frames.collect();
+        self.unreadable += i64::from(frames.is_empty() || frames.contains(&None));
+        self.schema = self.schema.max(frames.into_iter().flatten().max());
+    }
 }
 
 /// The epoch noted beside the store; 0 where nothing was.

@@ -1,6 +1,7 @@
 //! An older store under a newer log: nothing is settled, published or delivered until an operator has decided, and
 //! what is decided is exactly what then counts.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -8,9 +9,9 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use super::deployment::{Deployment, Process, Table, once, reconcile};
 use crate::support::Pair;
 
-const BEFORE: std::ops::Range<u32> = 0..200;
-const AFTER: std::ops::Range<u32> = 200..500;
-const LATER: std::ops::Range<u32> = 500..550;
+const BEFORE: Range<u32> = 0..200;
+const AFTER: Range<u32> = 200..500;
+const LATER: Range<u32> = 500..550;
 
 /// A copy of the store as it was, to be put back.
 enum Backup {
@@ -71,11 +72,13 @@ async fn make(server: &str, name: &str, of: &str) {
 }
 
 /// Up to the point where the server stands still: records published before and after the backup, the events exported.
-async fn put_back(deployment: &Deployment) -> (Table, Backup, PathBuf, Process) {
+async fn put_back(deployment: &Deployment, before: Range<u32>) -> (Table, Backup, PathBuf, Process) {
     let server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     let auditor = deployment.auditor(&server).await;
-    table.publish(&server, "before", BEFORE).await.expect("a batch before the backup");
+    if !before.is_empty() {
+        table.publish(&server, "before", before).await.expect("a batch before the backup");
+    }
     server.kill().await;
     let backup = Backup::of(deployment).await;
 
@@ -97,7 +100,7 @@ async fn put_back(deployment: &Deployment) -> (Table, Backup, PathBuf, Process) 
 
 async fn adopted(pair: Pair) {
     let Some(deployment) = Deployment::new(pair).await else { return };
-    let (table, backup, events, server) = put_back(&deployment).await;
+    let (table, backup, events, server) = put_back(&deployment, BEFORE).await;
     server.kill().await;
     // Without a decision nothing is changed.
     let empty = deployment.folder().join("none.ndjson");
@@ -108,6 +111,7 @@ async fn adopted(pair: Pair) {
     let file = events.display().to_string();
     let (ok, said) = deployment.command(&["reconcile", "--adopt", &file], "node");
     assert!(ok && said.contains("adopted 300 records of 1 events; declared 0 records dead"), "{said}");
+    assert!(said.contains("300 records in 1 batches of account"), "who may publish twice is named: {said}");
     // Once more changes nothing.
     let (ok, said) = deployment.command(&["reconcile", "--adopt", &file], "node");
     assert!(ok && said.contains("adopted 0 records"), "{said}");
@@ -124,7 +128,7 @@ async fn adopted(pair: Pair) {
 
 async fn declared_dead(pair: Pair) {
     let Some(deployment) = Deployment::new(pair).await else { return };
-    let (table, backup, _, server) = put_back(&deployment).await;
+    let (table, backup, _, server) = put_back(&deployment, BEFORE).await;
     server.kill().await;
     let (ok, said) = deployment.command(&["reconcile", "--declare-dead"], "node");
     assert!(ok && said.contains("declared 300 records dead"), "{said}");
@@ -138,6 +142,33 @@ async fn declared_dead(pair: Pair) {
     reconcile(&deployment, "node");
     backup.done().await;
     deployment.done().await;
+}
+
+/// The store knows the entry and nothing of its topic.
+async fn first_published_after(pair: Pair) {
+    let Some(deployment) = Deployment::new(pair).await else { return };
+    let (table, backup, _, server) = put_back(&deployment, 0..0).await;
+    server.kill().await;
+    let (ok, said) = deployment.command(&["reconcile", "--declare-dead"], "node");
+    let topic = format!("300 {}ct.r.1", deployment.setting("CHANGTONG_LOG__PREFIX"));
+    assert!(ok && said.contains(&topic), "{said}");
+    let server = deployment.start("node", None).await;
+    table.publish(&server, "after", AFTER).await.expect("the topic is there to be published to");
+    assert_eq!(table.visible(&server).await, once(&[AFTER]));
+    server.kill().await;
+    reconcile(&deployment, "node");
+    backup.done().await;
+    deployment.done().await;
+}
+
+#[tokio::test]
+async fn what_was_first_published_after_the_backup_can_be_published_again_embedded() {
+    first_published_after(Pair::Embedded).await;
+}
+
+#[tokio::test]
+async fn what_was_first_published_after_the_backup_can_be_published_again_production() {
+    first_published_after(Pair::Production).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::audit::{Digest, Projection, jcs};
 use crate::clock::Time;
 use crate::error::{Code, Refusal};
-use crate::ids::{AccountId, AgencyId, EventId, Generation, GrantId, ResourceNumber, TopicName};
+use crate::ids::{AccountId, AgencyId, EventId, Generation, GrantId, ResourceNumber, SchemaId, TopicName};
 use crate::ports::Topic;
 use crate::visibility::Run;
 
@@ -29,7 +29,13 @@ pub struct Exported {
 /// What of it concerns the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Says {
-    Published { topic: (ResourceNumber, Generation), runs: Vec<Run>, records: i64 },
+    Published {
+        topic: (ResourceNumber, Generation),
+        schema: SchemaId,
+        runs: Vec<Run>,
+        batches: i64,
+        records: i64,
+    },
     TopicWanted(Topic),
     Other,
 }
@@ -80,8 +86,10 @@ fn event(line: &[u8]) -> Option<Exported> {
 
 /// What an event's bytes say of records.
 pub(super) fn published(body: &Value) -> Option<Says> {
-    let (mut runs, mut records) = (Vec::new(), 0);
+    let (mut runs, mut batches, mut records) = (Vec::new(), 0, 0);
+    let schema = SchemaId(i32::try_from(body["schema"].as_i64()?).ok()?);
     for batch in body["batches"].as_array()? {
+        batches += 1;
         records += batch["n"].as_i64()?;
         for run in batch["runs"].as_array()? {
             let [partition, first, last] = [run[0].as_i64()?, run[1].as_i64()?, run[2].as_i64()?];
@@ -92,7 +100,7 @@ pub(super) fn published(body: &Value) -> Option<Says> {
         }
     }
     body["fingerprint"].as_str()?.parse::<Digest>().ok()?;
-    Some(Says::Published { topic: topic(body)?, runs, records })
+    Some(Says::Published { topic: topic(body)?, schema, runs, batches, records })
 }
 
 fn wanted(body: &Value) -> Option<Topic> {

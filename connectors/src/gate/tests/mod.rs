@@ -18,4 +18,5 @@ mod replaying;
 mod settling;
 mod store;
 mod streaming;
+mod surveying;
 mod world;

@@ -184,7 +184,7 @@ impl Reader {
                 "the log skips records"
             );
             self.reusable = false;
-            self.broken = Some(skips(&self.topic, record.partition, expected));
+            self.broken = Some(skips(&self.topic, record.partition, expected, record.offset));
             return;
         }
         match wants.get_mut(&record.partition) {
@@ -278,11 +278,8 @@ fn take(held: &mut Assigned, want: &mut Want, taken: &mut Vec<LogRecord>, record
     taken.push(record);
 }
 
-fn skips(topic: &TopicName, partition: i32, expected: i64) -> Refusal {
-    refusals::unavailable(
-        format!("主题 {topic} 分区 {partition} 缺少位置 {expected} 的记录,请检查 Kafka"),
-        format!("topic {topic}, partition {partition} has no record at {expected}: have Kafka looked into"),
-    )
+fn skips(topic: &TopicName, partition: i32, expected: i64, found: i64) -> Refusal {
+    refusals::damaged(&format!("{topic}-{partition}"), expected, found)
 }
 
 /// Divides what a read may bring; a range with few records leaves its share to the others.

@@ -1,0 +1,59 @@
+//! A log looked at for a decision: one record that cannot be read does not hide the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use changtong_catalog::clock::ManualClock;
+use changtong_catalog::ids::{Generation, ResourceNumber, SchemaId, TopicName};
+use chrono::DateTime;
+
+use crate::gate::{Permit, PermitKind, survey};
+use crate::log::embedded::EmbeddedLog;
+use crate::log::{Entry, Log, TopicSpec};
+
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn framed(schema: i32, text: &str) -> Option<Bytes> {
+    Some(Bytes::from([&[0], schema.to_be_bytes().as_slice(), text.as_bytes()].concat()))
+}
+
+async fn append(log: &EmbeddedLog, topic: &TopicName, values: Vec<Option<Bytes>>) {
+    let permit = Permit::for_test(PermitKind::Publish, topic.clone(), values.len(), DEADLINE);
+    let entries = values.into_iter().map(|value| Entry { partition: 0, key: None, value });
+    log.append(permit, entries.collect()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_counted_and_the_rest_is_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.db");
+    let clock = Arc::new(ManualClock::at(DateTime::UNIX_EPOCH));
+    let log = EmbeddedLog::open(&path, clock.clone()).await.unwrap();
+    let topics: Vec<TopicName> =
+        [1, 2].map(|number| TopicName::records("t.", ResourceNumber(number), Generation(1))).into();
+    for name in &topics {
+        log.make_topic(&TopicSpec { name: name.clone(), partitions: 1, retention: None }, false)
+            .await
+            .unwrap();
+    }
+    // Three rows of the file; the one in the middle is damaged. And a stranger's record without a frame.
+    append(&log, &topics[0], vec![framed(3, "a"), framed(3, "b")]).await;
+    append(&log, &topics[0], vec![framed(4, "needle"), framed(4, "c"), framed(4, "d")]).await;
+    append(&log, &topics[0], vec![framed(5, "e"), Some(Bytes::from_static(b"stranger"))]).await;
+    append(&log, &topics[1], vec![framed(9, "f")]).await;
+    log.close(DEADLINE).await;
+    drop(log);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"needle").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+
+    let log = EmbeddedLog::open(&path, clock).await.unwrap();
+    let found = survey(&log, "t.", &BTreeMap::new()).await.unwrap();
+    assert_eq!(found.schema, Some(SchemaId(9)));
+    assert_eq!(found.unreadable, [(topics[0].clone(), 3 + 1)].into());
+    let key = |number| (ResourceNumber(number), Generation(1));
+    assert_eq!(found.topics, [(key(1), vec![(0, 7)]), (key(2), vec![(0, 1)])].into());
+    log.close(DEADLINE).await;
+}
