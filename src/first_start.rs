@@ -34,7 +34,7 @@ pub async fn found_authority(app: &App, api: SocketAddr, profiles: Option<PathBu
     println!();
     let Some(path) = profiles else { return Ok(()) };
     let written = Profiles::open(&path).and_then(|mut profiles| {
-        profiles.set("authority", Profile { url, key: text.expose().to_owned() });
+        profiles.set("authority", Profile { url, key: text.expose().to_owned(), ca: None });
         profiles.save()
     });
     match written {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::settings::environment_variable;
 
 /// Where a server is, and the key to call it with.
@@ -17,6 +18,18 @@ use crate::settings::environment_variable;
 pub struct Profile {
     pub url: String,
     pub key: String,
+    /// File of the authorities that sign the server's certificate; not there: those of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+}
+
+impl Profile {
+    /// Of the server that a client calls.
+    #[must_use]
+    pub fn of(client: &Client, key: &str) -> Self {
+        let ca = client.trust().file().map(Path::to_path_buf);
+        Self { url: client.url().to_owned(), key: key.to_owned(), ca }
+    }
 }
 
 impl fmt::Debug for Profile {
@@ -110,7 +123,7 @@ mod tests {
         let path = dir.path().join("deep").join("profiles.toml");
         let mut profiles = Profiles::open(&path).unwrap();
         assert_eq!(profiles.names().count(), 0);
-        profiles.set("authority", Profile { url: "http://127.0.0.1:7070".into(), key: "ctk_secret".into() });
+        profiles.set("authority", Profile { url: "http://127.0.0.1:7070".into(), key: "ctk_secret".into(), ca: None });
         profiles.save().unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = Profiles::open(&path).unwrap();

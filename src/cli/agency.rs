@@ -89,7 +89,7 @@ pub fn run(agency: &Agency) -> Done {
                     });
                 }
                 let mut profiles = profiles()?;
-                profiles.set(&add.alias, Profile { url: client.url().to_owned(), key: key.to_owned() });
+                profiles.set(&add.alias, Profile::of(&client, key));
                 profiles.save()?;
                 output.done(&joined, || {
                     format!(

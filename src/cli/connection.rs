@@ -1,4 +1,7 @@
-//! Which server a command calls, and as whom: flags, then `CHANGTONG_URL` and `CHANGTONG_KEY`, then a profile.
+//! Which server a command calls, as whom, and whom it trusts to be it: flags, then `CHANGTONG_URL`, `CHANGTONG_KEY` and
+//! `CHANGTONG_CA`, then a profile.
+
+use std::path::{Path, PathBuf};
 
 use changtong_catalog::error::Text;
 use clap::Args;
@@ -6,7 +9,7 @@ use reqwest::Url;
 
 use super::failure::{Done, Failure};
 use super::output::Output;
-use crate::client::Client;
+use crate::client::{Client, Trust};
 use crate::profiles::{Profile, Profiles};
 use crate::settings::{Secret, Setting as _, environment_variable};
 
@@ -22,6 +25,9 @@ pub struct Connection {
     /// API key, or where it lies: file:PATH, env:NAME; also CHANGTONG_KEY
     #[arg(long, value_name = "KEY", global = true, help_heading = "Server")]
     pub key: Option<String>,
+    /// Authorities (PEM) that sign the server's certificate; also CHANGTONG_CA
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Server")]
+    pub ca: Option<PathBuf>,
     /// Name of the profile that holds address and key
     #[arg(long = "as", value_name = "PROFILE", global = true, help_heading = "Server")]
     pub profile: Option<String>,
@@ -38,11 +44,10 @@ impl Connection {
 
     /// `usual` are the profiles to look for where nothing says which, best first.
     pub fn client_of(&self, usual: &[&str]) -> Done<Client> {
-        let Profile { url, key } = self.profile_of(usual)?;
-        client(&url, &key)
+        client(&self.profile_of(usual)?)
     }
 
-    /// Address and key that flags, environment or profile name.
+    /// Address, key and authorities that flags, environment or profile name.
     pub fn profile_of(&self, usual: &[&str]) -> Done<Profile> {
         let named = self.profile.as_deref().map(named).transpose()?;
         let variable = |name| named.is_none().then(|| environment_variable(name)).flatten();
@@ -51,14 +56,18 @@ impl Connection {
             self.url.clone().or_else(|| named_part(|p| &p.url)).or_else(|| variable("CHANGTONG_URL"));
         let mut key =
             self.key.clone().or_else(|| named_part(|p| &p.key)).or_else(|| variable("CHANGTONG_KEY"));
+        let of_profile = named.as_ref().and_then(|profile| profile.ca.clone());
+        let mut ca =
+            self.ca.clone().or(of_profile).or_else(|| variable("CHANGTONG_CA").map(PathBuf::from));
         if key.is_none() {
             let profile = usual_profile(usual)?;
             url = url.or(Some(profile.url));
             key = Some(profile.key);
+            ca = ca.or(profile.ca);
         }
         let url = url.unwrap_or_else(|| USUAL_URL.to_owned());
         check_url(&url)?;
-        Ok(Profile { url, key: secret(key.unwrap_or_default())? })
+        Ok(Profile { url, key: secret(key.unwrap_or_default())?, ca })
     }
 }
 
@@ -68,10 +77,9 @@ fn check_url(url: &str) -> Done {
         Err(Failure::Usage(format!("{url} is no address of a server ({why}); one is http://127.0.0.1:7070")))
     };
     match Url::parse(url) {
-        Ok(parsed) if parsed.scheme() == "https" => {
-            wrong("this program speaks no TLS yet: let a proxy on this machine do it, and name that")
+        Ok(parsed) if !matches!(parsed.scheme(), "http" | "https") => {
+            wrong("it begins with http:// or https://")
         }
-        Ok(parsed) if parsed.scheme() != "http" => wrong("it begins with http://"),
         Ok(parsed) if !parsed.has_host() => wrong("it names no host"),
         Ok(_) => Ok(()),
         Err(error) => wrong(&error.to_string()),
@@ -89,11 +97,19 @@ fn secret(key: String) -> Done<String> {
 }
 
 /// A client that does not wait for a server that has never answered.
-pub fn client(url: &str, key: &str) -> Done<Client> {
-    check_url(url)?;
-    Client::new(url, key, language())
+pub fn client(profile: &Profile) -> Done<Client> {
+    check_url(&profile.url)?;
+    Client::trusting(&profile.url, &profile.key, language(), trust(profile.ca.as_deref())?)
         .map(Client::expecting_a_server)
         .map_err(|e| Failure::Usage(e.to_string()))
+}
+
+/// The authorities of a file, or those of this machine.
+pub fn trust(ca: Option<&Path>) -> Done<Trust> {
+    match ca {
+        Some(path) => Trust::of_file(path).map_err(|why| Failure::Usage(spoken(why))),
+        None => Ok(Trust::default()),
+    }
 }
 
 /// Reads the profile file of this user.

@@ -75,6 +75,7 @@ impl From<CallError> for Failure {
         };
         let failure = match error {
             CallError::Unreachable(text) => Self::Unreachable(text),
+            CallError::Distrusted(why) => Self::Unreachable(spoken(why)),
             refused_or_broken => Self::Failed(refused_or_broken.to_string()),
         };
         match hint {

@@ -64,7 +64,7 @@ pub fn run(key: &Key) -> Done {
                     });
                 };
                 let mut profiles = profiles()?;
-                profiles.set(name, Profile { url: client.url().to_owned(), key: text.to_owned() });
+                profiles.set(name, Profile::of(&client, text));
                 profiles.save()?;
                 output.done(&issued, || format!("key {} is the profile {name}", super::text(&issued, "/id")))
             }

@@ -1,6 +1,7 @@
 //! `changtong login`: a key is tried and kept as a profile.
 
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -24,11 +25,16 @@ pub fn run(login: &Login) -> Done {
         Some(key) => key,
         None => read_key()?,
     };
+    // The profile is used from any folder.
+    let ca = server.ca.clone().or_else(|| environment_variable("CHANGTONG_CA").map(PathBuf::from));
+    let ca = ca.map(|ca| std::path::absolute(&ca)).transpose();
+    let ca = ca.map_err(|error| Failure::Usage(format!("--ca: {error}")))?;
     let name = server.profile.as_deref().unwrap_or(USUAL);
     block_on(async {
-        let me = client(&url, &key)?.get("/whoami").await?;
+        let profile = Profile { url: url.clone(), key, ca };
+        let me = client(&profile)?.get("/whoami").await?;
         let mut profiles = profiles()?;
-        profiles.set(name, Profile { url: url.clone(), key: key.clone() });
+        profiles.set(name, profile);
         profiles.save()?;
         server.output.done(&me, || {
             let text = |at: &str| me.pointer(at).and_then(|value| value.as_str()).unwrap_or("-").to_owned();

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::problem::{CallError, Problem};
+use super::trust::{Trust, distrust};
 use crate::clock::SystemIds;
 
 /// How long a write is tried before its last refusal is given back.
@@ -29,6 +30,8 @@ pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) base: String,
     key: Arc<str>,
+    language: Arc<str>,
+    trust: Trust,
     patience: Duration,
     /// Whether an answer came yet; absent where a server may still be starting.
     answered: Option<Arc<AtomicBool>>,
@@ -45,6 +48,11 @@ pub struct Written {
 impl Client {
     /// `base` is the server's address without `/api/v1`; `language` is `zh`, `en` or, for both, `mul`.
     pub fn new(base: &str, key: &str, language: &str) -> Result<Self, CallError> {
+        Self::trusting(base, key, language, Trust::default())
+    }
+
+    /// A server at an `https://` address must show a certificate that is trusted.
+    pub fn trusting(base: &str, key: &str, language: &str, trust: Trust) -> Result<Self, CallError> {
         let broken = |error: &dyn std::fmt::Display| CallError::Broken(format!("{base}: {error}"));
         let mut headers = reqwest::header::HeaderMap::new();
         let bearer = format!("Bearer {key}").parse().map_err(|e| broken(&e))?;
@@ -52,14 +60,24 @@ impl Client {
         headers.insert(reqwest::header::ACCEPT_LANGUAGE, language.parse().map_err(|e| broken(&e))?);
         let http = reqwest::Client::builder().default_headers(headers);
         let http = http.connect_timeout(CONNECT_WITHIN).read_timeout(PIECE_WITHIN);
-        let http = http.build().map_err(|e| broken(&e))?;
+        // The API never leads elsewhere; whoever does would be given the key of another.
+        let http = http.redirect(reqwest::redirect::Policy::none());
+        let http = trust.rule(http).build().map_err(|e| broken(&e))?;
         Ok(Self {
             http,
             base: base.trim_end_matches('/').to_owned(),
             key: key.into(),
+            language: language.into(),
+            trust,
             patience: PATIENCE,
             answered: None,
         })
+    }
+
+    /// The same server, called with another key.
+    pub fn with_key(&self, key: &str) -> Result<Self, CallError> {
+        let other = Self::trusting(&self.base, key, &self.language, self.trust.clone())?;
+        Ok(Self { patience: self.patience, answered: self.answered.clone(), ..other })
     }
 
     /// A server that has never answered is not waited for.
@@ -84,6 +102,11 @@ impl Client {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// `path` begins behind `/api/v1`, with a slash.
@@ -271,6 +294,9 @@ impl Client {
     }
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> CallError {
+        if let Some(why) = distrust(error, &self.base) {
+            return CallError::Distrusted(why);
+        }
         let mut cause: &dyn std::error::Error = error;
         while let Some(deeper) = cause.source() {
             cause = deeper;

@@ -5,11 +5,13 @@ mod call;
 mod deliver;
 mod follow;
 mod problem;
+mod trust;
 
 pub use call::{Client, Written};
 pub use deliver::{Answered, Reading};
 pub use follow::{Following, Said};
 pub use problem::{CallError, Problem};
+pub use trust::Trust;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use changtong_catalog::error::Text;
 use serde_json::Value;
 
 /// A refusal as the server says it (RFC 9457).
@@ -40,6 +41,8 @@ pub enum CallError {
     Refused(Box<Problem>),
     /// No answer came.
     Unreachable(String),
+    /// Who answers shows no certificate that is trusted, or none at all.
+    Distrusted(Text),
     /// An answer came that is not what the API promises.
     Broken(String),
 }
@@ -69,6 +72,7 @@ impl fmt::Display for CallError {
                 }
                 Ok(())
             }
+            Self::Distrusted(why) => f.write_str(&why.en),
             Self::Unreachable(why) | Self::Broken(why) => f.write_str(why),
         }
     }

@@ -53,4 +53,6 @@ mod streams;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tour;

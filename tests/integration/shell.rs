@@ -31,7 +31,8 @@ impl Shell {
     pub fn of(app: &TestApp) -> Self {
         let shell = Self::new();
         let mut profiles = Profiles::open(&shell.profiles()).expect("profiles");
-        profiles.set("authority", Profile { url: format!("http://{}", app.api), key: app.authority.clone() });
+        let url = format!("http://{}", app.api);
+        profiles.set("authority", Profile { url, key: app.authority.clone(), ca: None });
         profiles.save().expect("they are written");
         shell
     }

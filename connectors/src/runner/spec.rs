@@ -29,6 +29,8 @@ pub trait Surroundings: Send + Sync + 'static {
 pub struct ConnectorSpec {
     pub name: String,
     pub process: Process,
+    /// Of one in its own process: file of the authorities that sign the certificate of the bus.
+    pub ca: Option<String>,
     pub end: End,
 }
 
@@ -77,6 +79,7 @@ struct Written {
     name: String,
     #[serde(default)]
     process: Process,
+    ca: Option<String>,
     resource: Option<ResourceCode>,
     grant: Option<String>,
     on_invalid: Option<Invalid>,
@@ -121,6 +124,7 @@ impl ConnectorSpec {
         let Written {
             name,
             process,
+            ca,
             resource,
             grant,
             on_invalid,
@@ -164,7 +168,13 @@ impl ConnectorSpec {
                 ));
             }
         };
-        let spec = Self { name, process, end };
+        if ca.is_some() && process != Process::Own {
+            return Err(wrong(
+                "ca 只用于 process = \"own\" 的连接器:它与总线的连接由此验证",
+                "`ca` is for a connector with process = \"own\": its connection to the bus is checked by it",
+            ));
+        }
+        let spec = Self { name, process, ca, end };
         spec.check()?;
         Ok(spec)
     }

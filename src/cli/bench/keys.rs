@@ -20,7 +20,7 @@ pub async fn run(authority: &Client, refusing: &Refusing) -> Done<Vec<Row>> {
     ];
     let mut callers = Vec::new();
     for (what, key) in wrong {
-        let client = Client::new(authority.url(), key.text().expose(), "en")?.with_patience(Duration::ZERO);
+        let client = authority.with_key(key.text().expose())?.with_patience(Duration::ZERO);
         callers.push((what, client, Vec::with_capacity(refusing.calls as usize)));
     }
     // One of each in turn, so that whatever else the machine does falls on both.

@@ -4,7 +4,6 @@ use changtong_catalog::clock::Ids as _;
 use changtong_catalog::codes::Uscc;
 use serde_json::{Value, json};
 
-use super::super::connection::client;
 use super::super::failure::{Done, Failure};
 use super::super::files::in_path;
 use super::super::text;
@@ -32,13 +31,13 @@ pub async fn agency(authority: &Client) -> Done<Agency> {
     let code = credit_code(number).ok_or_else(|| Failure::Failed("no credit code could be made".into()))?;
     let body = json!({ "alias": alias, "name": "bench", "code": code, "account": "first" });
     let joined = authority.post("/agencies", &body).await?.body;
-    let first = client(authority.url(), &text(&joined, "/key/text"))?;
+    let first = authority.with_key(&text(&joined, "/key/text"))?;
     let roles = json!(["editor", "reviewer"]);
     let account = json!({ "name": "second", "roles": roles });
     let account = authority.post(&format!("/agencies/{alias}/accounts"), &account).await?.body;
     let keys = format!("/accounts/{}/keys", text(&account, "/id"));
     let key = authority.post(&keys, &json!({ "roles": roles })).await?.body;
-    let second = client(authority.url(), &text(&key, "/text"))?;
+    let second = authority.with_key(&text(&key, "/text"))?;
     Ok(Agency { alias, code, first, second })
 }
 

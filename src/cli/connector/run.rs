@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::super::block_on;
-use super::super::connection::{Connection, USUAL};
+use super::super::connection::{Connection, USUAL, trust};
 use super::super::failure::{Done, Failure};
 use super::super::files::read_toml;
 use crate::app::StartError;
@@ -70,7 +70,11 @@ pub(super) fn run(run: &Run, server: &Connection) -> Done {
     }
     let profile = server.profile_of(&[USUAL])?;
     // What is refused is shown to people of either language; the runner itself tries again.
-    let client = Client::new(&profile.url, &profile.key, "mul").map_err(|e| Failure::Usage(e.to_string()))?;
+    // What is said beside the file outweighs it.
+    let ca = profile.ca.clone().or_else(|| spec.ca.as_ref().map(|ca| folder.join(ca)));
+    let trust = trust(ca.as_deref())?;
+    let client = Client::trusting(&profile.url, &profile.key, "mul", trust);
+    let client = client.map_err(|e| Failure::Usage(e.to_string()))?;
     let client = client.with_patience(Duration::ZERO);
     let state = run.state.clone().unwrap_or_else(|| run.file.with_extension("state"));
     let state = StateFile::open(&state, client.url(), &spec.name, &SystemIds)?;

@@ -62,7 +62,7 @@ pub async fn person(authority: &Client, agency: &str, role: &str) -> Result<Clie
     let account = authority.post(&format!("/agencies/{agency}/accounts"), &account).await?.body;
     let id = text(&account, "id")?;
     let key = authority.post(&format!("/accounts/{id}/keys"), &json!({"roles": [role]})).await?.body;
-    Client::new(authority.url(), text(&key, "text")?, "zh")
+    authority.with_key(text(&key, "text")?)
 }
 
 /// A member that the API promises.

@@ -277,7 +277,7 @@ impl Story<'_> {
     /// Writes a profile.
     fn keep(&self, name: &str, who: &Client) -> Result<(), CallError> {
         let kept = Profiles::open(self.profiles).and_then(|mut profiles| {
-            profiles.set(name, Profile { url: who.url().to_owned(), key: who.key().to_owned() });
+            profiles.set(name, Profile::of(who, who.key()));
             profiles.save()
         });
         kept.map_err(CallError::Broken)

@@ -17,6 +17,7 @@ pub(super) fn refusal(error: CallError) -> Refusal {
             format!("服务器没有应答:{why};恢复后自动继续"),
             format!("{why}; it goes on by itself when the server is back"),
         ),
+        CallError::Distrusted(why) => Refusal::new(Code::ServerUnreachable, why.zh, why.en),
         CallError::Broken(why) => Refusal::new(
             Code::ServerUnreachable,
             format!("服务器的应答不合约定(中间可能有别的程序):{why}"),

@@ -1,11 +1,13 @@
 //! The real application on ephemeral ports, on both pairs of engines, and what tests ask of it.
 
 mod app;
+pub mod certificates;
 mod checks;
 mod client;
 mod cursor;
 mod events;
 mod road;
+mod tls;
 mod world;
 
 pub use app::{Pair, TestApp, engine, kafka, prefix};
@@ -13,6 +15,7 @@ pub use client::{Client, Reply};
 pub use cursor::{offsets_of, place_of};
 pub use events::{Event, Events};
 pub use road::{Road, Turn};
+pub use tls::TlsProxy;
 pub use world::{RESOURCE, Shared, World, credit_code, number, request_file, resource_file};
 
 /// Stamps each `async fn case(app: &TestApp)` as a test on both pairs of engines.
