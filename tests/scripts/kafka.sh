@@ -3,7 +3,7 @@
 #
 #   kafka.sh fetch                          fetch the jars unless they are all there; print their folder
 #   kafka.sh complete                       succeed if the jars are all there
-#   kafka.sh format DIR PORT CONTROLLER     write DIR/server.properties and format DIR/logs
+#   kafka.sh format DIR PORT CONTROLLER [SCRAM]   write DIR/server.properties and format DIR/logs, perhaps with a user
 #   kafka.sh start DIR                      become the broker of a formatted DIR (exec: its pid is this one's)
 set -eu
 
@@ -74,13 +74,13 @@ format() {
   local uuid
   uuid=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22) # never a leading "-"
   java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$libs/*" kafka.tools.StorageTool \
-    format -t "$uuid" -c "$1/server.properties" >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2; return 1; }
+    format -t "$uuid" -c "$1/server.properties" ${4:+--add-scram "$4"} >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2; return 1; }
 }
 
 case "${1-}" in
   fetch) fetch ;;
   complete) complete ;;
-  format) format "$2" "$3" "$4" ;;
+  format) format "$2" "$3" "$4" "${5-}" ;;
   start)
     exec java -Xmx512m -XX:+UseSerialGC -cp "$libs/*" kafka.Kafka "$2/server.properties" \
       >>"$2/kafka.log" 2>&1 </dev/null

@@ -3,8 +3,9 @@
 use changtong_catalog::clock::Time;
 use changtong_catalog::store::Store;
 
+use super::super::connection::spoken;
 use super::finding::Finding;
-use crate::app::store_config;
+use crate::app::{StartError, store_config};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -32,7 +33,7 @@ pub async fn store(settings: &Settings, findings: &mut Vec<Finding>) {
         }
         Err(refusal) => findings.push(Finding::wrong(
             "store",
-            format!("{}: {}", refusal.code, refusal.text.en),
+            format!("{}: {}", refusal.code, spoken(refusal.text)),
             "mend database.url and database.password, or the database",
         )),
     }
@@ -68,7 +69,7 @@ pub async fn log(settings: &Settings, findings: &mut Vec<Finding>) {
         Err(error) => {
             findings.push(Finding::wrong(
                 "log",
-                format!("{brokers}: {error}"),
+                format!("{brokers}: {}", said(error)),
                 "mend the settings in [kafka], or the brokers",
             ));
             return;
@@ -78,7 +79,7 @@ pub async fn log(settings: &Settings, findings: &mut Vec<Finding>) {
     for fault in check.faults {
         findings.push(Finding::wrong(
             "topics",
-            format!("{}: {}", fault.code, fault.text.en),
+            format!("{}: {}", fault.code, spoken(fault.text)),
             "mend kafka.replication_factor and kafka.min_insync_replicas, or add brokers",
         ));
     }
@@ -90,6 +91,13 @@ pub async fn log(settings: &Settings, findings: &mut Vec<Finding>) {
             "set authorizer.class.name, and let only the bus's user at its topics",
         ),
     });
+}
+
+fn said(error: StartError) -> String {
+    match error {
+        StartError::Refused(refusal) => format!("{}: {}", refusal.code, spoken(refusal.text)),
+        of_this_machine => of_this_machine.to_string(),
+    }
 }
 
 #[cfg(test)]

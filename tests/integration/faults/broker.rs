@@ -1,4 +1,4 @@
-//! A broker of a test's own, to be killed and stopped.
+//! A broker of a test's own, to be killed and stopped, or one that asks who calls.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use tempfile::TempDir;
+
+use crate::support::certificates::Issued;
 
 pub struct Broker {
     dir: TempDir,
@@ -20,18 +22,58 @@ fn script() -> PathBuf {
 impl Broker {
     /// `None` where the machine is declared to be without Kafka.
     pub fn start() -> Option<Self> {
+        // One that was killed may come back once its old session is over.
+        Self::with(&[], |_, _, _| "broker.session.timeout.ms=6000\n".to_owned())
+    }
+
+    /// One for the user `bus` with the password `right` alone, over TLS, at `localhost`.
+    pub fn secured(shown: &Issued, authority: &[u8]) -> Option<Self> {
+        let mut broker = Self::with(&["SCRAM-SHA-512=[name=bus,password=right]"], |dir, port, controller| {
+            std::fs::write(dir.join("ca.pem"), authority).expect("the authority");
+            let shown = [shown.key.as_slice(), &shown.certificate].concat();
+            std::fs::write(dir.join("broker.pem"), shown).expect("what it shows");
+            let (dir, security) = (dir.display(), "org.apache.kafka.common.security");
+            format!(
+                "listeners=SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+                 advertised.listeners=SASL_SSL://localhost:{port}\n\
+                 listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL\n\
+                 inter.broker.listener.name=SASL_SSL\n\
+                 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512\n\
+                 sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN\n\
+                 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={security}.scram.ScramLoginModule required \
+                 username=\"bus\" password=\"right\";\n\
+                 listener.name.sasl_ssl.plain.sasl.jaas.config={security}.plain.PlainLoginModule required \
+                 username=\"bus\" password=\"right\" user_bus=\"right\";\n\
+                 ssl.keystore.type=PEM\nssl.keystore.location={dir}/broker.pem\n\
+                 ssl.truststore.type=PEM\nssl.truststore.location={dir}/ca.pem\n"
+            )
+        })?;
+        broker.address = broker.address.replace("127.0.0.1", "localhost");
+        Some(broker)
+    }
+
+    /// With more settings; the last value of a name holds.
+    fn with(formatted: &[&str], more: impl FnOnce(&Path, u16, u16) -> String) -> Option<Self> {
         crate::support::kafka()?;
         let dir = tempfile::tempdir().expect("a folder");
         let (port, controller) = free_ports();
         let ports = [port.to_string(), controller.to_string()];
-        let formatted = Command::new(script()).arg("format").arg(dir.path()).args(ports).status();
-        assert!(formatted.expect("the script").success(), "its storage cannot be formatted");
-        // One that was killed may come back once its old session is over (the last value of a name holds).
+        let done =
+            Command::new(script()).arg("format").arg(dir.path()).args(ports).args(formatted).status();
+        assert!(done.expect("the script").success(), "its storage cannot be formatted");
+        let more = more(dir.path(), port, controller);
         let settings = std::fs::OpenOptions::new().append(true).open(dir.path().join("server.properties"));
-        settings.expect("its settings").write_all(b"broker.session.timeout.ms=6000\n").expect("written");
+        settings.expect("its settings").write_all(more.as_bytes()).expect("written");
         let mut broker = Self { dir, child: None, address: format!("127.0.0.1:{port}") };
         broker.run();
         Some(broker)
+    }
+
+    /// Waits until it takes connections.
+    pub async fn answers(&self) {
+        while tokio::net::TcpStream::connect(&self.address).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
     }
 
     /// Starts it, again.

@@ -13,6 +13,7 @@ mod pause;
 mod proxy;
 mod random;
 mod restore;
+mod secured;
 mod store_gone;
 pub mod table;
 mod takeover;

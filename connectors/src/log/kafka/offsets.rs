@@ -39,7 +39,20 @@ impl Asker {
         // Without this, errors noticed in between would pile up in the client.
         while self.client.poll(Duration::ZERO).is_some() {}
         let metadata = self.client.fetch_metadata(topic.map(TopicName::as_str), ASKING);
-        metadata.map_err(|error| broker_refused(&error))
+        metadata.map_err(|error| self.named().unwrap_or_else(|| broker_refused(&error)))
+    }
+
+    /// Why the brokers let nobody in, if that is what was noticed: the question itself only runs out of time.
+    fn named(&self) -> Option<Refusal> {
+        let mut named = None;
+        while let Some(noticed) = self.client.poll(Duration::ZERO) {
+            named = named.or(match noticed.err().and_then(|error| error.rdkafka_error_code()) {
+                Some(RDKafkaErrorCode::Authentication) => Some(user_refused()),
+                Some(RDKafkaErrorCode::SSL) => Some(tls_failed()),
+                _ => None,
+            });
+        }
+        named
     }
 
     pub(super) fn cluster_id(&self) -> Option<String> {
@@ -189,3 +202,19 @@ impl Asker {
 
 /// `None` where the brokers name no offset: nothing was appended at or after the time asked.
 type Answers = HashMap<(String, i32), Option<i64>>;
+
+fn user_refused() -> Refusal {
+    refusals::unavailable(
+        "Kafka 不接受 kafka.username 与 kafka.password,或 kafka.mechanism 与代理节点的设置不符:请核对这三项",
+        "Kafka does not take kafka.username with this kafka.password, or not by kafka.mechanism: check the three",
+    )
+}
+
+fn tls_failed() -> Refusal {
+    refusals::unavailable(
+        "与 Kafka 的 TLS 连接失败:请检查代理节点的证书是否由 kafka.ca_file(未设时为本机信任的机构)签发、\
+         名称是否与 kafka.brokers 一致,以及该端口是否使用 TLS",
+        "no TLS connection to Kafka: check that the brokers' certificates are signed by an authority of kafka.ca_file \
+         (not set: one of this machine) for the names in kafka.brokers, and that the port speaks TLS",
+    )
+}
