@@ -4,12 +4,16 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use changtong::client::CallError;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::deployment::{Deployment, Process, Table, once};
+use super::deployment::{Deployment, Process, Table, once, reconcile};
 use crate::support::Pair;
+
+/// Who waits so long for its end waits for ever.
+const LONGER_THAN_THE_LEASE: Duration = Duration::from_secs(90);
 
 const FIRST: std::ops::Range<u32> = 0..300;
 
@@ -120,6 +124,37 @@ async fn nothing_is_lost_while_the_disk_is_full() {
     assert_eq!(table.visible(&server).await, once(&ids), "lost or doubled");
     whole(&server, &folder).await;
     server.kill().await;
+    deployment.done().await;
+}
+
+/// The lease cannot be renewed on a full disk: a server may not outlive it (protocol.md 10), whatever keeps it from the
+/// database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_stays_full_ends_the_server_and_a_restart_loses_nothing() {
+    let Some(deployment) = Deployment::new(Pair::Embedded).await else { return };
+    let by = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"].map(str::to_owned);
+    let mut server = deployment.spawn_through(&by, "node");
+    assert!(server.serves().await, "the server ended: {}", server.said());
+    let table = deployment.table(&server).await;
+    table.publish(&server, "first", FIRST).await.expect("a first batch");
+    limit_files(&server, "1");
+    let (taken, refusal) = until_refused(&table, &server).await;
+    let CallError::Refused(problem) = &refusal else { panic!("no answer: {refusal}") };
+    assert!(problem.status == 503 && Disk::Limited.codes().contains(&problem.code.as_str()), "{refusal}");
+    let ended = tokio::time::timeout(LONGER_THAN_THE_LEASE, server.exit_code()).await;
+    assert_eq!(ended.expect("it ends by itself"), 1);
+
+    let server = deployment.start("node", None).await;
+    let refused = u32::try_from(taken.len()).expect("a number") + 1;
+    for number in 1..=refused {
+        let receipt =
+            table.publish(&server, &format!("batch-{number}"), batch(number)).await.expect("the retry");
+        assert_eq!(receipt["accepted"], 300);
+    }
+    let ids: Vec<_> = std::iter::once(FIRST).chain((1..=refused).map(batch)).collect();
+    assert_eq!(table.visible(&server).await, once(&ids), "lost or doubled");
+    server.kill().await;
+    reconcile(&deployment, "node");
     deployment.done().await;
 }
 

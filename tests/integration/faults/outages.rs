@@ -156,8 +156,10 @@ async fn the_database_is_cut_off_and_falls_silent() {
 
     // Silent for longer than the lease: it ends by itself before another server may begin.
     proxy.fall_silent();
-    timeout(FOR_EVER, server.ended()).await.expect("it ends");
-    assert!(server.said().contains("lease"), "{}", server.said());
+    let code = timeout(FOR_EVER, server.exit_code()).await.expect("it ends");
+    let said = server.said();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("本服务器失去了数据库的租约") && said.contains("lost its lease"), "{said}");
     proxy.reopen();
     let server = deployment.start("node", None).await;
     all_succeed(&table, &server, 1).await;

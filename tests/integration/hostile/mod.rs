@@ -34,6 +34,7 @@
 //! | 16 | the broker stands still, is killed, comes back | `tests/integration/faults/outages.rs`: `the_broker_stands_still_and_is_killed` |
 //! | 17 | the database is cut off, silent, silent for longer than the lease | `tests/integration/faults/outages.rs`: `the_database_is_cut_off_and_falls_silent` |
 //! | 18 | the disk of the embedded engines is full | `tests/integration/faults/full_disk.rs`: `nothing_is_lost_while_the_disk_is_full` |
+//! | 18 | it stays full for longer than the lease | `tests/integration/faults/full_disk.rs`: `a_disk_that_stays_full_ends_the_server_and_a_restart_loses_nothing` |
 //! | 19 | kill -9 at named places | `tests/integration/faults/kills.rs`: `killed_at` |
 //! | 19 | kill -9 at any moment, fifty times | `tests/integration/faults/random.rs`: `killed_again_and_again` |
 //! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
