@@ -6,8 +6,15 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, File, MetadataExt as _, OpenOptions};
 use changtong_catalog::error::{Code, Refusal};
+
+/// What a file is, whatever path leads to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileId {
+    pub device: u64,
+    pub inode: u64,
+}
 
 /// The declared root (`connectors.root`).
 #[derive(Clone)]
@@ -84,8 +91,27 @@ impl Root {
         synced.map_err(|error| unreadable(to, &error))
     }
 
+    /// An empty file, unless something is there.
+    pub(crate) fn make_if_missing(&self, relative: &str) -> Result<(), Refusal> {
+        let path = self.check(relative)?;
+        match self.dir.open_with(&path, OpenOptions::new().write(true).create_new(true)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(unreadable(relative, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which file lies there; a link or anything else that is no file is refused. Nothing is opened.
+    pub(crate) fn file_id(&self, relative: &str) -> Result<FileId, Refusal> {
+        let found = self.dir.symlink_metadata(self.check(relative)?);
+        let found = found.map_err(|error| unreadable(relative, &error))?;
+        if !found.is_file() {
+            return Err(outside(relative));
+        }
+        Ok(FileId { device: found.dev(), inode: found.ino() })
+    }
+
     /// The place itself, for a library that opens files by path. Checked, but not held: a link made afterwards is
-    /// followed.
+    /// followed, so whoever opens it looks at what was opened (`sink/sql/opened.rs`).
     pub(crate) fn absolute(&self, relative: &str) -> Result<PathBuf, Refusal> {
         Ok(self.path.join(self.check(relative)?))
     }
@@ -156,7 +182,7 @@ pub(crate) fn plain(relative: &str) -> Result<PathBuf, Refusal> {
     Ok(path)
 }
 
-fn outside(path: &str) -> Refusal {
+pub(crate) fn outside(path: &str) -> Refusal {
     Refusal::new(
         Code::PathOutsideRoot,
         format!("路径 {path} 不在 connectors.root 之内:应为相对路径,不含“..”,也不经过符号链接"),

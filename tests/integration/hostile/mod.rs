@@ -23,6 +23,7 @@
 //! | 8 | codes and names that would be topics, paths or other names | `names.rs`: `a_code_never_becomes_a_topic` |
 //! | 9 | paths that climb, absolute ones, links, of another agency | `connectors.rs`: `a_file_connector_reads_nothing_outside_its_folder` |
 //! | 9 | a link put in a file's place between check and open | `connectors/src/root.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
+//! | 9 | the same for the database of a sink | `connectors/src/sink/sql/opened.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
 //! | 11 | names and values that break out of a statement, SQLite | `connectors.rs`: `values_and_names_stay_what_they_are_in_sqlite` |
 //! | 11 | the same, PostgreSQL; a database that nobody allowed | `connectors.rs`: `values_and_names_stay_what_they_are_in_postgresql` |
 //! | 12 | an idempotency key with another body, of another account, after a refusal, after its time | `replays.rs`: `of_one_key_one_batch_counts` |

@@ -10,6 +10,7 @@
 
 mod cell;
 mod cursor;
+mod opened;
 mod refusals;
 mod rows;
 mod spec;

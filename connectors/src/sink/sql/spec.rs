@@ -6,9 +6,10 @@ use std::time::Duration;
 use changtong_catalog::error::{Code, Refusal};
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
+use super::opened;
 use super::refusals::database;
 use super::target::Target;
 use crate::root::{Root, plain};
@@ -88,12 +89,14 @@ impl SqlSinkSpec {
     async fn sqlite(&self, root: &Root, path: &str) -> Result<Target, Refusal> {
         let options = SqliteConnectOptions::new()
             .filename(root.absolute(path)?)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
+            .create_if_missing(false)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
-        SqliteConnection::connect_with(&options).await.map(Target::Sqlite).map_err(database)
+        let mut connection = opened::connect(root, path, &options).await?;
+        let written_ahead = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
+        written_ahead.map_err(database)?;
+        Ok(Target::Sqlite(connection))
     }
 
     async fn postgres(&self, surroundings: &dyn Surroundings) -> Result<Target, Refusal> {
