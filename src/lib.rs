@@ -11,6 +11,7 @@ pub mod http;
 pub mod jobs;
 pub mod keys;
 pub mod node;
+mod own_records;
 pub mod profiles;
 pub mod refusals;
 pub mod serve;

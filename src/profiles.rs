@@ -123,7 +123,10 @@ mod tests {
         let path = dir.path().join("deep").join("profiles.toml");
         let mut profiles = Profiles::open(&path).unwrap();
         assert_eq!(profiles.names().count(), 0);
-        profiles.set("authority", Profile { url: "http://127.0.0.1:7070".into(), key: "ctk_secret".into(), ca: None });
+        profiles.set(
+            "authority",
+            Profile { url: "http://127.0.0.1:7070".into(), key: "ctk_secret".into(), ca: None },
+        );
         profiles.save().unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = Profiles::open(&path).unwrap();

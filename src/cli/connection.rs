@@ -57,8 +57,7 @@ impl Connection {
         let mut key =
             self.key.clone().or_else(|| named_part(|p| &p.key)).or_else(|| variable("CHANGTONG_KEY"));
         let of_profile = named.as_ref().and_then(|profile| profile.ca.clone());
-        let mut ca =
-            self.ca.clone().or(of_profile).or_else(|| variable("CHANGTONG_CA").map(PathBuf::from));
+        let mut ca = self.ca.clone().or(of_profile).or_else(|| variable("CHANGTONG_CA").map(PathBuf::from));
         if key.is_none() {
             let profile = usual_profile(usual)?;
             url = url.or(Some(profile.url));

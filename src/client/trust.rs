@@ -73,7 +73,9 @@ fn of_words(said: &str, base: &str) -> Option<Text> {
     Some(if says(&["certificate has expired"]) {
         Text::new(
             format!("{base} 的证书已过期(或本机时钟有误):请更新证书"),
-            format!("the certificate of {base} has expired (or the clock of this machine is wrong): have it renewed"),
+            format!(
+                "the certificate of {base} has expired (or the clock of this machine is wrong): have it renewed"
+            ),
         )
     } else if says(&["not yet valid"]) {
         Text::new(

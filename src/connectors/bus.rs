@@ -19,6 +19,7 @@ use changtong_connectors::runner::{ConnectorSpec, End};
 
 use super::account::ActsAs;
 use crate::app::App;
+use crate::own_records;
 
 /// How long a read waits for records.
 const WAIT: Duration = Duration::from_secs(20);
@@ -126,8 +127,9 @@ impl Bus for GateBus {
     async fn read_own(&self, cursor: Option<&str>) -> Result<Bytes, Refusal> {
         let (caller, resource) = (self.caller().await?, self.code()?);
         let cursor = cursor.map(str::to_owned);
-        let read = OwnRead { caller, resource, cursor, limit: None, max_bytes: None };
-        self.heard(self.app.gate.read_own(read).await)
+        let read = OwnRead { resource, cursor, limit: None, max_bytes: None };
+        let page = self.heard(own_records::read(&self.app, &caller, read).await)?;
+        Ok(page.body)
     }
 
     async fn subscribe(&self, name: &str, from: &From, deletes: bool) -> Result<Subscribed, Refusal> {

@@ -43,6 +43,8 @@ mod main_path;
 #[cfg(test)]
 mod metrics_doc;
 #[cfg(test)]
+mod own_records;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod shell;

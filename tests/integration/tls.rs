@@ -56,7 +56,12 @@ async fn who_is_not_trusted_is_told_why_and_given_no_key() {
     let expired = TlsProxy::start(&authority.issue("localhost", -9..-1), app.api).await;
     let early = TlsProxy::start(&authority.issue("localhost", 2..9), app.api).await;
     let cases = [
-        (good.port, "--ca stranger.pem", "not signed by an authority that is trusted", "不是由受信任的机构签发的"),
+        (
+            good.port,
+            "--ca stranger.pem",
+            "not signed by an authority that is trusted",
+            "不是由受信任的机构签发的",
+        ),
         (good.port, "", "not signed by an authority that is trusted", "不是由受信任的机构签发的"),
         (other.port, "--ca ca.pem", "is for another name", "是为其他名称签发的"),
         (expired.port, "--ca ca.pem", "has expired", "已过期"),

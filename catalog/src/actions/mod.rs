@@ -23,6 +23,7 @@ mod order_connector;
 mod participant;
 mod preview_records;
 mod publish_resource;
+mod read_records;
 mod refuse_request;
 mod registry;
 mod reject_resource;
@@ -68,6 +69,7 @@ pub use new_generation::{CutOver, may_move, new_generation};
 pub use order_connector::{Order, order_connector};
 pub use preview_records::preview_records;
 pub use publish_resource::publish_resource;
+pub use read_records::read_records;
 pub use refuse_request::refuse_request;
 pub use registry::{
     Against, Registering, check_compatibility, delete_config, delete_context, delete_mode, delete_subject,

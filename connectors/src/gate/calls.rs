@@ -101,7 +101,6 @@ pub struct Place {
 /// An owner reading its own resource.
 #[derive(Debug, Clone)]
 pub struct OwnRead {
-    pub caller: Caller,
     pub resource: ResourceCode,
     pub cursor: Option<String>,
     pub limit: Option<u64>,

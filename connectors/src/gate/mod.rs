@@ -74,6 +74,7 @@ use plans::Plans;
 pub use preview::Sample;
 pub use settings::{Limits, Settings};
 use settle::Settler;
+pub use steward::OwnPage;
 pub use survey::{Survey, decided, noted_epoch, survey};
 use topics::Topics;
 

@@ -1,10 +1,11 @@
 //! An owner reads its own resource (DESIGN.md 4): under a steward permit, every item, no window.
 
 use bytes::Bytes;
+use changtong_catalog::account::Caller;
 use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::decide;
-use changtong_catalog::ids::SubscriptionId;
+use changtong_catalog::ids::{Generation, ResourceNumber, SubscriptionId};
 use changtong_catalog::ports::{ResourceStanding, Topic};
 use uuid::Uuid;
 
@@ -19,27 +20,42 @@ use crate::log::LogRecord;
 /// The most bytes of one answer, which is made whole.
 const MOST_BYTES: u64 = 4 << 20;
 
+/// One page, made whole. Whoever answers it keeps its event first (`steward.read`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPage {
+    /// NDJSON lines and the final `{"next"}`.
+    pub body: Bytes,
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    /// Next offset of every partition where it begins, and behind its last record.
+    pub from: Vec<i64>,
+    pub through: Vec<i64>,
+    pub sent: i64,
+}
+
 /// What an answer grows into.
 struct Page {
     out: Vec<u8>,
     next: Vec<i64>,
+    sent: i64,
     lines: u64,
     bytes: u64,
 }
 
 impl Gate {
-    /// NDJSON lines and the final `{"next"}`.
-    pub async fn read_own(&self, read: OwnRead) -> Result<Bytes, Refusal> {
+    pub async fn read_own(&self, caller: &Caller, read: OwnRead) -> Result<OwnPage, Refusal> {
         self.admit()?;
         let standing = self.directory.resource(&read.resource).await?.ok_or_else(refusals::no_resource)?;
-        decide::steward(&read.caller, &standing.resource).check()?;
-        let mut levels = self.caller_levels(&read.caller).to_vec();
+        decide::steward(caller, &standing.resource).check()?;
+        let mut levels = self.caller_levels(caller).to_vec();
         levels.push(self.resource_level(standing.resource.number));
         self.limiter.take(&levels, Cost { requests: 1, ..Cost::default() })?;
         let topic = self.topics.known(&standing);
+        let from = self.own_start(&standing, topic.as_ref(), read.cursor.as_deref()).await?;
         let mut page = Page {
             out: Vec::new(),
-            next: self.own_start(&standing, topic.as_ref(), read.cursor.as_deref()).await?,
+            next: from.clone(),
+            sent: 0,
             lines: read.limit.unwrap_or(self.settings.answer_lines).min(self.settings.answer_lines_most),
             bytes: read.max_bytes.unwrap_or(MOST_BYTES).min(MOST_BYTES),
         };
@@ -48,11 +64,18 @@ impl Gate {
             let plan = self.plans.plan(&standing, topic.partitions)?;
             self.fill(&standing, topic, &plan, &mut page).await?;
         }
-        let next = self.encode(&own_cursor(&standing, page.next))?;
+        let next = self.encode(&own_cursor(&standing, page.next.clone()))?;
         let last = serde_json::json!({ "next": next });
         page.out.extend_from_slice(last.to_string().as_bytes());
         page.out.push(b'\n');
-        Ok(page.out.into())
+        Ok(OwnPage {
+            body: page.out.into(),
+            resource: standing.resource.number,
+            generation: standing.resource.generation,
+            from,
+            through: page.next,
+            sent: page.sent,
+        })
     }
 
     async fn fill(
@@ -128,6 +151,7 @@ impl Page {
         let at = usize::try_from(record.partition).map_err(|_| refusals::fault())?;
         plan.owner_line(standing.resource.generation, record, &mut self.out)?;
         self.lines -= 1;
+        self.sent += 1;
         if let Some(next) = self.next.get_mut(at) {
             *next = record.offset + 1;
         }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::http::parts::{Asked, At};
 use crate::http::problem::Answer;
 use crate::http::{Known, Web};
+use crate::own_records;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +30,6 @@ pub async fn own(
 ) -> Answer {
     let Read { cursor, limit, max_bytes } = read;
     let (limit, max_bytes) = (limit.map(NonZeroU64::get), max_bytes.map(NonZeroU64::get));
-    let lines = app.gate.read_own(OwnRead { caller, resource, cursor, limit, max_bytes }).await?;
-    Ok(([(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")], lines).into_response())
+    let page = own_records::read(&app, &caller, OwnRead { resource, cursor, limit, max_bytes }).await?;
+    Ok(([(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")], page.body).into_response())
 }

@@ -28,13 +28,15 @@ impl Broker {
 
     /// One for the user `bus` with the password `right` alone, over TLS, at `localhost`.
     pub fn secured(shown: &Issued, authority: &[u8]) -> Option<Self> {
-        let mut broker = Self::with(&["SCRAM-SHA-512=[name=bus,password=right]"], |dir, port, controller| {
-            std::fs::write(dir.join("ca.pem"), authority).expect("the authority");
-            let shown = [shown.key.as_slice(), &shown.certificate].concat();
-            std::fs::write(dir.join("broker.pem"), shown).expect("what it shows");
-            let (dir, security) = (dir.display(), "org.apache.kafka.common.security");
-            format!(
-                "listeners=SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+        let mut broker = Self::with(
+            &["SCRAM-SHA-512=[name=bus,password=right]"],
+            |dir, port, controller| {
+                std::fs::write(dir.join("ca.pem"), authority).expect("the authority");
+                let shown = [shown.key.as_slice(), &shown.certificate].concat();
+                std::fs::write(dir.join("broker.pem"), shown).expect("what it shows");
+                let (dir, security) = (dir.display(), "org.apache.kafka.common.security");
+                format!(
+                    "listeners=SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
                  advertised.listeners=SASL_SSL://localhost:{port}\n\
                  listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL\n\
                  inter.broker.listener.name=SASL_SSL\n\
@@ -46,8 +48,9 @@ impl Broker {
                  username=\"bus\" password=\"right\" user_bus=\"right\";\n\
                  ssl.keystore.type=PEM\nssl.keystore.location={dir}/broker.pem\n\
                  ssl.truststore.type=PEM\nssl.truststore.location={dir}/ca.pem\n"
-            )
-        })?;
+                )
+            },
+        )?;
         broker.address = broker.address.replace("127.0.0.1", "localhost");
         Some(broker)
     }
@@ -58,8 +61,7 @@ impl Broker {
         let dir = tempfile::tempdir().expect("a folder");
         let (port, controller) = free_ports();
         let ports = [port.to_string(), controller.to_string()];
-        let done =
-            Command::new(script()).arg("format").arg(dir.path()).args(ports).args(formatted).status();
+        let done = Command::new(script()).arg("format").arg(dir.path()).args(ports).args(formatted).status();
         assert!(done.expect("the script").success(), "its storage cannot be formatted");
         let more = more(dir.path(), port, controller);
         let settings = std::fs::OpenOptions::new().append(true).open(dir.path().join("server.properties"));

@@ -38,7 +38,10 @@ fn open_files() -> Result<BTreeSet<(String, FileId)>, Refusal> {
     // Those that are closed meanwhile are none of ours.
     let found = entries.flatten().filter_map(|entry| {
         let file = std::fs::metadata(entry.path()).ok()?;
-        Some((entry.file_name().to_string_lossy().into_owned(), FileId { device: file.dev(), inode: file.ino() }))
+        Some((
+            entry.file_name().to_string_lossy().into_owned(),
+            FileId { device: file.dev(), inode: file.ino() },
+        ))
     });
     Ok(found.collect())
 }
@@ -62,7 +65,8 @@ mod tests {
         let root = Root::open(folder.path()).unwrap();
         for _ in 0..2 {
             let mut connection = connect(&root, "c.db", &options(&root)).await.unwrap();
-            let made = sqlx::query("CREATE TABLE IF NOT EXISTS copy (n INTEGER)").execute(&mut connection).await;
+            let made =
+                sqlx::query("CREATE TABLE IF NOT EXISTS copy (n INTEGER)").execute(&mut connection).await;
             made.unwrap();
         }
     }
@@ -94,7 +98,8 @@ mod tests {
         while connected < 20 || refused < 20 {
             match connect(&root, "c.db", &place).await {
                 Ok(mut connection) => {
-                    let tables = sqlx::query_scalar("SELECT name FROM sqlite_master").fetch_all(&mut connection);
+                    let tables =
+                        sqlx::query_scalar("SELECT name FROM sqlite_master").fetch_all(&mut connection);
                     let tables: Result<Vec<String>, _> = tables.await;
                     // A file that lost its name meanwhile may be refused by SQLite itself.
                     let Ok(tables) = tables else { continue };
