@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Client;
+use super::call::{Client, header};
 use super::problem::CallError;
 
 /// One read asked for.
@@ -59,6 +59,10 @@ impl Client {
 
     /// The same as it came, the last line included.
     pub async fn page(&self, reading: &Reading) -> Result<Bytes, CallError> {
+        self.whole(self.reading(reading)).await
+    }
+
+    fn reading(&self, reading: &Reading) -> RequestBuilder {
         let mut query: Vec<(&str, String)> = vec![("wait", format!("{}s", reading.wait.as_secs()))];
         query.extend(reading.cursor.clone().map(|cursor| ("cursor", cursor)));
         query.extend(reading.limit.map(|limit| ("limit", limit.to_string())));
@@ -69,7 +73,18 @@ impl Client {
         if let Some(purpose) = &reading.purpose {
             call = call.header("Changtong-Purpose", purpose);
         }
-        self.whole(call).await
+        call
+    }
+
+    /// One read as a container file, and what may be acknowledged once it is kept. A file that breaks off is an error.
+    pub async fn deliver_file(&self, reading: &Reading) -> Result<(Bytes, Answered), CallError> {
+        let answer = self.reading(reading).header("Accept", "application/avro").send().await;
+        let answer = self.refused(answer.map_err(|error| self.unreachable(&error))?).await?;
+        let told = |name: &str| header(&answer, name);
+        let (window, digest) = (told("changtong-window"), told("changtong-digest"));
+        let next = told("changtong-next").ok_or_else(|| self.cut_off())?;
+        let file = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        Ok((file, Answered { lines: Bytes::new(), next, window, digest }))
     }
 
     /// An answer of lines to its end.

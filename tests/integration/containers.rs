@@ -12,10 +12,15 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::shell::project;
-use crate::support::{Reply, TestApp, World, engine, on_both_pairs};
+use crate::shell::{Shell, project};
+use crate::support::{RESOURCE, Reply, TestApp, World, engine, on_both_pairs};
 
-on_both_pairs!(fastavro_writes_what_we_take, java_writes_what_we_take, python_and_java_read_what_we_deliver);
+on_both_pairs!(
+    fastavro_writes_what_we_take,
+    java_writes_what_we_take,
+    python_and_java_read_what_we_deliver,
+    a_folder_of_files_holds_what_lines_would_say,
+);
 
 /// A table of every type.
 fn every_type() -> Value {
@@ -235,6 +240,42 @@ async fn python_and_java_read_what_we_deliver(app: &TestApp) {
     if let Some(folder) = engine("fastavro", "CHANGTONG_TEST_FASTAVRO") {
         assert_eq!(fastavro(&folder, &[Path::new("read"), &path], ""), "");
     }
+}
+
+async fn a_folder_of_files_holds_what_lines_would_say(app: &TestApp) {
+    let Some(folder) = engine("fastavro", "CHANGTONG_TEST_FASTAVRO") else { return };
+    let world = World::of(app).await;
+    let subscription = granted(&world).await;
+    let shell = Shell::new();
+    let asked = format!(
+        "subscribe {RESOURCE} --name folder --url http://{} --key {} --format avro",
+        app.api,
+        world.consumer.integrator.key()
+    );
+    let read = || {
+        let mut files: Vec<_> =
+            fs::read_dir(shell.path("got")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let lines = files.iter().map(|file| fastavro(&folder, &[Path::new("read"), file], ""));
+        let mut records: Vec<Value> =
+            lines.collect::<String>().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        records.sort_by_key(id);
+        (files.len(), records)
+    };
+    shell.line(&format!("{asked} --out got")).await;
+    let (files, records) = read();
+    let (_, text) = delivered(&world, &subscription, "application/x-ndjson").await;
+    let text = String::from_utf8(text).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut wanted: Vec<Value> =
+        lines.filter(|line| line["id"].is_string()).map(|line| as_file(&line)).collect();
+    wanted.sort_by_key(id);
+    assert_eq!(records, wanted);
+    // What is in them was acknowledged.
+    shell.line(&format!("{asked} --out got")).await;
+    assert_eq!(read(), (files, records));
+    assert!(shell.refused(&asked, 2).await.contains("--out FOLDER"));
+    assert!(shell.refused(&format!("{asked} --out got --stream"), 2).await.contains("--stream"));
 }
 
 fn id(record: &Value) -> String {

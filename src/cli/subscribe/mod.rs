@@ -1,5 +1,6 @@
-//! `changtong subscribe`: asks if needed, waits for the grant, reads, acknowledges; prints record lines.
+//! `changtong subscribe`: asks if needed, waits for the grant, reads, acknowledges; prints record lines, or keeps files.
 
+mod files;
 mod follow;
 mod grant;
 mod read;
@@ -10,7 +11,7 @@ use clap::Args;
 
 use super::block_on;
 use super::connection::Connection;
-use super::failure::Done;
+use super::failure::{Done, Failure};
 
 #[derive(Debug, Args)]
 pub struct Subscribe {
@@ -40,12 +41,27 @@ pub struct Subscribe {
     /// Read by event stream, and go on as with --follow
     #[arg(long)]
     stream: bool,
-    /// Append lines to this file instead of printing them
-    #[arg(long, value_name = "FILE")]
+    /// As lines of JSON, or as Avro: each answer becomes a container file in the folder that --out names
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    format: Format,
+    /// Append lines to this file instead of printing them; of Avro, the folder of the files
+    #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Ndjson,
+    Avro,
+}
+
 pub fn run(subscribe: &Subscribe) -> Done {
+    if subscribe.format == Format::Avro && (subscribe.out.is_none() || subscribe.stream) {
+        return Err(Failure::Usage(
+            "--format avro needs --out FOLDER for its files, and knows no --stream: an event is a line"
+                .into(),
+        ));
+    }
     block_on(async {
         let client = subscribe.server.client()?;
         let grant = grant::obtain(subscribe, &client).await?;

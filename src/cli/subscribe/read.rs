@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::failure::{Done, Failure};
 use super::super::text;
-use super::Subscribe;
+use super::{Format, Subscribe};
 use crate::client::{Answered, CallError, Client, Problem, Reading};
 
 /// How long one read waits while following.
@@ -22,7 +22,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) type Out = Box<dyn Write>;
 
 pub async fn run(subscribe: &Subscribe, client: &Client, grant: &str) -> Done {
-    let mut out = open(subscribe)?;
     let subscription = place(subscribe, client, grant).await?;
     let mut reading = Reading {
         subscription,
@@ -30,6 +29,10 @@ pub async fn run(subscribe: &Subscribe, client: &Client, grant: &str) -> Done {
         purpose: subscribe.purpose.clone(),
         ..Reading::default()
     };
+    if let (Format::Avro, Some(folder)) = (subscribe.format, &subscribe.out) {
+        return super::files::run(client, reading, folder, subscribe.follow).await;
+    }
+    let mut out = open(subscribe)?;
     if subscribe.stream {
         return super::follow::run(client, reading, out).await;
     }
@@ -58,7 +61,7 @@ pub async fn run(subscribe: &Subscribe, client: &Client, grant: &str) -> Done {
 }
 
 /// Whether records were passed over that the grant does not show.
-fn moved(reading: &Reading, answered: &Answered) -> bool {
+pub(super) fn moved(reading: &Reading, answered: &Answered) -> bool {
     reading.cursor.as_ref().is_some_and(|cursor| *cursor != answered.next)
 }
 
