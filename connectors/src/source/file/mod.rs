@@ -1,15 +1,16 @@
-//! The file source: CSV and NDJSON files below the declared root.
+//! The file source: CSV, NDJSON and Avro container files below the declared root.
 //!
 //! | mode | part | position |
 //! |---|---|---|
 //! | `append` | each file | bytes and lines read, SHA-256 of those bytes |
 //! | `replace` | the last file of the order | SHA-256 of the file, how far its difference is published |
 //!
-//! Only whole lines are read. What was read once is hashed again before more is read from the same file, so a file
+//! Only whole lines are read, of a container file whole blocks (`container.rs`; `append` only). What was read once is hashed again before more is read from the same file, so a file
 //! that was changed or cut is noticed and named, never read on from a wrong place.
 
 mod append;
 mod body;
+mod container;
 mod decode;
 mod layout;
 mod position;
@@ -126,6 +127,9 @@ impl Source for FileSource {
         let standing = bus.resource().await?;
         let file = self.root.read(&part.label)?;
         match self.spec.mode {
+            Mode::Append if self.spec.format == FileFormat::Avro => {
+                container::read(&self.spec, &part.label, file, position)
+            }
             Mode::Append => append::read(&self.spec, &standing, &part.label, file, position),
             Mode::Replace => {
                 let job = replace::Job {

@@ -140,3 +140,34 @@ pub(super) fn bad_record(label: &str, line: u64, path: &str, reason: &str) -> Re
     .with("path", label)
     .with("line", line)
 }
+
+/// A container file that is none, or is cut off or damaged.
+pub(super) fn container(label: &str, refusal: &Refusal) -> Refusal {
+    Refusal::new(
+        Code::FileUnreadable,
+        format!("文件 {label}:{}", refusal.text.zh),
+        format!("the file {label}: {}", refusal.text.en),
+    )
+    .with("path", label)
+}
+
+pub(super) fn bad_block(label: &str, at: u64) -> Refusal {
+    Refusal::new(
+        Code::FileUnreadable,
+        format!("容器文件 {label} 第 {at} 字节处的数据块有误,文件已损坏"),
+        format!("the block at byte {at} of the container file {label} is none: the file is damaged"),
+    )
+    .with("path", label)
+}
+
+pub(super) fn long_block(label: &str, at: u64, most: u64) -> Refusal {
+    Refusal::new(
+        Code::RecordTooLarge,
+        format!("容器文件 {label} 第 {at} 字节处的数据块超过 {most} 字节;请以较小的数据块(sync interval)写入"),
+        format!(
+            "the block at byte {at} of the container file {label} has over {most} bytes; write it with smaller blocks \
+             (sync interval)"
+        ),
+    )
+    .with("path", label)
+}

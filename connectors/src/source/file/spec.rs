@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, de};
 pub enum FileFormat {
     Csv,
     Ndjson,
+    /// Object container files.
+    Avro,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -135,6 +137,22 @@ impl FileSourceSpec {
             return wrong("batch_records", "应为 1 至 10000", "1 to 10000 are possible");
         }
         let csv_only = !self.columns.is_empty() || !self.ignore.is_empty() || self.delimiter != ',';
+        if self.format == FileFormat::Avro
+            && (csv_only || self.null != empty_only() || self.encoding != Encoding::Utf8)
+        {
+            return wrong(
+                "format",
+                "avro 不用 encoding、null、delimiter、columns、ignore:文件自带模式",
+                "avro takes no encoding, null, delimiter, columns or ignore: its files have their own schema",
+            );
+        }
+        if self.format == FileFormat::Avro && self.mode == Mode::Replace {
+            return wrong(
+                "mode",
+                "avro 文件只能以 append 方式读取;replace 用于 csv 和 ndjson",
+                "avro files are read by `append` only; `replace` is for csv and ndjson",
+            );
+        }
         if self.format == FileFormat::Ndjson && (csv_only || self.null != empty_only()) {
             return wrong(
                 "format",

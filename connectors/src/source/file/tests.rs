@@ -11,6 +11,7 @@ use encoding_rs::GB18030;
 use proptest::prelude::*;
 
 use super::*;
+use crate::avro::container::{head, put_block};
 use crate::bus::SourceBatch;
 use crate::bus::memory::{Fault, MemoryBus};
 use crate::runner::tests::table;
@@ -86,6 +87,98 @@ fn quoted(text: &str) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// A container file with a block for each list of names, and where each block ends.
+fn container(blocks: &[Vec<String>]) -> Vec<u8> {
+    let schema = br#"{"type":"record","name":"P","fields":[{"name":"id","type":"int"},{"name":"name","type":"string"}]}"#;
+    let mut file = head(schema, [7; 16]);
+    let mut id = 0_u8;
+    for names in blocks {
+        let mut data = Vec::new();
+        for name in names {
+            // Small numbers and short texts: one byte each says them.
+            data.extend([id * 2, name.len() as u8 * 2]);
+            data.extend_from_slice(name.as_bytes());
+            id += 1;
+        }
+        put_block(names.len() as u64, &data, [7; 16], &mut file);
+    }
+    file
+}
+
+fn avro() -> FileSourceSpec {
+    toml::from_str("path = \"d.avro\"\nformat = \"avro\"\nbatch_records = 4").unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn appended_blocks_are_published_once_and_in_order(
+        blocks in prop::collection::vec(prop::collection::vec("[a-z]{0,6}", 0..6), 0..8),
+        cuts in prop::collection::vec((0.0..1.0_f64, 0_usize..6), 0..6),
+        faults in faults(),
+    ) {
+        runtime().block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let bus = table();
+            bus.inner.lock().faults.extend(faults);
+            let bytes = container(&blocks);
+            let mut cuts = cuts;
+            cuts.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for (cut, dies_after) in cuts {
+                let length = (bytes.len() as f64 * cut) as usize;
+                std::fs::write(folder.path().join("d.avro"), &bytes[..length]).unwrap();
+                let _ = pass(folder.path(), &bus, &avro(), dies_after).await;
+            }
+            std::fs::write(folder.path().join("d.avro"), &bytes).unwrap();
+            settle(folder.path(), &bus, &avro()).await;
+            let wanted: Vec<String> = blocks.iter().flatten().enumerate()
+                .map(|(id, name)| serde_json::json!({"id": id, "name": name}).to_string()).collect();
+            assert_eq!(bus.records(), wanted);
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_container_file_that_is_none_or_was_changed_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |bytes: &[u8]| std::fs::write(folder.path().join("d.avro"), bytes).unwrap();
+    let bus = table();
+    let refused = async || pass(folder.path(), &bus, &avro(), 9).await.unwrap_err();
+    put(b"id,name\n1,a\n");
+    let refusal = refused().await;
+    assert!(refusal.code == Code::FileUnreadable && refusal.text.en.contains("d.avro"), "{refusal}");
+    let file = container(&[vec!["a".to_owned()], vec!["b".to_owned()]]);
+    let mut marker = file.clone();
+    *marker.last_mut().unwrap() ^= 1;
+    put(&marker);
+    assert!(refused().await.text.en.contains("marker"), "nothing of a batch that is damaged is published");
+    assert!(bus.records().is_empty());
+    put(&file);
+    settle(folder.path(), &bus, &avro()).await;
+    let mut changed = container(&[vec!["x".to_owned()], vec!["b".to_owned()], vec!["c".to_owned()]]);
+    put(&changed);
+    assert_eq!(refused().await.code, Code::FileChanged);
+    changed.truncate(file.len() - 1);
+    put(&changed);
+    assert_eq!(refused().await.code, Code::FileChanged, "shorter than what was read");
+    // A size that no block has is not waited for.
+    put(&[container(&[]), vec![2, 0xfe, 0xff, 0xff, 0xff, 0x0f]].concat());
+    let other = table();
+    let refusal = pass(folder.path(), &other, &avro(), 9).await.unwrap_err();
+    assert_eq!(refusal.code, Code::RecordTooLarge);
+}
+
+#[test]
+fn what_does_not_fit_container_files_is_refused() {
+    for more in ["mode = \"replace\"", "null = [\"NA\"]", "encoding = \"gb18030\"", "ignore = [\"a\"]"] {
+        let spec: FileSourceSpec =
+            toml::from_str(&format!("path = \"d.avro\"\nformat = \"avro\"\n{more}")).unwrap();
+        assert_eq!(spec.check().unwrap_err().code, Code::Invalid, "{more}");
+    }
+    avro().check().unwrap();
 }
 
 proptest! {
