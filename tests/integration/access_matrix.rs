@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use changtong::http::ROUTES;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Pair, RESOURCE, TestApp, World, resource_file};
+use crate::support::{Client, Pair, RESOURCE, TestApp, World, request_file, resource_file};
 
 const TABLE: &str = "
 get  /openapi.json                                AA AAA AAA AAA AAA
@@ -165,11 +165,11 @@ impl Things {
         let list = format!("/api/v1/quarantine?resource={RESOURCE}");
         let set_aside = world.provider.integrator.get(&list).await.expect(200)["items"][0]["id"].clone();
 
-        let (agreed, _) = world.request(request_file()).await;
+        let (agreed, _) = world.request(request_file(RESOURCE, &["station", "hour"], None)).await;
         let agree = format!("/api/v1/requests/{agreed}/agree");
         let grant = text(&world.provider.reviewer.post(&agree, json!({})).await.expect(200)["grant"]);
         let subscription = world.subscribe(&grant, "copy").await;
-        let (request, _) = world.request(request_file()).await;
+        let (request, _) = world.request(request_file(RESOURCE, &["station", "hour"], None)).await;
 
         let spare = json!({ "name": "spare", "roles": ["editor"] });
         let made = world.authority.post("/api/v1/agencies/forestry/accounts", spare).await.expect(201);
@@ -243,7 +243,7 @@ impl Things {
                 json!({ "node": "00000000-0000-0000-0000-000000000000", "version": "0",
                 "state": "running", "error": null, "details": {} })
             }
-            "requests" | "requests/{id}" => request_file(),
+            "requests" | "requests/{id}" => request_file(RESOURCE, &["station", "hour"], None),
             "requests/{id}/refuse" => json!({ "reason": "other" }),
             "requests/{id}/need-material" => json!({ "text": "?" }),
             "grants/{id}/suspend" | "grants/{id}/revoke" => json!({ "cause": "security" }),
@@ -258,16 +258,4 @@ impl Things {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()
-}
-
-fn request_file() -> Value {
-    json!({
-        "resource": RESOURCE,
-        "consumer": "emergency",
-        "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-        "basis": "突发事件应对职责",
-        "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-        "history": "all",
-        "items": ["station", "hour"],
-    })
 }

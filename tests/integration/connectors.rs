@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-use crate::support::{Client, Pair, TestApp, World, resource_file};
+use crate::support::{Client, Pair, TestApp, World, request_file, resource_file, wait};
 
 /// Station and hour → temperature, as a grant with `temp > 10` shows them.
 type Rows = BTreeMap<(String, i64), String>;
@@ -150,19 +149,8 @@ fn view(temps: &[Option<f64>], dropped: &[usize]) -> Rows {
 }
 
 async fn granted(world: &World, code: &str) -> String {
-    let (_, request) = world
-        .request(json!({
-            "resource": code,
-            "consumer": "emergency",
-            "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-            "basis": "突发事件应对职责",
-            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-            "history": "all",
-            "items": ["station", "hour", "temp"],
-            "filter": "temp > 10",
-            "valid_until": "2090-12-31",
-        }))
-        .await;
+    let file = request_file(code, &["station", "hour", "temp"], Some("temp > 10"));
+    let (_, request) = world.request(file).await;
     let grant = request["grant"].as_str().expect("a grant").to_owned();
     let shown = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}")).await.expect(200);
     assert_eq!(shown["state"], "active");
@@ -191,19 +179,6 @@ async fn until_state(client: &Client, name: &str, state: &str) {
         if status["state"] == state { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
-}
-
-/// Until it comes to that; what was seen last is told when it does not.
-async fn wait(check: impl AsyncFn() -> Result<(), String>) {
-    let mut seen = String::new();
-    for _ in 0..600 {
-        match check().await {
-            Ok(()) => return,
-            Err(other) => seen = other,
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("it did not come to that: {seen}");
 }
 
 struct Copies {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{RESOURCE, TestApp, World, on_both_pairs, resource_file};
+use crate::support::{RESOURCE, TestApp, World, on_both_pairs, request_file, resource_file};
 
 on_both_pairs!(a_provider_sees_what_the_consumer_would_see, a_sample_is_small_and_of_the_newest_records);
 
@@ -11,17 +11,8 @@ fn observation(station: &str, hour: usize, observer: &str) -> Value {
     json!({ "station": station, "hour": hour, "temp": "12.5", "observer": observer })
 }
 
-fn request_file() -> Value {
-    json!({
-        "resource": RESOURCE,
-        "consumer": "emergency",
-        "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-        "basis": "突发事件应对职责",
-        "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-        "history": "all",
-        "items": ["hour", "observer"],
-        "filter": "hour < 20",
-    })
+fn asked() -> Value {
+    request_file(RESOURCE, &["hour", "observer"], Some("hour < 20"))
 }
 
 async fn previews(world: &World) -> Vec<Value> {
@@ -32,7 +23,7 @@ async fn previews(world: &World) -> Vec<Value> {
 async fn a_provider_sees_what_the_consumer_would_see(app: &TestApp) {
     let world = World::of(app).await;
     let code = world.entry(resource_file("conditional")).await;
-    let (id, _) = world.request(request_file()).await;
+    let (id, _) = world.request(asked()).await;
     let path = format!("/api/v1/requests/{id}/disclosure");
     let agreement = json!({ "filter": "station == \"JFK\"" });
     let shown = world.provider.reviewer.post(&path, agreement.clone()).await.expect(200);
@@ -85,7 +76,7 @@ async fn a_provider_sees_what_the_consumer_would_see(app: &TestApp) {
 async fn a_sample_is_small_and_of_the_newest_records(app: &TestApp) {
     let world = World::of(app).await;
     let code = world.entry(resource_file("conditional")).await;
-    let (id, _) = world.request(request_file()).await;
+    let (id, _) = world.request(asked()).await;
     let path = format!("/api/v1/requests/{id}/disclosure");
     let publish = async |observer: &str, records: usize| {
         let stations =

@@ -10,6 +10,21 @@ use tokio::process::{Child, Command};
 
 use crate::support::TestApp;
 
+/// A table of numbers, as a file that `resource apply` takes.
+pub const PEOPLE: &str = r#"
+class = "300000"
+title = "people"
+provider = "stats"
+kind = "table"
+share_type = "unconditional"
+update_cycle = "irregular"
+key = ["id"]
+[[items]]
+name = "id"
+title = "编号"
+type = "I"
+"#;
+
 /// What a command came to.
 #[derive(Debug)]
 pub struct Ran {

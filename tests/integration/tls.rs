@@ -1,13 +1,9 @@
 //! Commands and a connector in its own process call a server behind a proxy that ends TLS: whom they believe, and what
 //! they say of whom they do not.
 
-use std::time::Duration;
-
-use serde_json::Value;
-
 use crate::shell::Shell;
 use crate::support::certificates::Authority;
-use crate::support::{Pair, TestApp, TlsProxy, World, resource_file};
+use crate::support::{Pair, TestApp, TlsProxy, World, resource_file, wait};
 
 async fn behind_a_proxy() -> TestApp {
     let settings =
@@ -111,13 +107,18 @@ async fn a_connector_names_the_authority_of_its_bus_in_its_file() {
     };
     // It waits, and says for what.
     let mut process = run();
-    until(async || shell.read("log").contains("not signed by an authority that is trusted")).await;
+    wait(async || {
+        let said = shell.read("log");
+        if said.contains("not signed by an authority that is trusted") { Ok(()) } else { Err(said) }
+    })
+    .await;
     process.kill().await.expect("kill -9");
     shell.write("ca.pem", authority.pem());
     let mut process = run();
-    until(async || {
+    wait(async || {
         let reply = world.provider.integrator.get("/api/v1/connectors/obs-in").await;
-        reply.status == 200 && reply.json()["status"]["details"]["counts"]["accepted"] == Value::from(1)
+        let done = reply.status == 200 && reply.json()["status"]["details"]["counts"]["accepted"] == 1;
+        if done { Ok(()) } else { Err(reply.text) }
     })
     .await;
     process.kill().await.expect("kill -9");
@@ -131,14 +132,4 @@ async fn a_connector_names_the_authority_of_its_bus_in_its_file() {
     let refused = shell.refused(&line, 1).await;
     assert!(refused.contains("`ca` is for a connector with process"), "{refused}");
     app.stop().await;
-}
-
-async fn until(check: impl AsyncFn() -> bool) {
-    for _ in 0..600 {
-        if check().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("it did not come to that");
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{SubscriptionId, WindowId};
 use changtong_catalog::ports::{Receipt, ResourceStanding, SourceStep};
-use changtong_catalog::resource::{AvroType, Kind};
+use changtong_catalog::resource::Kind;
 
 use crate::avro::Format;
 use crate::gate::{From, OnInvalid};
@@ -20,13 +20,8 @@ pub struct SourceBatch {
     pub step: SourceStep,
 }
 
-/// A granted item as it is delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantedItem {
-    pub name: String,
-    pub avro: AvroType,
-    pub nullable: bool,
-}
+/// A granted item as it is delivered: as the derived schema has it.
+pub use changtong_catalog::schema::read::Read as GrantedItem;
 
 /// The subscription that a sink reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

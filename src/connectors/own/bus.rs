@@ -9,7 +9,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{GrantId, ResourceCode, SubscriptionId};
 use changtong_catalog::ports::{Receipt, ResourceStanding};
 use changtong_catalog::schema::read::items_of;
-use changtong_connectors::bus::{Applied, Bus, GrantedItem, SourceBatch, Subscribed};
+use changtong_connectors::bus::{Applied, Bus, SourceBatch, Subscribed};
 use changtong_connectors::gate::From;
 use changtong_connectors::runner::{ConnectorSpec, End};
 use parking_lot::Mutex;
@@ -110,16 +110,11 @@ impl Bus for ApiBus {
             Some(found) => found,
             None => self.make(id, name, from, deletes).await?,
         };
-        let item = |item: changtong_catalog::schema::read::Read| GrantedItem {
-            name: item.name,
-            avro: item.avro,
-            nullable: item.nullable,
-        };
         Ok(Subscribed {
             id: subscription.id,
             kind: entry.kind,
             deletes: subscription.deletes && grant.delete_lines,
-            items: items.into_iter().map(item).collect(),
+            items,
             created,
         })
     }

@@ -4,7 +4,7 @@ use changtong_connectors::avro::container::{head, put_block};
 use serde_json::Value;
 
 use super::{agencies, published};
-use crate::shell::{Shell, member};
+use crate::shell::{PEOPLE, Shell, member};
 use crate::support::{TestApp, on_both_pairs};
 
 on_both_pairs!(
@@ -14,18 +14,8 @@ on_both_pairs!(
     small_things_are_said_as_they_are,
 );
 
-const RESOURCE: &str = r#"
-class = "300000"
-title = "people"
-provider = "stats"
-kind = "table"
-share_type = "unconditional"
-update_cycle = "irregular"
-key = ["id"]
-[[items]]
-name = "id"
-title = "编号"
-type = "I"
+/// What the people of this file have beside their number.
+const MORE: &str = r#"
 [[items]]
 name = "name"
 title = "姓名"
@@ -44,7 +34,7 @@ nullable = true
 async fn world(app: &TestApp) -> Shell {
     let shell = Shell::of(app);
     agencies(&shell).await;
-    shell.write("people.toml", RESOURCE);
+    shell.write("people.toml", format!("{PEOPLE}{MORE}"));
     assert_eq!(published(&shell, "people.toml").await, "300000-000001");
     shell
 }

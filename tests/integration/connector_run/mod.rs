@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::shell::Shell;
-use crate::support::{Client, Road, TestApp, Turn, World, on_both_pairs, resource_file};
+use crate::support::{Client, Road, TestApp, Turn, World, on_both_pairs, request_file, resource_file, wait};
 
 on_both_pairs!(
     it_lives_obeys_and_falls_silent,
@@ -197,12 +197,7 @@ async fn a_rough_road_costs_time_only(app: &TestApp) {
     assert_eq!(left["status"]["state"], "running");
     process.kill().await.expect("kill -9");
 
-    let request = json!({
-        "resource": code, "consumer": "emergency", "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-        "basis": "突发事件应对职责", "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-        "history": "all", "items": ["station", "hour", "temp"],
-    });
-    let (_, request) = world.request(request).await;
+    let (_, request) = world.request(request_file(&code, &["station", "hour", "temp"], None)).await;
     let grant = request["grant"].as_str().expect("a grant");
     let reader = &world.consumer.integrator;
     let road = Road::to(app.api).await;
@@ -252,16 +247,4 @@ async fn until(client: &Client, what: impl Fn(&Value) -> bool) -> Value {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("it did not come to that: {found}");
-}
-
-async fn wait(check: impl AsyncFn() -> Result<(), String>) {
-    let mut seen = String::new();
-    for _ in 0..600 {
-        match check().await {
-            Ok(()) => return,
-            Err(other) => seen = other,
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("it did not come to that: {seen}");
 }

@@ -7,12 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use changtong::client::Client;
-use changtong_catalog::store::testing::{Fresh, postgres};
+use changtong_catalog::store::testing::Fresh;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use super::table::Table;
-use crate::support::{Pair, kafka, prefix};
+use crate::support::{Pair, production};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_changtong");
 
@@ -27,22 +27,17 @@ impl Deployment {
     /// `None` where the machine is declared to be without an engine of the pair.
     pub async fn new(pair: Pair) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut environment = Vec::new();
-        let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
         let path = |name: &str| folder.path().join(name).display().to_string();
-        set("CHANGTONG_KEYS__DIR", path("keys"));
-        set("CHANGTONG_PROFILES", path("profiles.toml"));
-        set("PATH", "/usr/bin:/bin".to_owned());
+        let mut environment = vec![
+            ("CHANGTONG_KEYS__DIR".to_owned(), path("keys")),
+            ("CHANGTONG_PROFILES".to_owned(), path("profiles.toml")),
+            ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+        ];
         let fresh = match pair {
             Pair::Embedded => None,
             Pair::Production => {
-                let brokers = kafka()?;
-                let fresh = postgres().await?;
-                set("CHANGTONG_DATABASE__URL", fresh.config.url.clone());
-                set("CHANGTONG_KAFKA__BROKERS", brokers);
-                set("CHANGTONG_KAFKA__REPLICATION_FACTOR", "1".to_owned());
-                set("CHANGTONG_KAFKA__MIN_INSYNC_REPLICAS", "1".to_owned());
-                set("CHANGTONG_LOG__PREFIX", prefix(&fresh.config.url));
+                let (fresh, production) = production().await?;
+                environment.extend(production);
                 Some(fresh)
             }
         };

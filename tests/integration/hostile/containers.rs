@@ -6,22 +6,9 @@ use changtong_connectors::avro::container::{head, put_block};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::shell::{Shell, stop};
+use crate::shell::{PEOPLE, Shell, stop};
 use crate::support::{Client, Reply};
 
-const RESOURCE: &str = r#"
-class = "300000"
-title = "people"
-provider = "stats"
-kind = "table"
-share_type = "unconditional"
-update_cycle = "irregular"
-key = ["id"]
-[[items]]
-name = "id"
-title = "编号"
-type = "I"
-"#;
 const MARKER: [u8; 16] = *b"0123456789abcdef";
 /// What all bombs together may add to the most memory that the server ever had: four of the largest records, the bodies
 /// of a few requests, and what allocators keep. Each bomb believed would take from 60 MiB to gigabytes.
@@ -75,7 +62,7 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
     let process = server.id().expect("it runs");
     shell.line("agency add stats --name 统计局 --code 11999999FAKE00021N").await;
     shell.line("agency add emergency --name 应急管理局 --code 12440000FAKE0003XR").await;
-    shell.write("people.toml", RESOURCE);
+    shell.write("people.toml", PEOPLE);
     shell.line("resource apply people.toml --publish --as stats").await;
     let profiles = Profiles::open(&shell.profiles()).expect("profiles");
     let client = |name: &str| {

@@ -10,7 +10,7 @@ use changtong_catalog::ids::{EventId, GrantId};
 use changtong_catalog::ports::Directory as _;
 use serde_json::{Value, json};
 
-use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs, place_of};
+use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs, place_of, request_file};
 
 on_both_pairs!(nothing_follows_a_revoke, a_grant_ends_at_its_time_by_the_stores_clock);
 
@@ -85,16 +85,8 @@ async fn nothing_follows_a_revoke(app: &TestApp) {
 
 async fn a_grant_ends_at_its_time_by_the_stores_clock(app: &TestApp) {
     let shared = Shared::of(app, json!({})).await;
-    let file = json!({
-        "resource": shared.code,
-        "consumer": "emergency",
-        "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-        "basis": "突发事件应对职责",
-        "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-        "history": "all",
-        "items": ["station", "hour"],
-        "valid_until": "2020-01-31",
-    });
+    let mut file = request_file(&shared.code, &["station", "hour"], None);
+    file["valid_until"] = "2020-01-31".into();
     let refused = shared.world.consumer.editor.post("/api/v1/requests", file).await;
     assert_eq!(refused.status, 422, "{}", refused.text);
 

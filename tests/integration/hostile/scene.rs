@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Reply, TestApp, World, resource_file};
+use crate::support::{Client, Reply, TestApp, World, request_file, resource_file};
 
 pub struct Scene {
     pub world: World,
@@ -24,17 +24,7 @@ impl Scene {
 
     /// What the consumer asks for; `null` members are left out.
     pub fn request(&self, items: &[&str], filter: Option<&str>) -> Value {
-        json!({
-            "resource": self.code,
-            "consumer": "emergency",
-            "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-            "basis": "突发事件应对职责",
-            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-            "history": "all",
-            "items": items,
-            "filter": filter,
-            "valid_until": "2090-12-31",
-        })
+        request_file(&self.code, items, filter)
     }
 
     /// A grant of these items, given at once; answers its id.

@@ -57,23 +57,15 @@ impl TestApp {
             ("CHANGTONG_HTTP__DRAIN".to_owned(), "5s".to_owned()),
             ("CHANGTONG_DATA__DIR".to_owned(), data.display().to_string()),
         ];
-        let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
         let fresh = match pair {
             Pair::Embedded => None,
             Pair::Production => {
-                let brokers = kafka()?;
-                let fresh = postgres().await?;
-                set("CHANGTONG_DATABASE__URL", fresh.config.url.clone());
-                set("CHANGTONG_KAFKA__BROKERS", brokers);
-                set("CHANGTONG_KAFKA__REPLICATION_FACTOR", "1".to_owned());
-                set("CHANGTONG_KAFKA__MIN_INSYNC_REPLICAS", "1".to_owned());
-                set("CHANGTONG_LOG__PREFIX", prefix(&fresh.config.url));
+                let (fresh, production) = production().await?;
+                environment.extend(production);
                 Some(fresh)
             }
         };
-        for (name, value) in settings {
-            set(name, (*value).to_owned());
-        }
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let sources = Sources { environment, dev, ..Sources::default() };
         let settings = sources.load().expect("the test's settings").settings;
         let store = match &fresh {
@@ -153,6 +145,22 @@ async fn first_key(server: &Server, folder: &Path) -> String {
     found_authority(&server.app, server.api, Some(path.clone())).await.expect("the authority is made");
     let profiles = Profiles::open(&path).expect("the profiles");
     profiles.get("authority").expect("the profile `authority`").key.clone()
+}
+
+/// A database of its own on the production engines, and the settings that name them; `None` where the machine is declared
+/// to be without one of them.
+pub async fn production() -> Option<(Fresh, Vec<(String, String)>)> {
+    let brokers = kafka()?;
+    let fresh = postgres().await?;
+    let url = fresh.config.url.clone();
+    let settings = [
+        ("CHANGTONG_LOG__PREFIX", prefix(&url)),
+        ("CHANGTONG_DATABASE__URL", url),
+        ("CHANGTONG_KAFKA__BROKERS", brokers),
+        ("CHANGTONG_KAFKA__REPLICATION_FACTOR", "1".to_owned()),
+        ("CHANGTONG_KAFKA__MIN_INSYNC_REPLICAS", "1".to_owned()),
+    ];
+    Some((fresh, settings.map(|(name, value)| (name.to_owned(), value)).to_vec()))
 }
 
 /// The broker's address; `None` where the machine is declared to be without one.

@@ -10,7 +10,7 @@ mod road;
 mod tls;
 mod world;
 
-pub use app::{Pair, TestApp, engine, kafka, prefix};
+pub use app::{Pair, TestApp, engine, kafka, prefix, production};
 pub use client::{Client, Reply};
 pub use cursor::{offsets_of, place_of};
 pub use events::{Event, Events};
@@ -43,4 +43,17 @@ pub async fn run(pair: Pair, case: impl AsyncFn(&TestApp)) {
         case(&app).await;
         app.stop().await;
     }
+}
+
+/// Until it comes to that; what was seen last is told when it does not.
+pub async fn wait(check: impl AsyncFn() -> Result<(), String>) {
+    let mut seen = String::new();
+    for _ in 0..600 {
+        match check().await {
+            Ok(()) => return,
+            Err(other) => seen = other,
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it did not come to that: {seen}");
 }

@@ -85,15 +85,7 @@ impl Shared {
     pub async fn of(app: &TestApp, terms: Value) -> Self {
         let world = World::of(app).await;
         let code = world.entry(resource_file("unconditional")).await;
-        let mut file = json!({
-            "resource": code,
-            "consumer": "emergency",
-            "purposes": [{ "code": "storm", "text": "暴雨应急" }],
-            "basis": "突发事件应对职责",
-            "consented_by": { "office": "应急局办公室", "document": "应急函〔2026〕1号" },
-            "history": "all",
-            "items": ["station", "hour", "temp"],
-        });
+        let mut file = request_file(&code, &["station", "hour", "temp"], None);
         if let (Some(file), Value::Object(terms)) = (file.as_object_mut(), terms) {
             file.extend(terms);
         }
