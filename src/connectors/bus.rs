@@ -127,7 +127,7 @@ impl Bus for GateBus {
     async fn read_own(&self, cursor: Option<&str>) -> Result<Bytes, Refusal> {
         let (caller, resource) = (self.caller().await?, self.code()?);
         let cursor = cursor.map(str::to_owned);
-        let read = OwnRead { resource, cursor, limit: None, max_bytes: None };
+        let read = OwnRead { resource, cursor, limit: None, max_bytes: None, file: false };
         let page = self.heard(own_records::read(&self.app, &caller, read).await)?;
         Ok(page.body)
     }

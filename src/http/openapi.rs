@@ -32,7 +32,7 @@ const TAKEN: [(&str, &str, &str, &str); 4] = [
 ];
 
 /// Answers with records, likewise.
-const GIVEN: [(&str, &str, &str, &str); 4] = [
+const GIVEN: [(&str, &str, &str, &str); 5] = [
     (
         "get",
         DELIVER,
@@ -53,6 +53,12 @@ const GIVEN: [(&str, &str, &str, &str); 4] = [
         "An event a record; marks end windows, an event says why the stream ends",
     ),
     ("get", PUBLISH, "application/x-ndjson", "One object a record; last a line with next"),
+    (
+        "get",
+        PUBLISH,
+        "application/avro",
+        "An object container file of id, op, k, published_at, record; next stands in the header Changtong-Next",
+    ),
 ];
 
 /// The document of the routes that are served.

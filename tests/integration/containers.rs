@@ -20,6 +20,7 @@ on_both_pairs!(
     java_writes_what_we_take,
     python_and_java_read_what_we_deliver,
     a_folder_of_files_holds_what_lines_would_say,
+    an_owner_reads_its_own_as_files,
 );
 
 /// A table of every type.
@@ -276,6 +277,51 @@ async fn a_folder_of_files_holds_what_lines_would_say(app: &TestApp) {
     assert_eq!(read(), (files, records));
     assert!(shell.refused(&asked, 2).await.contains("--out FOLDER"));
     assert!(shell.refused(&format!("{asked} --out got --stream"), 2).await.contains("--stream"));
+}
+
+/// What an owner reads as lines it may have as a file, page by page.
+async fn an_owner_reads_its_own_as_files(app: &TestApp) {
+    let Some(folder) = engine("fastavro", "CHANGTONG_TEST_FASTAVRO") else { return };
+    let world = World::of(app).await;
+    let code = world.entry(every_type()).await;
+    let work = tempfile::tempdir().unwrap();
+    let owner = &world.provider.integrator;
+    let path = format!("/api/v1/resources/{code}/records");
+    let read = async |query: &str| {
+        let asked =
+            owner.request("get", &format!("{path}?limit=2{query}")).header("accept", "application/avro");
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!(
+            (answer.status().as_u16(), header(answer.headers(), "content-type")),
+            (200, "application/avro")
+        );
+        let next = header(answer.headers(), "changtong-next").to_owned();
+        let file = work.path().join("own.avro");
+        fs::write(&file, answer.bytes().await.expect("a file")).unwrap();
+        let lines = fastavro(&folder, &[Path::new("read"), &file], "");
+        let records = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        (next, records.collect::<Vec<_>>())
+    };
+    assert!(read("").await.1.is_empty(), "before the first publish");
+    owner.publish(&code, &rows()).await.expect(200);
+    owner.publish(&code, &[json!({ "$op": "delete", "id": "乙" })]).await.expect(200);
+    let (mut cursor, mut records) = (String::new(), Vec::new());
+    for expected in [2, 1, 0] {
+        let (next, page) = read(&cursor).await;
+        assert_eq!(page.len(), expected);
+        records.extend(page);
+        cursor = format!("&cursor={next}");
+    }
+    let mut held: Vec<Value> =
+        records.iter().map(|line| line["record"].clone()).filter(|record| !record.is_null()).collect();
+    held.sort_by_key(|record| record["n"].as_i64());
+    assert_eq!(held, rows());
+    let gone = records.iter().find(|line| line["op"] == "delete").expect("a delete");
+    let named = records.iter().find(|line| line["record"]["id"] == "乙").expect("its row");
+    assert_eq!((&gone["k"], &gone["record"]), (&named["k"], &Value::Null), "the handle says which row");
+    let stream = owner.request("get", &path).header("accept", "text/event-stream");
+    let refused = Reply::of(stream).await;
+    assert_eq!((refused.status, refused.code().as_str()), (406, "not_acceptable"));
 }
 
 fn id(record: &Value) -> String {

@@ -76,16 +76,33 @@ impl View {
                 Ok(Shown { at, mask: grant.masks.get(name).copied() })
             })
             .collect::<Result<Vec<_>, Refusal>>()?;
-        let mut in_order = shown.clone();
-        in_order.sort_by_key(|shown: &Shown| shown.at);
         let filters = [&grant.provider_filter, &grant.consumer_filter]
             .into_iter()
             .flatten()
             .map(|text| filter::parse(text)?.check(&plan.items))
             .collect::<Result<Vec<_>, Refusal>>()?;
-        let reach = plan.fields.len();
-        let (grant, delete_lines) = (grant.number, grant.delete_lines);
-        Ok(Self { plan, shown, in_order, filters, keys, grant, delete_lines, reach })
+        let view = Self::over(plan, shown, keys);
+        Ok(Self { filters, grant: grant.number, delete_lines: grant.delete_lines, ..view })
+    }
+
+    /// Everything of a resource, for its owner.
+    pub fn whole<'i>(
+        plan: Arc<Plan>,
+        items: impl Iterator<Item = &'i str>,
+        keys: GrantKeys,
+    ) -> Result<Self, Refusal> {
+        let shown =
+            items.map(|name| Ok(Shown { at: plan.index(name).ok_or_else(|| stale(name))?, mask: None }));
+        let shown = shown.collect::<Result<Vec<_>, Refusal>>()?;
+        Ok(Self::over(plan, shown, keys))
+    }
+
+    /// These items, of no grant and without filters.
+    fn over(plan: Arc<Plan>, shown: Vec<Shown>, keys: GrantKeys) -> Self {
+        let mut in_order = shown.clone();
+        in_order.sort_by_key(|shown: &Shown| shown.at);
+        let (reach, grant) = (plan.fields.len(), GrantNumber(0));
+        Self { plan, shown, in_order, filters: Vec::new(), keys, grant, delete_lines: true, reach }
     }
 
     /// Appends the record's NDJSON line, or nothing if it is passed over. `deletes` is the subscription's wish.

@@ -105,6 +105,8 @@ pub struct OwnRead {
     pub cursor: Option<String>,
     pub limit: Option<u64>,
     pub max_bytes: Option<u64>,
+    /// As a container file instead of lines.
+    pub file: bool,
 }
 
 /// Where a record set aside lies; the store's index row says so.

@@ -1,11 +1,15 @@
 //! An owner reads its own resource (DESIGN.md 4): under a steward permit, every item, no window.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use changtong_catalog::account::Caller;
 use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::decide;
-use changtong_catalog::ids::{Generation, ResourceNumber, SubscriptionId};
+use changtong_catalog::handle::HandleKey;
+use changtong_catalog::ids::{AgencyId, Generation, GrantId, ResourceNumber, SubscriptionId};
+use changtong_catalog::mask::pseudonyms_of;
 use changtong_catalog::ports::{ResourceStanding, Topic};
 use uuid::Uuid;
 
@@ -13,7 +17,7 @@ use super::calls::OwnRead;
 use super::deliver::{READ, RECORDS, skip_dead, visible_ranges};
 use super::permit::{Permit, PermitKind};
 use super::{Gate, refusals};
-use crate::avro::Plan;
+use crate::avro::{GrantKeys, Plan, View, container};
 use crate::limit::Cost;
 use crate::log::LogRecord;
 
@@ -23,14 +27,22 @@ const MOST_BYTES: u64 = 4 << 20;
 /// One page, made whole. Whoever answers it keeps its event first (`steward.read`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnPage {
-    /// NDJSON lines and the final `{"next"}`.
+    /// NDJSON lines and the final `{"next"}`, or a container file.
     pub body: Bytes,
+    /// The cursor behind its last record.
+    pub next: String,
     pub resource: ResourceNumber,
     pub generation: Generation,
     /// Next offset of every partition where it begins, and behind its last record.
     pub from: Vec<i64>,
     pub through: Vec<i64>,
     pub sent: i64,
+}
+
+/// What an answer looks like, and what makes its records.
+enum Form {
+    Lines(Arc<Plan>),
+    File(Box<View>),
 }
 
 /// What an answer grows into.
@@ -59,30 +71,65 @@ impl Gate {
             lines: read.limit.unwrap_or(self.settings.answer_lines).min(self.settings.answer_lines_most),
             bytes: read.max_bytes.unwrap_or(MOST_BYTES).min(MOST_BYTES),
         };
-        if let Some(topic) = &topic {
+        // An entry that was never published has no records, and no schema for a file either.
+        let partitions = topic.as_ref().map_or(self.settings.partitions, |topic| topic.partitions);
+        let wanted = topic.is_some() || read.file;
+        let form = wanted.then(|| self.own_form(&standing, partitions, read.file)).transpose()?;
+        if let (Some(topic), Some(form)) = (&topic, &form) {
             let _held = self.budget.take(page.bytes + READ as u64)?;
-            let plan = self.plans.plan(&standing, topic.partitions)?;
-            self.fill(&standing, topic, &plan, &mut page).await?;
+            self.fill(&standing, topic, form, &mut page).await?;
         }
         let next = self.encode(&own_cursor(&standing, page.next.clone()))?;
-        let last = serde_json::json!({ "next": next });
-        page.out.extend_from_slice(last.to_string().as_bytes());
-        page.out.push(b'\n');
+        let (through, sent) = (page.next.clone(), page.sent);
+        let body = match form {
+            Some(Form::File(view)) => self.as_file(&view, &page)?,
+            _ => with_last_line(page.out, &next),
+        };
         Ok(OwnPage {
-            body: page.out.into(),
+            body: body.into(),
+            next,
             resource: standing.resource.number,
             generation: standing.resource.generation,
             from,
-            through: page.next,
-            sent: page.sent,
+            through,
+            sent,
         })
+    }
+
+    /// All of the resource, as a grant of everything would show it: a delete is known by its handle, which no grant's
+    /// reader ever sees.
+    fn own_form(&self, standing: &ResourceStanding, partitions: i32, file: bool) -> Result<Form, Refusal> {
+        let plan = self.plans.plan(standing, partitions)?;
+        if !file {
+            return Ok(Form::Lines(plan));
+        }
+        let nobody = GrantId(Uuid::nil());
+        let keys = GrantKeys {
+            handle: HandleKey::of_grant(self.keys.handle.get(self.keys.handle.current())?, nobody),
+            pseudonyms: pseudonyms_of(
+                self.keys.pseudonym.get(self.keys.pseudonym.current())?,
+                AgencyId(Uuid::nil()),
+            ),
+        };
+        let items = standing.resource.file.items.iter().map(|item| item.name.as_str());
+        Ok(Form::File(Box::new(View::whole(plan, items, keys)?)))
+    }
+
+    fn as_file(&self, view: &View, page: &Page) -> Result<Vec<u8>, Refusal> {
+        let mut marker = [0; 16];
+        self.ids.fill(&mut marker);
+        let mut file = container::head(view.delivered_schema()?.as_bytes(), marker);
+        if page.sent > 0 {
+            container::put_block(page.sent.unsigned_abs(), &page.out, marker, &mut file);
+        }
+        Ok(file)
     }
 
     async fn fill(
         &self,
         standing: &ResourceStanding,
         topic: &Topic,
-        plan: &Plan,
+        form: &Form,
         page: &mut Page,
     ) -> Result<(), Refusal> {
         let views = self.committer.load(topic).await?;
@@ -110,7 +157,7 @@ impl Gate {
                 if page.is_full() {
                     break;
                 }
-                page.put(standing, plan, record)?;
+                page.put(standing, form, record)?;
             }
         }
         Ok(())
@@ -147,9 +194,16 @@ impl Page {
         self.lines == 0 || self.out.len() as u64 >= self.bytes
     }
 
-    fn put(&mut self, standing: &ResourceStanding, plan: &Plan, record: &LogRecord) -> Result<(), Refusal> {
+    fn put(&mut self, standing: &ResourceStanding, form: &Form, record: &LogRecord) -> Result<(), Refusal> {
         let at = usize::try_from(record.partition).map_err(|_| refusals::fault())?;
-        plan.owner_line(standing.resource.generation, record, &mut self.out)?;
+        let generation = standing.resource.generation;
+        match form {
+            Form::Lines(plan) => plan.owner_line(generation, record, &mut self.out)?,
+            // Nothing is filtered, so no record is passed over.
+            Form::File(view) => {
+                view.datum(generation, record, true, &mut self.out)?;
+            }
+        }
         self.lines -= 1;
         self.sent += 1;
         if let Some(next) = self.next.get_mut(at) {
@@ -157,6 +211,13 @@ impl Page {
         }
         Ok(())
     }
+}
+
+fn with_last_line(mut lines: Vec<u8>, next: &str) -> Vec<u8> {
+    let last = serde_json::json!({ "next": next });
+    lines.extend_from_slice(last.to_string().as_bytes());
+    lines.push(b'\n');
+    lines
 }
 
 /// The cursor of an owner: of no subscription, its view the resource, its count the generation.

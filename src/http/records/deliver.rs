@@ -22,7 +22,7 @@ use crate::http::{Known, Web};
 use crate::settings::Setting as _;
 
 const NDJSON: &str = "application/x-ndjson";
-const AVRO: &str = "application/avro";
+pub(super) const AVRO: &str = "application/avro";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +95,7 @@ fn filed(file: File) -> Answer {
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-fn unsayable(header: &str) -> Refusal {
+pub(super) fn unsayable(header: &str) -> Refusal {
     Refusal::new(
         Code::Internal,
         format!("无法写出应答头 {header}"),
@@ -105,7 +105,7 @@ fn unsayable(header: &str) -> Refusal {
 
 /// What an answer can look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Lines,
     Events,
     /// A container file; what the last line would say stands in headers.
@@ -113,7 +113,7 @@ enum Form {
 }
 
 /// The first form that the client names; lines where it takes anything.
-fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
     let Some(accept) = headers.get(ACCEPT) else { return Ok(Form::Lines) };
     let named = |range: &str| match range.split(';').next().unwrap_or_default().trim() {
         NDJSON | "application/*" | "*/*" => Some(Form::Lines),
