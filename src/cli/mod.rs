@@ -27,6 +27,7 @@ mod schema;
 mod serve;
 mod subscribe;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -125,7 +126,8 @@ pub fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("changtong: {failure}");
+            // Where nobody can be told, the code says it.
+            let _ = writeln!(std::io::stderr(), "changtong: {failure}");
             failure.code()
         }
     }

@@ -14,6 +14,9 @@ pub fn start(settings: &Telemetry) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that cannot be written, as on a full disk, would be complained about where it cannot be written either:
+        // by a panic, in whatever was being served.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match settings.format {
         LineFormat::Text => lines.finish().try_init(),

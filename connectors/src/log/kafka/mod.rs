@@ -60,7 +60,7 @@ impl KafkaLog {
     /// Looks at the cluster for `serve` and `doctor`. `probe` is the spec of a topic that doesn't exist: whether it
     /// could be made is tried, it isn't made.
     pub async fn check(&self, probe: &TopicSpec) -> Result<KafkaCheck, Refusal> {
-        let (metadata, cluster) = self.ask(|asker| Ok((asker.metadata(None)?, asker.cluster_id()))).await?;
+        let (metadata, cluster) = self.ask(|asker| Ok((asker.first_metadata()?, asker.cluster_id()))).await?;
         self.admin.check(&self.settings, &metadata, cluster, probe).await
     }
 

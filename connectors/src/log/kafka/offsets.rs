@@ -20,6 +20,9 @@ use crate::log::{Extent, refusals};
 /// The longest that one question may take.
 pub(super) const ASKING: Duration = Duration::from_secs(5);
 
+/// How long is waited for the reason of a failure.
+const NOTICING: Duration = Duration::from_secs(2);
+
 /// Topics whose ends are asked in one go.
 const BULK: usize = 200;
 
@@ -39,20 +42,27 @@ impl Asker {
         // Without this, errors noticed in between would pile up in the client.
         while self.client.poll(Duration::ZERO).is_some() {}
         let metadata = self.client.fetch_metadata(topic.map(TopicName::as_str), ASKING);
+        metadata.map_err(|error| broker_refused(&error))
+    }
+
+    /// The same for whoever sets the brokers up: the question itself only fails, why is noticed beside it.
+    pub(super) fn first_metadata(&self) -> Result<Metadata, Refusal> {
+        let metadata = self.client.fetch_metadata(None, ASKING);
         metadata.map_err(|error| self.named().unwrap_or_else(|| broker_refused(&error)))
     }
 
-    /// Why the brokers let nobody in, if that is what was noticed: the question itself only runs out of time.
+    /// Why the brokers let nobody in, if that is noticed soon.
     fn named(&self) -> Option<Refusal> {
-        let mut named = None;
-        while let Some(noticed) = self.client.poll(Duration::ZERO) {
-            named = named.or(match noticed.err().and_then(|error| error.rdkafka_error_code()) {
-                Some(RDKafkaErrorCode::Authentication) => Some(user_refused()),
-                Some(RDKafkaErrorCode::SSL) => Some(tls_failed()),
-                _ => None,
-            });
+        let until = Instant::now() + NOTICING;
+        while Instant::now() < until {
+            let noticed = self.client.poll(NOTICING / 10).and_then(Result::err);
+            match noticed.and_then(|error| error.rdkafka_error_code()) {
+                Some(RDKafkaErrorCode::Authentication) => return Some(user_refused()),
+                Some(RDKafkaErrorCode::SSL) => return Some(tls_failed()),
+                _ => {}
+            }
         }
-        named
+        None
     }
 
     pub(super) fn cluster_id(&self) -> Option<String> {
