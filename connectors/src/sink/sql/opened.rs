@@ -25,9 +25,10 @@ pub(super) async fn connect(
 ) -> Result<SqliteConnection, Refusal> {
     let _turn = TURN.lock().await;
     root.make_if_missing(path)?;
-    let wanted = root.file_id(path)?;
     let before = open_files()?;
     let connection = SqliteConnection::connect_with(options).await.map_err(database)?;
+    // Asked afterwards: to open a file for writing may give it another number (overlayfs).
+    let wanted = root.file_id(path)?;
     let after = open_files()?;
     if after.difference(&before).any(|(_, id)| *id == wanted) { Ok(connection) } else { Err(outside(path)) }
 }
