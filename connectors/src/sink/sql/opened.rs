@@ -1,21 +1,18 @@
-//! SQLite opens a file by its path, and would follow a link that somebody puts there after it was looked at. So what
-//! the process holds open afterwards is compared with the file that lies below the root, before anything is written.
+//! SQLite opens a file by its path, and would follow a link that somebody puts there after it was looked at. So what it
+//! says it opened, and what the process holds open, is compared with what lies below the root before anything is written.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use changtong_catalog::error::Refusal;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::Mutex;
 
 use super::refusals::database;
 use crate::root::{FileId, Root, outside, unreadable};
 
 const OPEN_FILES: &str = "/proc/self/fd";
-
-/// One opening at a time: the files that are open afterwards and were not before are its own.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Connects to the file of that path below the root, and to no other. The options must name its place and write nothing.
 pub(super) async fn connect(
@@ -23,26 +20,24 @@ pub(super) async fn connect(
     path: &str,
     options: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, Refusal> {
-    let _turn = TURN.lock().await;
     root.make_if_missing(path)?;
-    let before = open_files()?;
-    let connection = SqliteConnection::connect_with(options).await.map_err(database)?;
-    // Asked afterwards: to open a file for writing may give it another number (overlayfs).
+    let mut connection = SqliteConnection::connect_with(options).await.map_err(database)?;
+    // Links that it went through are no longer in the name.
+    let named = sqlx::query_scalar::<_, String>("SELECT file FROM pragma_database_list WHERE name = 'main'");
+    let named = named.fetch_one(&mut connection).await.map_err(database)?;
+    // Asked behind the opening: to open a file for writing may give it another number (overlayfs).
     let wanted = root.file_id(path)?;
-    let after = open_files()?;
-    if after.difference(&before).any(|(_, id)| *id == wanted) { Ok(connection) } else { Err(outside(path)) }
+    let same = Path::new(&named) == root.absolute(path)? && open_files()?.contains(&wanted);
+    if same { Ok(connection) } else { Err(outside(path)) }
 }
 
-/// By descriptor. Looking opens none of them: to close one would take away the locks that another connection holds.
-fn open_files() -> Result<BTreeSet<(String, FileId)>, Refusal> {
+/// Looking opens none of them: to close one would take away the locks that another connection of the process holds.
+fn open_files() -> Result<BTreeSet<FileId>, Refusal> {
     let entries = std::fs::read_dir(OPEN_FILES).map_err(|error| unreadable(OPEN_FILES, &error))?;
     // Those that are closed meanwhile are none of ours.
     let found = entries.flatten().filter_map(|entry| {
         let file = std::fs::metadata(entry.path()).ok()?;
-        Some((
-            entry.file_name().to_string_lossy().into_owned(),
-            FileId { device: file.dev(), inode: file.ino() },
-        ))
+        Some(FileId { device: file.dev(), inode: file.ino() })
     });
     Ok(found.collect())
 }
