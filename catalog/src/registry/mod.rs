@@ -29,3 +29,6 @@ pub use registered::{Known, Paging, Registered, Use, Version};
 pub use rules::{Rule, RuleKind, RuleMode, RuleSet};
 pub use subject::{Context, Deleted, Prefix, Subject, VersionId};
 pub use wrong::Wrong;
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,13 @@ fn names_are_numbered_in_order() {
 #[cfg(feature = "testing")]
 mod on_stores {
     use super::*;
-    use crate::store::testing;
+    use crate::agency::{Agency, AgencyNames};
+    use crate::ids::{Generation, ResourceCode, ResourceNumber, SchemaId, TopicName};
+    use crate::ports::Topic;
+    use crate::registry::{Part, Subject};
+    use crate::resource::Resource;
+    use crate::store::{ResourceChange, testing};
+    use crate::testing::resource;
 
     #[tokio::test]
     async fn both_folders_make_the_same_tables() {
@@ -76,5 +82,92 @@ mod on_stores {
         tx.finish().await.unwrap();
         Store::open(&fresh.config).await.unwrap().close().await;
         fresh.done().await;
+    }
+
+    /// What 0005 made, undone.
+    const WITHOUT_REGISTRY: &str = "DROP VIEW registry_schema; DROP TABLE registry_reference; \
+        DROP TABLE registry_version; DROP TABLE registry_subject; DROP TABLE registry_context; \
+        DROP TABLE context_schema; DROP INDEX schema_text_guid; ALTER TABLE schema_text DROP COLUMN beside; \
+        ALTER TABLE schema_text DROP COLUMN guid; DELETE FROM migration WHERE name = '0005_registry'";
+
+    /// An entry with this number and generation, as an earlier binary published it.
+    async fn published(tx: &mut Tx, number: i64, generation: i32, schemas: [SchemaId; 2]) -> Resource {
+        let mut entry = resource();
+        (entry.number, entry.generation) = (ResourceNumber(number), Generation(generation));
+        entry.code = ResourceCode::new(entry.code.class().clone(), number);
+        entry.version = 1;
+        let change =
+            ResourceChange { action: "publish", by: entry.written_by, at: resource().published_at.unwrap() };
+        tx.insert_resource(&entry, change).await.unwrap();
+        [entry.schema, entry.key_schema] = schemas.map(Some);
+        entry.version = 2;
+        tx.update_resource(&entry, change).await.unwrap();
+        entry
+    }
+
+    async fn topic(tx: &mut Tx, entry: &Resource, generation: i32) {
+        let generation = Generation(generation);
+        let name = TopicName::records("east-", entry.number, generation);
+        let topic = Topic { name, resource: entry.number, generation, partitions: 3, made: true };
+        tx.insert_topic(&topic).await.unwrap();
+    }
+
+    async fn subject(store: &Store, name: &str) -> Vec<(i32, SchemaId)> {
+        let subject = Subject::read(name);
+        let versions = store.read().await.unwrap().versions_of(&subject).await.unwrap();
+        versions.iter().map(|one| (one.version, one.id)).collect()
+    }
+
+    async fn what_was_in_force_before_the_registry_is_in_it(fresh: testing::Fresh) {
+        let at = resource().published_at.unwrap();
+        let mut tx = fresh.store.begin().await.unwrap();
+        let names = AgencyNames { code: None, name: "机构".to_owned(), alias: None };
+        let agency = Agency { id: resource().provider, names, suspended: false, version: 1, created_at: at };
+        tx.insert_agency(&agency).await.unwrap();
+        let value = tx.register_schema("\"string\"", at).await.unwrap().id;
+        let key = tx.register_schema("\"int\"", at).await.unwrap().id;
+        published(&mut tx, 1, 1, [value, key]).await;
+        let moved = published(&mut tx, 2, 2, [value, key]).await;
+        topic(&mut tx, &moved, 1).await;
+        topic(&mut tx, &moved, 2).await;
+        let done = match tx.conn() {
+            Conn::Sqlite(conn) => raw_sql(WITHOUT_REGISTRY).execute(conn).await.map(drop),
+            Conn::Postgres(conn) => raw_sql(WITHOUT_REGISTRY).execute(conn).await.map(drop),
+        };
+        done.unwrap();
+        tx.finish().await.unwrap();
+
+        let store = Store::open(&fresh.config).await.unwrap();
+        for (name, id) in [
+            ("ct.r.1-value", value),
+            ("ct.r.1-key", key),
+            ("east-ct.r.2-value", value),
+            ("east-ct.r.2-key", key),
+            ("east-ct.r.2.2-value", value),
+            ("east-ct.r.2.2-key", key),
+        ] {
+            assert_eq!(subject(&store, name).await, [(1, id)], "{name}");
+        }
+        let mut session = store.read().await.unwrap();
+        let in_force = session.versions_of_resource(moved.number, Generation(2), Part::Value).await.unwrap();
+        assert_eq!((in_force[0].schema, in_force[0].resource_version, in_force[0].at), (value, 2, at));
+        const WITHOUT: &str = "SELECT count(*) FROM schema_text WHERE guid IS NULL";
+        let without: (i64,) = on!(session, |conn| query_as(WITHOUT).fetch_one(conn)).unwrap();
+        assert_eq!(without.0, 0, "each has its guid");
+        drop(session);
+        store.close().await;
+        fresh.done().await;
+    }
+
+    #[tokio::test]
+    async fn what_was_in_force_before_the_registry_is_in_it_in_sqlite() {
+        what_was_in_force_before_the_registry_is_in_it(testing::sqlite().await).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_in_force_before_the_registry_is_in_it_in_postgres() {
+        if let Some(fresh) = testing::postgres().await {
+            what_was_in_force_before_the_registry_is_in_it(fresh).await;
+        }
     }
 }
