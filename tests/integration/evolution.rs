@@ -1,14 +1,18 @@
 //! Schemas that change, from outside: what a change breaks and for whom, what is put in force, and how readers move on
 //! at their own pace.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::{Client, Reply, TestApp, World, on_both_pairs, request_file, resource_file};
+use crate::support::{Client, Events, Reply, TestApp, World, on_both_pairs, request_file, resource_file};
 
 on_both_pairs!(
     a_change_is_judged_before_it_is_made,
     only_who_decides_learns_for_whom,
     readers_move_on_at_their_own_pace,
+    every_version_is_read_in_the_schema_that_is_held,
+    a_reader_that_waits_follows_a_new_schema,
 );
 
 /// A published entry, and a grant on three of its items with a subscription.
@@ -53,14 +57,14 @@ async fn a_change_is_judged_before_it_is_made(app: &TestApp) {
         assert!(!found[language].as_str().expect("a text").is_empty());
     }
     let concerned = &rescaled["grants"][0];
-    assert_eq!(concerned["grant"], json!(grant));
+    assert_eq!((&concerned["grant"], &rescaled["grants_total"]), (&json!(grant), &json!(1)));
     assert_eq!(concerned["consumer"]["alias"], "emergency");
     assert_eq!(concerned["subscriptions"], json!(["copy"]));
     assert_eq!((&concerned["uses"], &concerned["derived_schema_changes"]), (&json!(["temp"]), &json!(true)));
     assert_eq!(concerned["breaks"].as_array().map(Vec::len), Some(1));
 
     // What nobody is granted breaks nobody, and adding breaks nothing.
-    let wind = json!({ "name": "wind", "title": "风速", "type": "I", "nullable": true });
+    let wind = wind();
     let wider = check(editor, &code, file(|items| items.push(wind))).await.expect(200);
     assert_eq!((&wider["compatible"], &wider["new_schema"]), (&json!(true), &json!(true)));
     assert_eq!(wider["changes"], json!([{ "item": "wind", "fate": "added" }]));
@@ -130,7 +134,7 @@ async fn readers_move_on_at_their_own_pace(app: &TestApp) {
     let held = reader.get(&path).await.expect(200);
     assert_eq!((&held["version"], &held["newest"], &held["differences"]), (&json!(1), &json!(1), &json!([])));
 
-    let wind = json!({ "name": "wind", "title": "风速", "type": "I", "nullable": true });
+    let wind = wind();
     let changed = file(|items| {
         items[2]["title"] = "气温(摄氏度)".into();
         items.push(wind);
@@ -163,4 +167,91 @@ async fn readers_move_on_at_their_own_pace(app: &TestApp) {
     let found: Vec<&Value> = events["items"].as_array().expect("events").iter().collect();
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0]["schema_version"], &found[0]["schema"]), (&json!(2), &moved["id"]));
+}
+
+fn wind() -> Value {
+    json!({ "name": "wind", "title": "风速", "type": "I", "nullable": true })
+}
+
+/// All records that a grant shows from the start on, by their hour.
+async fn read_all(reader: &Client, subscription: &str) -> Vec<Value> {
+    let seek = format!("/api/v1/subscriptions/{subscription}/seek");
+    reader.post(&seek, json!({ "from": "start" })).await.expect(200);
+    let read = reader.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    assert_eq!(read.status, 200, "{}", read.text);
+    by_hour(&read.lines())
+}
+
+fn by_hour(lines: &[Value]) -> Vec<Value> {
+    let mut records: Vec<Value> = lines.iter().filter_map(|line| line.get("record").cloned()).collect();
+    records.sort_by_key(|record| record["hour"].as_i64());
+    records
+}
+
+async fn every_version_is_read_in_the_schema_that_is_held(app: &TestApp) {
+    let world = World::of(app).await;
+    let code = world.entry(resource_file("unconditional")).await;
+    let (_, asked) = world.request(request_file(&code, &["station", "hour", "observer"], None)).await;
+    let grant = asked["grant"].as_str().expect("a grant").to_owned();
+    let subscription = world.subscribe(&grant, "copy").await;
+    let (publisher, reader) = (&world.provider.integrator, &world.consumer.integrator);
+    let old = json!({ "station": "JFK", "hour": 1, "temp": "12.5", "observer": "王小明" });
+    publisher.publish(&code, &[old]).await.expect(200);
+
+    // Without the observer, with another order, and an item more.
+    let changed = file(|items| {
+        items.pop();
+        items.insert(0, wind());
+    });
+    revise(&world, &code, changed).await.expect(200);
+    let new = json!({ "station": "JFK", "hour": 2, "temp": null, "wind": 30 });
+    publisher.publish(&code, &[new]).await.expect(200);
+    let unknown = json!({ "station": "JFK", "hour": 3, "observer": "王小明" });
+    assert_eq!(publisher.publish(&code, &[unknown]).await.code(), "records_invalid");
+
+    let held = [
+        json!({ "station": "JFK", "hour": 1, "observer": "王**" }),
+        json!({ "station": "JFK", "hour": 2, "observer": null }),
+    ];
+    assert_eq!(read_all(reader, &subscription).await, held);
+    let own = by_hour(&publisher.get(&format!("/api/v1/resources/{code}/records")).await.lines());
+    assert_eq!(own[0], json!({ "wind": null, "station": "JFK", "hour": 1, "temp": "12.5" }), "as it is in force");
+
+    let moved = reader.post(&format!("/api/v1/grants/{grant}/schema"), json!({ "version": 2 })).await.expect(200);
+    assert_eq!(moved["schema"]["fields"].as_array().map(Vec::len), Some(2));
+    let rows = [json!({ "station": "JFK", "hour": 1 }), json!({ "station": "JFK", "hour": 2 })];
+    assert_eq!(read_all(reader, &subscription).await, rows);
+
+    // What was copied is of both versions still.
+    let path = format!("/api/v1/resources/{code}/new-generation");
+    world.provider.reviewer.post(&path, json!({})).await.expect(200);
+    let versions = world.provider.editor.get(&format!("/api/v1/resources/{code}/schema")).await.expect(200);
+    assert_eq!(versions["versions"].as_array().map(Vec::len), Some(2), "{versions}");
+    assert_eq!(read_all(reader, &subscription).await, rows);
+}
+
+async fn a_reader_that_waits_follows_a_new_schema(app: &TestApp) {
+    let world = World::of(app).await;
+    let (code, grant) = granted(&world).await;
+    let subscription = world.subscribe(&grant, "waiting").await;
+    let (publisher, reader) = (&world.provider.integrator, &world.consumer.integrator);
+    publisher.publish(&code, &[json!({ "station": "JFK", "hour": 1 })]).await.expect(200);
+    let records = format!("/api/v1/subscriptions/{subscription}/records");
+    let next = reader.get(&records).await.lines().last().expect("an end")["next"].clone();
+    let next = next.as_str().expect("a cursor");
+    let mut stream = Events::open(reader, &records, Some(next)).await.expect("a stream");
+    let poll = async { reader.get(&format!("{records}?cursor={next}&wait=20s")).await };
+    let change = async {
+        while app.app().gate.metrics().waiting_polls.get() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        revise(&world, &code, file(|items| items.insert(0, wind()))).await.expect(200);
+        let line = json!({ "station": "JFK", "hour": 2, "wind": 30 });
+        publisher.publish(&code, &[line]).await.expect(200);
+    };
+    let (read, ()) = tokio::join!(poll, change);
+    let expected = json!({ "station": "JFK", "hour": 2, "temp": null });
+    assert_eq!(read.lines()[0]["record"], expected, "{}", read.text);
+    let said = stream.records(1).await.pop().expect("an event");
+    assert_eq!(said.data["record"], expected);
 }

@@ -80,7 +80,13 @@ fn show(report: &Value) {
     let list = |name: &str| report.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     section(&list("changes"), &CHANGES);
     section(&list("breaks").into_iter().map(with_reason).collect::<Vec<_>>(), &BREAKS);
-    section(&list("grants").iter().map(grant).collect::<Vec<_>>(), &GRANTS);
+    let grants = list("grants");
+    section(&grants.iter().map(grant).collect::<Vec<_>>(), &GRANTS);
+    let total = report.get("grants_total").and_then(Value::as_u64).unwrap_or_default();
+    let more = total.saturating_sub(grants.len() as u64);
+    if more > 0 {
+        println!("{}", spoken(Text::new(format!("另有 {more} 个授权"), format!("and {more} more grants"))));
+    }
 }
 
 fn section(rows: &[Value], columns: &[Column]) {

@@ -10,7 +10,7 @@ use changtong_catalog::clock::{Clock as _, Time};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::evolution::{Break, Concerned, ItemChange, Rule};
 use changtong_catalog::grant::{Grant, GrantState};
-use changtong_catalog::ids::{GrantId, GrantNumber, ResourceCode};
+use changtong_catalog::ids::{AgencyId, GrantId, GrantNumber, ResourceCode};
 use changtong_catalog::resource::lifecycle::{self, Act};
 use changtong_catalog::resource::{Item, Resource, ResourceFile, check};
 use changtong_catalog::schema;
@@ -22,6 +22,9 @@ use super::visible;
 use crate::http::parts::{At, Document};
 use crate::http::problem::Answer;
 use crate::http::{Known, Web};
+
+/// Grants listed.
+const MOST_GRANTS: usize = 1000;
 
 /// Either of the two.
 #[derive(Debug, Deserialize)]
@@ -46,8 +49,10 @@ pub struct Report {
     reordered: bool,
     changes: Vec<ItemChange>,
     breaks: Vec<Broken>,
-    /// Every grant that stands.
+    /// The grants that stand, those that it breaks first, then those that use what changes.
     grants: Vec<Affected>,
+    /// How many stand; more than are listed where there are very many.
+    grants_total: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,9 +135,18 @@ async fn report(
         subscriptions.entry(grant).or_default().push(name);
     }
     let (compatible, breaks) = (!judged.breaks(), judged.verdict.breaks);
-    let mut grants = Vec::with_capacity(judged.grants.len());
-    for (grant, concerned) in judged.grants {
-        let consumer = session.agency(grant.consumer).await?.map(|agency| agency.names);
+    let mut standing = judged.grants;
+    let grants_total = standing.len();
+    standing.sort_by_key(|(_, concerned)| (!concerned.breaks(), concerned.uses.is_empty()));
+    standing.truncate(MOST_GRANTS);
+    let mut consumers: HashMap<AgencyId, Option<AgencyNames>> = HashMap::new();
+    let mut grants = Vec::with_capacity(standing.len());
+    for (grant, concerned) in standing {
+        if !consumers.contains_key(&grant.consumer) {
+            let names = session.agency(grant.consumer).await?.map(|agency| agency.names);
+            consumers.insert(grant.consumer, names);
+        }
+        let consumer = consumers.get(&grant.consumer).cloned().flatten();
         let subscriptions = subscriptions.remove(&grant.id).unwrap_or_default();
         grants.push(affected(&grant, concerned, &breaks, consumer, subscriptions, now));
     }
@@ -146,6 +160,7 @@ async fn report(
         changes: judged.verdict.changes,
         breaks: breaks.into_iter().map(Broken::from).collect(),
         grants,
+        grants_total,
     })
 }
 

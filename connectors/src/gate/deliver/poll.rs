@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ports::{CloseReason, Topic};
 use tokio::time::Instant;
 
@@ -115,9 +115,16 @@ impl Gate {
         let form = wanted.marker.map_or(Form::Line, Form::Block);
         let mut reading = self.reading(seat, stand, topic, form, wanted.share)?;
         seat.slim();
+        let mut fresh = true;
         loop {
             waiting.look();
-            match reading.look(self, None).await? {
+            let look = match reading.look(self, None).await {
+                // The record may be of a schema that came since it was decided.
+                Err(refusal) if refusal.code == Code::Internal && !fresh => return Ok(Found::Changed),
+                look => look?,
+            };
+            fresh = false;
+            match look {
                 Look::Found => return Ok(Found::Something(Box::new(reading))),
                 Look::PassedOver if Instant::now() < patience.reading && !waiting.is_told() => continue,
                 Look::PassedOver | Look::Nothing | Look::Full => {}

@@ -184,7 +184,7 @@ impl EventStream {
             Err(refusal) if matches!(refusal.code, Code::RateLimited | Code::Overloaded) => {
                 self.pause(refusal.retry_after.unwrap_or(LONGEST)).await;
             }
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) => self.differently(refusal).await?,
         }
         Ok(None)
     }
@@ -250,17 +250,19 @@ impl EventStream {
                 self.open = Some(Open { window, ends, lines: 0 });
                 Ok(reading.fit(&self.gate, left).await?)
             }
-            // The grant or its resource has another version: the same may be read, or something else.
-            Err(refusal) if self.may_differ(&refusal) => {
-                self.vain += 1;
-                self.renew().await
-            }
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => self.differently(refusal).await,
         }
     }
 
-    fn may_differ(&self, refusal: &Refusal) -> bool {
-        self.vain < VAIN && matches!(refusal.code, Code::PreconditionFailed | Code::ViewChanged)
+    /// Grant or resource has another version, or a record is of a schema that came since: by what stands now, the same
+    /// may be read, or something else.
+    async fn differently(&mut self, refusal: Refusal) -> Result<(), Stop> {
+        let may = matches!(refusal.code, Code::PreconditionFailed | Code::ViewChanged | Code::Internal);
+        if self.vain >= VAIN || !may {
+            return Err(refusal.into());
+        }
+        self.vain += 1;
+        self.renew().await
     }
 
     /// A window in which nothing left ends without a mark.
