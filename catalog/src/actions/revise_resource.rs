@@ -77,7 +77,6 @@ async fn put_in_force(
     next_version(tx, act, entry).await?;
     Ok(ResourceSchemaPutInForce {
         resource: entry.number,
-        version: entry.version,
         generation: entry.generation,
         schema: value.id,
         fingerprint: value.fingerprint.parse()?,

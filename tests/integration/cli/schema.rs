@@ -17,6 +17,9 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     shell.line("resource draft people.csv --provider stats --out people.toml").await;
     let code = published(&shell, "people.toml").await;
     shell.line(&format!("publish {code} people.csv --as stats")).await;
+    let asked = shell.refused(&format!("subscribe {code} --as emergency"), 1).await;
+    let request = asked.split_whitespace().last().expect("the request's id");
+    shell.line(&format!("request submit {request} --as emergency-head")).await;
     shell.line(&format!("subscribe {code} --as emergency")).await;
     let kept = shell.read("people.toml");
 

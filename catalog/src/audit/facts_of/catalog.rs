@@ -69,10 +69,9 @@ events! {
         version: i32,
         file: Digest,
     }
-    /// Items changed so that they make another value schema, which breaks nobody.
+    /// A revision's items make another value schema, which breaks nobody; stands beside `resource.revised`.
     ResourceSchemaPutInForce {
         resource: ResourceNumber,
-        version: i32,
         generation: Generation,
         schema: SchemaId,
         fingerprint: Digest,
