@@ -44,10 +44,8 @@ pub(super) async fn revise(
     mut entry: Resource,
     file: ResourceFile,
 ) -> Result<Done<Resource>, Refusal> {
-    let judged = match entry.file.items == file.items {
-        true => None,
-        false => Some(tx.judge(&entry, &file.items, act.now).await?),
-    };
+    let same = entry.file.items == file.items;
+    let judged = if same { None } else { Some(tx.judge(&entry, &file.items, act.now).await?) };
     entry.file = file;
     entry.written_by = act.caller.account;
     let revised = ResourceRevised {

@@ -13,7 +13,8 @@ use crate::ports::SchemaVersion;
 use crate::resource::Item;
 use crate::schema;
 pub use breaks::{Break, Rule};
-pub use change::{Fate, ItemChange, item_changes, reordered};
+pub use change::{Fate, ItemChange};
+use change::{item_changes, reordered};
 pub use whom::{Concerned, concerned, derived_changes};
 
 /// Breaks listed in a refusal; what is more is counted.
@@ -54,13 +55,6 @@ impl Proposal<'_> {
             breaks: breaks::of(self, in_force, &schema)?,
             schema,
         })
-    }
-}
-
-impl Verdict {
-    #[must_use]
-    pub fn items_change(&self) -> bool {
-        self.reordered || !self.changes.is_empty()
     }
 }
 
