@@ -35,12 +35,12 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     assert!(grant.contains("emergency") && grant.contains("same") && grant.ends_with('-'), "{grant}");
     shell.line(&format!("resource revise {code} people.toml --as stats-head")).await;
 
-    shell.write("people.toml", kept.replace("type = \"I\"", "type = \"C\""));
+    shell.write("people.toml", kept.replace("title = \"heads\"\ntype = \"I\"", "title = \"heads\"\ntype = \"C\""));
     let words: Vec<&str> = "schema check people.toml --as stats-head".split(' ').collect();
     let broken = shell.run(&words).await;
     assert_eq!(broken.code, 1, "a pipeline stops here: {}", broken.err);
     assert!(broken.err.contains("consultation"), "{}", broken.err);
-    for said in ["type_mismatch", "heads", "town", "removed", "emergency", "active"] {
+    for said in ["missing_union_branch", "heads", "town", "removed", "emergency", "active"] {
         assert!(broken.out.contains(said), "{said}: {}", broken.out);
     }
     let json = shell.run(&[&words[..], &["--output", "json"]].concat()).await;
