@@ -35,7 +35,10 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     assert!(grant.contains("emergency") && grant.contains("same") && grant.ends_with('-'), "{grant}");
     shell.line(&format!("resource revise {code} people.toml --as stats-head")).await;
 
-    shell.write("people.toml", kept.replace("title = \"heads\"\ntype = \"I\"", "title = \"heads\"\ntype = \"C\""));
+    shell.write(
+        "people.toml",
+        kept.replace("title = \"heads\"\ntype = \"I\"", "title = \"heads\"\ntype = \"C\""),
+    );
     let words: Vec<&str> = "schema check people.toml --as stats-head".split(' ').collect();
     let broken = shell.run(&words).await;
     assert_eq!(broken.code, 1, "a pipeline stops here: {}", broken.err);
