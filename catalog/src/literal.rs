@@ -1,10 +1,24 @@
 //! Texts of dates, timestamps and decimals as they come in (interface.md 5), to the numbers that Avro keeps. One
 //! reading for filters, JSON, CSV and files.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::NaiveDate;
 
 /// The most digits a decimal may have.
 pub const MOST_DIGITS: u32 = 38;
+/// Digits that a `u64` holds, whatever they are.
+const FEW_DIGITS: usize = 19;
+const DAY_MINUTES: i64 = 24 * 60;
+
+/// Powers of ten.
+const POWERS: [i128; MOST_DIGITS as usize + 1] = {
+    let mut powers = [1; MOST_DIGITS as usize + 1];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 /// `YYYY-MM-DD` to days since 1970-01-01.
 #[must_use]
@@ -12,8 +26,7 @@ pub fn date(text: &str) -> Option<i32> {
     if !shaped(text.as_bytes(), b"0000-00-00") {
         return None;
     }
-    let day: NaiveDate = text.parse().ok()?;
-    i32::try_from(day.signed_duration_since(NaiveDate::default()).num_days()).ok()
+    i32::try_from(days(text.as_bytes())?).ok()
 }
 
 /// RFC 3339 with an offset and at most three decimals of a second to milliseconds since 1970-01-01T00:00:00Z.
@@ -21,21 +34,44 @@ pub fn date(text: &str) -> Option<i32> {
 pub fn timestamp_millis(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let (start, rest) = bytes.split_at_checked(19)?;
-    if !shaped(start, b"0000-00-00T00:00:00") || &start[17..] == b"60" {
+    if !shaped(start, b"0000-00-00T00:00:00") {
         return None;
     }
-    let zone = match rest.strip_prefix(b".") {
+    let (thousandths, zone) = match rest.strip_prefix(b".") {
         Some(fraction) => {
             let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-            (1..=3).contains(&digits).then(|| &fraction[digits..])?
+            let unit = *[100, 10, 1].get(digits.checked_sub(1)?)?;
+            (i64::from(number(&fraction[..digits])) * unit, &fraction[digits..])
         }
-        None => rest,
+        None => (0, rest),
     };
-    let zoned = zone == b"Z" || shaped(zone, b"+00:00") || shaped(zone, b"-00:00");
-    if !zoned {
-        return None;
-    }
-    Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis())
+    let behind_utc = match zone {
+        b"Z" => 0,
+        zone if shaped(zone, b"+00:00") => -minutes(&zone[1..])?,
+        zone if shaped(zone, b"-00:00") => minutes(&zone[1..])?,
+        _ => return None,
+    };
+    let minutes = days(&start[..10])? * DAY_MINUTES + minutes(&start[11..16])? + behind_utc;
+    let seconds = Some(number(&start[17..])).filter(|seconds| *seconds < 60)?;
+    Some(minutes * 60_000 + i64::from(seconds) * 1000 + thousandths)
+}
+
+/// `YYYY-MM-DD`, in days since 1970-01-01.
+fn days(text: &[u8]) -> Option<i64> {
+    let year = i32::try_from(number(&text[..4])).ok()?;
+    let day = NaiveDate::from_ymd_opt(year, number(&text[5..7]), number(&text[8..]))?;
+    Some(day.signed_duration_since(NaiveDate::default()).num_days())
+}
+
+/// `hh:mm`, in minutes.
+fn minutes(text: &[u8]) -> Option<i64> {
+    let (hours, minutes) = (number(&text[..2]), number(&text[3..]));
+    (hours < 24 && minutes < 60).then_some(i64::from(hours * 60 + minutes))
+}
+
+/// A few digits.
+fn number(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0'))
 }
 
 /// A plain decimal number (`-12.50`; no exponent) to its unscaled value and scale, digits behind the point as written.
@@ -56,7 +92,12 @@ pub fn decimal(text: &str) -> Option<(i128, u32)> {
     if whole.len() + fraction.len() > MOST_DIGITS as usize {
         return None;
     }
-    let magnitude = whole.bytes().chain(fraction.bytes()).fold(0_i128, |n, b| n * 10 + i128::from(b - b'0'));
+    let digits = whole.bytes().chain(fraction.bytes()).map(|b| b - b'0');
+    let magnitude = if whole.len() + fraction.len() <= FEW_DIGITS {
+        i128::from(digits.fold(0_u64, |n, digit| n * 10 + u64::from(digit)))
+    } else {
+        digits.fold(0_i128, |n, digit| n * 10 + i128::from(digit))
+    };
     Some((if unsigned.len() < text.len() { -magnitude } else { magnitude }, scale))
 }
 
@@ -64,13 +105,17 @@ pub fn decimal(text: &str) -> Option<(i128, u32)> {
 #[must_use]
 pub fn rescale((unscaled, from): (i128, u32), precision: u32, scale: u32) -> Option<i128> {
     let value = if scale >= from {
-        unscaled.checked_mul(10_i128.checked_pow(scale - from)?)?
+        unscaled.checked_mul(power(scale - from)?)?
     } else {
-        let power = 10_i128.checked_pow(from - scale)?;
+        let power = power(from - scale)?;
         (unscaled % power == 0).then_some(unscaled / power)?
     };
-    let limit = 10_u128.checked_pow(precision.min(MOST_DIGITS))?;
+    let limit = power(precision.min(MOST_DIGITS))?.unsigned_abs();
     (value.unsigned_abs() < limit).then_some(value)
+}
+
+fn power(exponent: u32) -> Option<i128> {
+    POWERS.get(exponent as usize).copied()
 }
 
 /// Whether `text` has the shape: `0` stands for any digit, every other byte for itself.
@@ -135,6 +180,15 @@ mod tests {
     }
 
     proptest! {
+        /// chrono reads more forms, and what both read they read alike.
+        #[test]
+        fn timestamps_are_chronos(text in "[012][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,4})?(Z|[+-][0-2][0-9]:[0-6][0-9])") {
+            let chronos = chrono::DateTime::parse_from_rfc3339(&text).ok().map(|time| time.timestamp_millis());
+            let fraction = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+            let ours_too = fraction <= 3 && &text[17..19] != "60";
+            prop_assert_eq!(timestamp_millis(&text), chronos.filter(|_| ours_too), "{}", text);
+        }
+
         #[test]
         fn decimals_come_back(unscaled in -10_i128.pow(37)..10_i128.pow(37), scale in 0..30_usize) {
             let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);

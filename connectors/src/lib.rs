@@ -6,6 +6,8 @@ pub mod bus;
 pub mod commit;
 pub mod events;
 pub mod fault;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod gate;
 pub mod limit;
 pub mod log;

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# What Apache Avro for Java says of schemas: our parser and our rules of compatibility are held against it.
+# What Apache Avro for Java says of schemas, and how it writes records: our parser, our rules of compatibility and our
+# codec are held against it.
 #
 #   schemas.sh make                       make the files again that the tests read (the same, as long as Avro is)
 #   schemas.sh pairs FAMILIES SEED        print the verdicts on so many families of 12 schemas
 #   schemas.sh texts COUNT SEED           print what becomes of tests/schemas/texts.txt and of so many texts made at random
+#   schemas.sh values COUNT SEED          print records of so many lists of items, with their bytes
 #
 # To hold our code against more than the files: print other families or texts into catalog/src/compat/tests/java.txt or
-# catalog/src/avro/tests/java.jsonl, run `cargo test -p changtong-catalog java`, and check the files out again.
+# catalog/src/avro/tests/java.jsonl, run `cargo test -p changtong-catalog java`, and check the files out again; print
+# other records into connectors/src/avro/tests/java.jsonl and run `cargo test -p changtong-connectors java`.
 set -eu
 
 version=1.12.1
@@ -48,6 +51,7 @@ build() {
   javac -encoding UTF-8 -cp "$libs/*" -d "$classes" "$root"/tests/schemas/*.java
 }
 
+values() { java -Dfile.encoding=UTF-8 -cp "$classes:$libs/*" Values "$@"; }
 oracle() { java -Dfile.encoding=UTF-8 -cp "$classes:$libs/*" Oracle "$@"; }
 
 case "${1-}" in
@@ -55,8 +59,10 @@ case "${1-}" in
     build
     oracle pairs 80 1 >"$root/catalog/src/compat/tests/java.txt"
     oracle texts "$root/tests/schemas/texts.txt" 500 1000 >"$root/catalog/src/avro/tests/java.jsonl"
+    values 30 1 >"$root/connectors/src/avro/tests/java.jsonl"
     ;;
   pairs) build && oracle pairs "$2" "$3" ;;
+  values) build && values "$2" "$3" ;;
   texts) build && oracle texts "$root/tests/schemas/texts.txt" "$2" "$3" ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

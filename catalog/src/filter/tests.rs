@@ -88,6 +88,23 @@ fn the_page_for_users_is_true() {
 }
 
 #[test]
+fn only_the_items_it_names_are_read_and_only_while_they_matter() {
+    let read = |text: &str| {
+        let read = std::cell::RefCell::new(Vec::new());
+        let cell = |index: usize| {
+            read.borrow_mut().push(index);
+            if index == 8 { Cell::Text("JFK") } else { Cell::Int(1) }
+        };
+        let truth = filter(text).unwrap().judge(&cell);
+        (truth, read.into_inner())
+    };
+    assert_eq!(read("origin == 'JFK' && delay in [1, 2]"), (Truth::True, vec![8, 0]));
+    assert_eq!(read("origin == 'LGA' && delay == 1"), (Truth::False, vec![8]));
+    assert_eq!(read("origin == 'JFK' || delay == 1"), (Truth::True, vec![8]));
+    assert_eq!(read("!(delay < late)"), (Truth::True, vec![0, 1]));
+}
+
+#[test]
 fn null_is_unknown_but_for_its_own_comparisons() {
     for unknown in
         ["delay == 1", "delay != 1", "!(delay == 1)", "delay in [1, 2]", "cancelled", "delay < late"]

@@ -5,20 +5,20 @@ use changtong_catalog::cell::Cell;
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::resource::AvroType;
 
-use super::plan::Field;
-
-pub(super) fn frame(id: SchemaId, out: &mut Vec<u8>) {
-    out.push(0);
-    out.extend_from_slice(&id.0.to_be_bytes());
+/// What stands before a datum.
+pub(super) fn frame(id: SchemaId) -> [u8; 5] {
+    let [a, b, c, d] = id.0.to_be_bytes();
+    [0, a, b, c, d]
 }
 
-pub(super) fn unframe(bytes: &[u8]) -> Option<(i32, &[u8])> {
+pub(super) fn unframe(bytes: &[u8]) -> Option<(SchemaId, &[u8])> {
     match bytes {
-        [0, a, b, c, d, datum @ ..] => Some((i32::from_be_bytes([*a, *b, *c, *d]), datum)),
+        [0, a, b, c, d, datum @ ..] => Some((SchemaId(i32::from_be_bytes([*a, *b, *c, *d])), datum)),
         _ => None,
     }
 }
 
+#[inline]
 pub(super) fn put_long(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while rest >= 0x80 {
@@ -28,34 +28,30 @@ pub(super) fn put_long(value: i64, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
+#[inline]
 pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     put_long(bytes.len() as i64, out);
     out.extend_from_slice(bytes);
 }
 
 /// Two's complement, big-endian, in the fewest bytes (protocol.md 2: key bytes must be one for one value).
-fn put_decimal(unscaled: i128, out: &mut Vec<u8>) {
+pub(super) fn put_decimal(unscaled: i128, out: &mut Vec<u8>) {
     let bytes = unscaled.to_be_bytes();
-    let filler = if unscaled < 0 { 0xff } else { 0 };
-    let mut start = 0;
-    while start < 15 && bytes[start] == filler && (bytes[start + 1] ^ filler) & 0x80 == 0 {
-        start += 1;
-    }
+    let same_as_sign = if unscaled < 0 { unscaled.leading_ones() } else { unscaled.leading_zeros() };
+    // One bit of the sign must be left.
+    let start = (same_as_sign as usize - 1) / 8;
     put_bytes(&bytes[start..], out);
 }
 
-/// Writes a checked value of the field, with its union branch.
-pub(super) fn put_cell(field: &Field, cell: &Cell<'_>, out: &mut Vec<u8>) {
-    if field.nullable {
-        out.push(if matches!(cell, Cell::Null) { 0 } else { 2 });
-    }
+/// A value that is there, as another type has it (`written.rs` says which types that may be).
+pub(super) fn put_as(avro: AvroType, cell: &Cell<'_>, out: &mut Vec<u8>) {
     match *cell {
         Cell::Null | Cell::Unknown => {}
         Cell::Bool(value) => out.push(u8::from(value)),
         Cell::Int(value) | Cell::Timestamp(value) => put_long(value, out),
         Cell::Date(days) => put_long(i64::from(days), out),
-        Cell::Float(value) if field.avro == AvroType::Float => {
-            out.extend_from_slice(&(value as f32).to_le_bytes())
+        Cell::Float(value) if avro == AvroType::Float => {
+            out.extend_from_slice(&(value as f32).to_le_bytes());
         }
         Cell::Float(value) => out.extend_from_slice(&value.to_le_bytes()),
         Cell::Decimal(unscaled, _) => put_decimal(unscaled, out),
@@ -67,11 +63,19 @@ pub(super) fn put_cell(field: &Field, cell: &Cell<'_>, out: &mut Vec<u8>) {
 /// A place in a datum; every step is checked against its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
-    pub bytes: &'a [u8],
+    bytes: &'a [u8],
     pub at: usize,
 }
 
 impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(count)?;
         let taken = self.bytes.get(self.at..end)?;
@@ -79,7 +83,12 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    fn long(&mut self) -> Option<i64> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    #[inline]
+    pub fn long(&mut self) -> Option<i64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at)?;
@@ -92,40 +101,57 @@ impl<'a> Reader<'a> {
         None
     }
 
+    fn skip_long(&mut self) -> Option<()> {
+        let rest = self.bytes.get(self.at..)?;
+        let length = rest.iter().take(10).position(|byte| byte & 0x80 == 0)?;
+        self.at += length + 1;
+        Some(())
+    }
+
     fn counted(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.long()?).ok()?;
         self.take(count)
     }
 
-    pub fn skip(&mut self, field: &Field) -> Option<()> {
-        if field.nullable && self.take(1)?[0] == 0 {
-            return Some(());
+    #[inline]
+    pub fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.counted()?).ok()
+    }
+
+    pub fn truth(&mut self) -> Option<bool> {
+        self.array::<1>().map(|[byte]| byte != 0)
+    }
+
+    /// The branch of a union of null and another type: whether there is a value.
+    pub fn branch(&mut self) -> Option<bool> {
+        match self.array()? {
+            [0] => Some(false),
+            [2] => Some(true),
+            _ => None,
         }
-        match field.avro {
+    }
+
+    pub fn skip(&mut self, avro: AvroType) -> Option<()> {
+        match avro {
             AvroType::String | AvroType::Bytes | AvroType::Decimal { .. } => self.counted().map(drop),
-            AvroType::Int | AvroType::Long | AvroType::Date | AvroType::TimestampMillis => {
-                self.long().map(drop)
-            }
+            AvroType::Int | AvroType::Long | AvroType::Date | AvroType::TimestampMillis => self.skip_long(),
             AvroType::Float => self.take(4).map(drop),
             AvroType::Double => self.take(8).map(drop),
             AvroType::Boolean => self.take(1).map(drop),
         }
     }
 
-    pub fn cell(&mut self, field: &Field) -> Option<Cell<'a>> {
-        if field.nullable && self.take(1)?[0] == 0 {
-            return Some(Cell::Null);
-        }
-        Some(match field.avro {
-            AvroType::String => Cell::Text(std::str::from_utf8(self.counted()?).ok()?),
+    pub fn cell(&mut self, avro: AvroType) -> Option<Cell<'a>> {
+        Some(match avro {
+            AvroType::String => Cell::Text(self.text()?),
             AvroType::Bytes => Cell::Bytes(self.counted()?),
             AvroType::Decimal { scale, .. } => Cell::Decimal(decimal(self.counted()?)?, scale),
             AvroType::Int | AvroType::Long => Cell::Int(self.long()?),
             AvroType::Date => Cell::Date(i32::try_from(self.long()?).ok()?),
             AvroType::TimestampMillis => Cell::Timestamp(self.long()?),
-            AvroType::Float => Cell::Float(f64::from(f32::from_le_bytes(self.take(4)?.try_into().ok()?))),
-            AvroType::Double => Cell::Float(f64::from_le_bytes(self.take(8)?.try_into().ok()?)),
-            AvroType::Boolean => Cell::Bool(self.take(1)?[0] != 0),
+            AvroType::Float => Cell::Float(f64::from(f32::from_le_bytes(self.array()?))),
+            AvroType::Double => Cell::Float(f64::from_le_bytes(self.array()?)),
+            AvroType::Boolean => Cell::Bool(self.truth()?),
         })
     }
 }

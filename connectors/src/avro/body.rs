@@ -1,16 +1,21 @@
 //! A publish body taken apart: every record checked and encoded, or set aside with what is wrong with it.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::BatchId;
+use changtong_catalog::ids::{BatchId, SchemaId};
 use changtong_catalog::partition;
+use changtong_catalog::resource::Kind;
 
 use super::binary;
 use super::container::{self, Room};
 use super::plan::Plan;
 use super::problem::{Problem, Reason};
-use super::scalar::Value;
+use super::row::Row;
+use super::scalar::NULL;
 use super::{csv, json};
+
+/// The most bytes that values share at first; where a body has more of them, room is made anew.
+const ROOM: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -64,23 +69,6 @@ pub struct Body {
     pub head: Bytes,
 }
 
-/// One record's values by item, as its format's reader found them.
-#[derive(Debug, Default)]
-pub(super) struct Found<'a> {
-    pub delete: bool,
-    /// By index of the item; `None` where it was absent or wrong.
-    pub values: Vec<Option<Value<'a>>>,
-    pub problems: Vec<Problem>,
-}
-
-impl Found<'_> {
-    pub fn empty(fields: usize) -> Self {
-        let mut values = Vec::with_capacity(fields);
-        values.resize_with(fields, || None);
-        Self { delete: false, values, problems: Vec::new() }
-    }
-}
-
 /// Reads a whole body. A body that is not of its format is refused; a record that is not of the schema is set aside.
 /// `room` is asked for each piece by which a container file's blocks make the body longer than it came.
 pub fn read_body(
@@ -97,8 +85,8 @@ pub fn read_body(
         keyless: partition::of_batch(batch, plan.partitions),
         body: Body::default(),
         index: 0,
-        scratch: Vec::new(),
-        spans: Vec::new(),
+        values: BytesMut::with_capacity(body.len().min(ROOM)),
+        key: Vec::new(),
     };
     match format {
         Format::Ndjson => json::read_lines(&mut sink, body)?,
@@ -116,9 +104,10 @@ pub(super) struct Sink<'p> {
     keyless: i32,
     body: Body,
     index: usize,
-    scratch: Vec<u8>,
-    /// Where in the value each item's datum begins, for the key.
-    spans: Vec<(usize, usize)>,
+    /// Values share their memory: they are appended together and forgotten together.
+    values: BytesMut,
+    /// The key that is being made. Each is kept in memory of its own, as some outlive their batch.
+    key: Vec<u8>,
 }
 
 impl Sink<'_> {
@@ -127,13 +116,8 @@ impl Sink<'_> {
         self.index
     }
 
-    /// Takes the next record; `raw` is asked for only when the record is set aside.
-    pub fn take(
-        &mut self,
-        length: usize,
-        found: Found<'_>,
-        raw: impl FnOnce() -> Bytes,
-    ) -> Result<(), Refusal> {
+    /// Takes the next record; `raw` is asked for only when it is set aside.
+    pub fn take(&mut self, length: usize, row: &mut Row, raw: impl FnOnce() -> Bytes) -> Result<(), Refusal> {
         let index = self.index;
         self.index += 1;
         if index >= self.limits.records {
@@ -142,74 +126,66 @@ impl Sink<'_> {
         if length > self.limits.record_bytes {
             return Err(too_large(index, length, self.limits.record_bytes));
         }
-        let mut problems = found.problems;
-        if problems.is_empty() {
-            self.require(found.delete, &found.values, &mut problems);
+        if row.problems.is_empty() {
+            self.require(row);
         }
-        if problems.is_empty() {
-            let checked = self.encode(index, found.delete, &found.values)?;
+        if row.problems.is_empty() {
+            let checked = self.encode(index, row)?;
             self.body.records.push(checked);
         } else {
+            let problems = std::mem::take(&mut row.problems);
             self.body.bad.push(BadRecord { index, raw: raw(), problems });
         }
         Ok(())
     }
 
-    fn require(&self, delete: bool, values: &[Option<Value<'_>>], problems: &mut Vec<Problem>) {
-        if delete && self.plan.kind == changtong_catalog::resource::Kind::Stream {
-            problems.push(Problem::whole(Reason::DeleteOfStream));
+    fn require(&self, row: &mut Row) {
+        if row.delete && self.plan.kind == Kind::Stream {
+            return row.wrong(Reason::DeleteOfStream);
+        }
+        if row.whole().is_some() {
             return;
         }
         for (at, field) in self.plan.fields.iter().enumerate() {
-            let wanted = if delete { self.plan.is_key(at) } else { !field.nullable };
-            if wanted && values[at].is_none() {
-                problems.push(Problem::at(&field.name, Reason::Missing));
+            let wanted = if row.delete { field.key } else { !field.nullable };
+            if wanted && !row.has(at) {
+                row.problem(field.name(), Reason::Missing);
             }
         }
     }
 
-    fn encode(
-        &mut self,
-        index: usize,
-        delete: bool,
-        values: &[Option<Value<'_>>],
-    ) -> Result<Checked, Refusal> {
-        let value = (!delete).then(|| self.value(values));
-        let key = self.plan.key_schema.map(|id| {
-            self.scratch.clear();
-            binary::frame(id, &mut self.scratch);
-            for &at in &self.plan.key {
-                match &value {
-                    Some(bytes) => self.scratch.extend_from_slice(&bytes[self.spans[at].0..self.spans[at].1]),
-                    None => put(self.plan, at, values, &mut self.scratch),
-                }
-            }
-            Bytes::copy_from_slice(&self.scratch)
-        });
-        let size = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Vec::len);
+    fn encode(&mut self, index: usize, row: &Row) -> Result<Checked, Refusal> {
+        let key = self.plan.key_schema().map(|schema| self.key(schema, row));
+        let value = (!row.delete).then(|| self.value(row));
+        let size = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
         if size > self.limits.record_bytes {
             return Err(too_large(index, size, self.limits.record_bytes));
         }
         let partition = key.as_ref().map_or(self.keyless, |key| partition::of_key(key, self.plan.partitions));
-        Ok(Checked { index, partition, key, value: value.map(Bytes::from) })
+        Ok(Checked { index, partition, key, value })
     }
 
-    fn value(&mut self, values: &[Option<Value<'_>>]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.scratch.capacity().max(64));
-        binary::frame(self.plan.value_schema, &mut out);
-        self.spans.clear();
-        for at in 0..self.plan.fields.len() {
-            let start = out.len();
-            put(self.plan, at, values, &mut out);
-            self.spans.push((start, out.len()));
+    fn key(&mut self, schema: SchemaId, row: &Row) -> Bytes {
+        self.key.clear();
+        self.key.extend_from_slice(&binary::frame(schema));
+        for &at in &self.plan.key {
+            self.key.extend_from_slice(row.value(at).unwrap_or(&[NULL]));
         }
-        out
+        Bytes::copy_from_slice(&self.key)
     }
-}
 
-fn put(plan: &Plan, at: usize, values: &[Option<Value<'_>>], out: &mut Vec<u8>) {
-    let cell = values[at].as_ref().map_or(changtong_catalog::cell::Cell::Null, Value::cell);
-    binary::put_cell(&plan.fields[at], &cell, out);
+    fn value(&mut self, row: &Row) -> Bytes {
+        self.values.extend_from_slice(&binary::frame(self.plan.value_schema));
+        match row.whole() {
+            Some(datum) => self.values.extend_from_slice(datum),
+            None => {
+                for at in 0..self.plan.fields.len() {
+                    self.values.extend_from_slice(row.value(at).unwrap_or(&[NULL]));
+                }
+            }
+        }
+        self.values.split().freeze()
+    }
 }
 
 pub(super) fn malformed(zh: String, en: String) -> Refusal {

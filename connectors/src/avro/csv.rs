@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use changtong_catalog::error::Refusal;
 
-use super::body::{Found, Sink, malformed};
+use super::body::{Sink, malformed};
 use super::plan::Plan;
-use super::problem::{Problem, Reason};
+use super::problem::Reason;
+use super::row::Row;
 use super::scalar;
 
 /// What a column of the header is.
@@ -21,10 +22,11 @@ pub(super) fn read_rows(sink: &mut Sink<'_>, body: &[u8]) -> Result<(), Refusal>
     let mut reader = ::csv::ReaderBuilder::new().has_headers(true).flexible(true).from_reader(body);
     let header = reader.byte_headers().map_err(|e| broken(&e))?.clone();
     let columns = columns(sink.plan, &header)?;
-    let mut row = ::csv::ByteRecord::new();
-    while reader.read_byte_record(&mut row).map_err(|e| broken(&e))? {
-        let found = record(sink.plan, &columns, &row);
-        sink.take(row.as_slice().len(), found, || alone(&header, &row))?;
+    let mut fields = ::csv::ByteRecord::new();
+    let mut row = Row::default();
+    while reader.read_byte_record(&mut fields).map_err(|e| broken(&e))? {
+        record(sink.plan, &columns, &fields, &mut row);
+        sink.take(fields.as_slice().len(), &mut row, || alone(&header, &fields))?;
     }
     Ok(())
 }
@@ -75,36 +77,34 @@ fn columns(plan: &Plan, header: &::csv::ByteRecord) -> Result<Vec<Column>, Refus
     Ok(columns)
 }
 
-fn record<'r>(plan: &Plan, columns: &[Column], row: &'r ::csv::ByteRecord) -> Found<'r> {
-    let mut found = Found::empty(plan.fields.len());
-    if row.len() != columns.len() {
-        found.problems.push(Problem::whole(Reason::Columns { found: row.len(), wanted: columns.len() }));
-        return found;
+fn record(plan: &Plan, columns: &[Column], fields: &::csv::ByteRecord, row: &mut Row) {
+    row.begin(plan.fields.len());
+    if fields.len() != columns.len() {
+        return row.wrong(Reason::Columns { found: fields.len(), wanted: columns.len() });
     }
-    found.delete =
-        columns.iter().zip(row).any(|(column, raw)| matches!(column, Column::Operation) && raw == b"delete");
-    for (column, raw) in columns.iter().zip(row) {
+    row.delete = columns
+        .iter()
+        .zip(fields)
+        .any(|(column, raw)| matches!(column, Column::Operation) && raw == b"delete");
+    for (column, raw) in columns.iter().zip(fields) {
         match column {
             Column::Operation if matches!(raw, b"" | b"upsert" | b"delete") => {}
-            Column::Operation => found.problems.push(Problem::at("$op", Reason::Operation)),
-            Column::Item(at) => item(plan, *at, raw, &mut found),
+            Column::Operation => row.problem("$op", Reason::Operation),
+            Column::Item(at) => item(plan, *at, raw, row),
         }
     }
-    found
 }
 
-fn item<'r>(plan: &Plan, at: usize, raw: &'r [u8], found: &mut Found<'r>) {
+fn item(plan: &Plan, at: usize, raw: &[u8], row: &mut Row) {
     let field = &plan.fields[at];
     // A delete names its key; the other columns of its row mean nothing.
-    if found.delete && !plan.is_key(at) {
+    if row.delete && !field.key {
         return;
     }
-    let read =
-        std::str::from_utf8(raw).map_err(|_| Reason::NotUtf8).and_then(|text| scalar::from_text(field, text));
-    match read {
-        Ok(value) => found.values[at] = Some(value),
-        Err(reason) => found.problems.push(Problem::at(&field.name, reason)),
-    }
+    row.put(at, field, |out| match std::str::from_utf8(raw) {
+        Ok(text) => scalar::from_text(field, text, out),
+        Err(_) => Err(Reason::NotUtf8),
+    });
 }
 
 /// Header and row as a body of their own.

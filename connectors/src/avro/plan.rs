@@ -1,112 +1,168 @@
-//! The plan of one resource generation: its items in order, with what checks and encodes each.
+//! The plan of one schema version of a resource: its items in order, with what checks and encodes each, and how the
+//! records of every version of the generation are read in its shape.
 
-use std::collections::HashMap;
-
-use bytes::Bytes;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::ports::ResourceStanding;
-use changtong_catalog::resource::{AvroType, Item, Kind};
+use changtong_catalog::resource::{AvroType, Item, Kind, ResourceFile};
 
 use super::binary;
+use super::written::Written;
 
 /// One item, ready to check, encode and print.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Field {
-    pub name: String,
     pub avro: AvroType,
     pub nullable: bool,
+    pub(super) key: bool,
     pub(super) length: Option<u32>,
     /// Sorted, for search.
-    pub(super) values: Vec<String>,
-    /// `"name":`, ready for output.
-    pub(super) label: Vec<u8>,
+    pub(super) values: Box<[Box<str>]>,
+    /// `,"name":`, as JSON has it behind another member: names are of ASCII letters, digits and `_`.
+    label: Box<str>,
+    title: Box<str>,
 }
 
 /// A compiled resource: immutable, shared by everyone who publishes to it or reads it.
 #[derive(Debug)]
 pub struct Plan {
     pub kind: Kind,
-    pub fields: Vec<Field>,
+    pub fields: Box<[Field]>,
     /// Indexes of the key items, in key order.
-    pub key: Vec<usize>,
-    /// Items as the catalog has them, for filters.
-    pub items: Vec<Item>,
+    pub key: Box<[usize]>,
     pub value_schema: SchemaId,
-    pub key_schema: Option<SchemaId>,
     pub partitions: i32,
-    by_name: HashMap<String, usize>,
+    /// Places of the items, in the order of their names.
+    by_name: Box<[u32]>,
+    /// How records are read: those of its own version, then those of the others.
+    written: Box<[Written]>,
+    /// How keys are read, where there are any.
+    keys: Option<Written>,
 }
 
 impl Plan {
-    /// `partitions` is the topic's; before the topic is made, the setting's.
+    /// For the version in force. `partitions` is the topic's; before the topic is made, the setting's.
     pub fn compile(standing: &ResourceStanding, partitions: i32) -> Result<Self, Refusal> {
-        let resource = &standing.resource;
-        let value_schema = standing.value_schema().ok_or_else(|| {
-            Refusal::new(
-                Code::ResourceNotPublished,
-                "资源尚未发布,没有模式",
-                "the resource is not published yet and has no schema",
-            )
-        })?;
-        let fields: Vec<Field> = resource.file.items.iter().map(Field::of).collect();
-        let by_name = fields.iter().enumerate().map(|(at, field)| (field.name.clone(), at)).collect();
-        Ok(Self {
-            kind: resource.file.kind,
-            key: resource.key_items(),
-            items: resource.file.items.clone(),
-            value_schema: value_schema.id,
-            key_schema: standing.key_schema.as_ref().map(|schema| schema.id),
-            partitions: standing.topic.as_ref().map_or(partitions, |topic| topic.partitions),
-            fields,
-            by_name,
-        })
+        let in_force = standing.versions.last().ok_or_else(unpublished)?;
+        Self::of_version(standing, in_force.version, partitions)
+    }
+
+    /// For a version that a grant holds: what was written in any other is read in its shape.
+    pub fn of_version(standing: &ResourceStanding, version: i32, partitions: i32) -> Result<Self, Refusal> {
+        let held = standing.versions.iter().find(|known| known.version == version);
+        let held =
+            held.ok_or_else(|| if standing.versions.is_empty() { unpublished() } else { undecodable() })?;
+        let file = &standing.resource.file;
+        let key_schema = standing.key_schema.as_ref().map(|schema| schema.id);
+        let partitions = standing.topic.as_ref().map_or(partitions, |topic| topic.partitions);
+        let mut plan =
+            Self::made(file.kind, &held.items, &file.key, (held.schema.id, key_schema), partitions);
+        let others = standing.versions.iter().filter(|other| other.schema.id != held.schema.id);
+        let others = others.filter_map(|other| Written::read_as(other.schema.id, &other.items, &plan.fields));
+        plan.written = plan.written.into_iter().chain(others.collect::<Vec<_>>()).collect();
+        Ok(plan)
+    }
+
+    /// Of a file alone.
+    #[must_use]
+    pub fn of(
+        file: &ResourceFile,
+        value_schema: SchemaId,
+        key_schema: Option<SchemaId>,
+        partitions: i32,
+    ) -> Self {
+        Self::made(file.kind, &file.items, &file.key, (value_schema, key_schema), partitions)
+    }
+
+    fn made(
+        kind: Kind,
+        items: &[Item],
+        key: &[String],
+        (value_schema, key_schema): (SchemaId, Option<SchemaId>),
+        partitions: i32,
+    ) -> Self {
+        let place = |name: &String| items.iter().position(|item| item.name == *name);
+        let key: Box<[usize]> = key.iter().filter_map(place).collect();
+        let items = items.iter().enumerate();
+        let fields: Box<[Field]> = items.map(|(at, item)| Field::of(item, key.contains(&at))).collect();
+        let mut by_name: Box<[u32]> = (0..).take(fields.len()).collect();
+        by_name.sort_unstable_by_key(|at| fields[*at as usize].name());
+        let written = [Written::own(value_schema, 0..fields.len(), &fields)];
+        let keys = key_schema.map(|schema| Written::own(schema, key.iter().copied(), &fields));
+        Self { kind, key, value_schema, partitions, fields, by_name, written: written.into(), keys }
     }
 
     #[must_use]
     pub fn index(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        let found = self.by_name.binary_search_by(|at| self.fields[*at as usize].name().cmp(name)).ok()?;
+        Some(self.by_name[found] as usize)
     }
 
     /// The item with this title, if there is exactly one: agencies' own files have Chinese headers.
     #[must_use]
     pub fn index_of_title(&self, title: &str) -> Option<usize> {
-        let mut found = self.items.iter().enumerate().filter(|(_, item)| item.title == title);
+        let mut found = self.fields.iter().enumerate().filter(|(_, field)| *field.title == *title);
         let (at, _) = found.next()?;
         found.next().is_none().then_some(at)
     }
 
-    #[must_use]
-    pub fn is_key(&self, index: usize) -> bool {
-        self.key.contains(&index)
+    /// How the record of a framed value is read, and its datum.
+    pub(super) fn value<'a>(&self, framed: &'a [u8]) -> Result<(&Written, &'a [u8]), Refusal> {
+        let (id, datum) = binary::unframe(framed).ok_or_else(undecodable)?;
+        let written = self.written.iter().find(|written| written.schema == id).ok_or_else(undecodable)?;
+        Ok((written, datum))
     }
 
-    /// The datum of a framed value of this plan's schema.
-    pub(super) fn datum<'a>(&self, framed: &'a Bytes) -> Result<&'a [u8], Refusal> {
-        match binary::unframe(framed) {
-            Some((id, datum)) if id == self.value_schema.0 => Ok(datum),
+    /// The datum of a framed key, and how it is read.
+    pub(super) fn key<'a>(&self, framed: &'a [u8]) -> Result<(&Written, &'a [u8]), Refusal> {
+        match (binary::unframe(framed), &self.keys) {
+            (Some((id, datum)), Some(keys)) if id == keys.schema => Ok((keys, datum)),
             _ => Err(undecodable()),
         }
+    }
+
+    pub(super) fn key_schema(&self) -> Option<SchemaId> {
+        self.keys.as_ref().map(|keys| keys.schema)
     }
 }
 
 impl Field {
-    fn of(item: &Item) -> Self {
-        let mut values = item.values.clone();
-        values.sort();
-        let mut label = Vec::with_capacity(item.name.len() + 3);
-        label.push(b'"');
-        label.extend_from_slice(item.name.as_bytes());
-        label.extend_from_slice(b"\":");
+    fn of(item: &Item, key: bool) -> Self {
+        let mut values: Box<[Box<str>]> = item.values.iter().map(|value| value.as_str().into()).collect();
+        values.sort_unstable();
         Self {
-            name: item.name.clone(),
             avro: item.avro(),
             nullable: item.nullable,
+            key,
             length: item.length,
             values,
-            label,
+            label: format!(",\"{}\":", item.name).into(),
+            title: item.title.as_str().into(),
         }
     }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.label[2..self.label.len() - 2]
+    }
+
+    /// `"name":`
+    pub(super) fn label(&self) -> &[u8] {
+        &self.label.as_bytes()[1..]
+    }
+
+    /// `,"name":`
+    pub(super) fn label_behind(&self) -> &[u8] {
+        self.label.as_bytes()
+    }
+}
+
+fn unpublished() -> Refusal {
+    Refusal::new(
+        Code::ResourceNotPublished,
+        "资源尚未发布,没有模式",
+        "the resource is not published yet and has no schema",
+    )
 }
 
 /// A record in the log that its schema cannot read: never the publisher's doing, as the gate checks before it writes.

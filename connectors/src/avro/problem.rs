@@ -119,13 +119,3 @@ pub struct Problem {
     pub path: String,
     pub reason: Reason,
 }
-
-impl Problem {
-    pub(super) fn at(path: &str, reason: Reason) -> Self {
-        Self { path: path.to_owned(), reason }
-    }
-
-    pub(super) fn whole(reason: Reason) -> Self {
-        Self { path: String::new(), reason }
-    }
-}

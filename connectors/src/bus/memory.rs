@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{Applied, Bus, GrantedItem, SourceBatch, Subscribed};
-use crate::avro::{self, BodyLimits, Plan};
+use crate::avro::{self, BodyLimits, Places, Plan};
 use crate::gate::{From, OnInvalid};
 use crate::log::LogRecord;
 
@@ -56,7 +56,7 @@ impl MemoryBus {
     pub fn new(standing: ResourceStanding) -> Self {
         let plan = Plan::compile(&standing, 1).unwrap();
         let items = plan.fields.iter().map(|field| GrantedItem {
-            name: field.name.clone(),
+            name: field.name().to_owned(),
             avro: field.avro,
             nullable: field.nullable,
         });
@@ -84,7 +84,7 @@ impl MemoryBus {
 
     fn json(&self, record: &LogRecord) -> String {
         let mut line = Vec::new();
-        self.plan.owner_line(Generation(1), record, &mut line).unwrap();
+        self.plan.owner_line(Generation(1), record, &mut Places::default(), &mut line).unwrap();
         let line: HashMap<String, serde_json::Value> = serde_json::from_slice(&line).unwrap();
         line["record"].to_string()
     }
@@ -164,7 +164,7 @@ impl Bus for MemoryBus {
         let to = (from + self.page).min(inner.log.len());
         let mut out = Vec::new();
         for record in &inner.log[from..to] {
-            self.plan.owner_line(Generation(1), record, &mut out)?;
+            self.plan.owner_line(Generation(1), record, &mut Places::default(), &mut out)?;
         }
         out.extend_from_slice(format!("{{\"next\":\"{to}\"}}\n").as_bytes());
         Ok(Bytes::from(out))

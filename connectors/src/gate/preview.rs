@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::deliver::{READ, skip_dead, visible_ranges};
 use super::permit::{Permit, PermitKind};
 use super::{Gate, refusals};
-use crate::avro::{GrantKeys, Passed, View};
+use crate::avro::{GrantKeys, Passed, Places, View};
 
 /// The most records that are shown.
 const SHOWN: usize = 5;
@@ -67,12 +67,13 @@ impl Gate {
             handle: HandleKey::of_grant(keys.handle.get(keys.handle.current())?, GrantId(terms.request.0)),
             pseudonyms: pseudonyms_of(keys.pseudonym.get(keys.pseudonym.current())?, AgencyId(Uuid::nil())),
         };
-        View::compile(self.plans.plan(standing, topic.partitions)?, &grant, made)
+        self.plans.granted(standing, &grant, made, topic.partitions)
     }
 
     async fn look(&self, topic: &Topic, view: &View, sample: &mut Sample) -> Result<(), Refusal> {
         let views = self.committer.load(topic).await?;
         let mut next = self.first_kept(topic, &newest(&views)).await?;
+        let mut places = Places::default();
         for turn in 0.. {
             next = skip_dead(&views, &next);
             let ranges = visible_ranges(&views, &next, turn);
@@ -92,7 +93,7 @@ impl Gate {
                     break;
                 }
                 let mut line = Vec::new();
-                if view.line(topic.generation, record, false, &mut line)? == Passed::Sent {
+                if view.line(topic.generation, record, false, &mut places, &mut line)? == Passed::Sent {
                     let line = String::from_utf8(line).map_err(|_| refusals::fault())?;
                     sample.lines.push(line.trim_end().to_owned());
                 }

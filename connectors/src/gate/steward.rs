@@ -1,5 +1,6 @@
 //! An owner reads its own resource (DESIGN.md 4): under a steward permit, every item, no window.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,16 +9,17 @@ use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::decide;
 use changtong_catalog::handle::HandleKey;
-use changtong_catalog::ids::{AgencyId, Generation, GrantId, ResourceNumber, SubscriptionId};
+use changtong_catalog::ids::{AgencyId, Generation, GrantId, GrantNumber, ResourceNumber, SubscriptionId};
 use changtong_catalog::mask::pseudonyms_of;
 use changtong_catalog::ports::{ResourceStanding, Topic};
+use changtong_catalog::schema;
 use uuid::Uuid;
 
 use super::calls::OwnRead;
 use super::deliver::{READ, RECORDS, skip_dead, visible_ranges};
 use super::permit::{Permit, PermitKind};
 use super::{Gate, refusals};
-use crate::avro::{GrantKeys, Plan, View, container};
+use crate::avro::{GrantKeys, Places, Plan, View, container};
 use crate::limit::Cost;
 use crate::log::LogRecord;
 
@@ -42,12 +44,14 @@ pub struct OwnPage {
 /// What an answer looks like, and what makes its records.
 enum Form {
     Lines(Arc<Plan>),
-    File(Box<View>),
+    /// With the schema of the file.
+    File(Box<View>, String),
 }
 
 /// What an answer grows into.
 struct Page {
     out: Vec<u8>,
+    places: Places,
     next: Vec<i64>,
     sent: i64,
     lines: u64,
@@ -66,6 +70,7 @@ impl Gate {
         let from = self.own_start(&standing, topic.as_ref(), read.cursor.as_deref()).await?;
         let mut page = Page {
             out: Vec::new(),
+            places: Places::default(),
             next: from.clone(),
             sent: 0,
             lines: read.limit.unwrap_or(self.settings.answer_lines).min(self.settings.answer_lines_most),
@@ -82,7 +87,7 @@ impl Gate {
         let next = self.encode(&own_cursor(&standing, page.next.clone()))?;
         let (through, sent) = (page.next.clone(), page.sent);
         let body = match form {
-            Some(Form::File(view)) => self.as_file(&view, &page)?,
+            Some(Form::File(_, schema)) => self.as_file(&schema, &page),
             _ => with_last_line(page.out, &next),
         };
         Ok(OwnPage {
@@ -111,18 +116,22 @@ impl Gate {
                 AgencyId(Uuid::nil()),
             ),
         };
-        let items = standing.resource.file.items.iter().map(|item| item.name.as_str());
-        Ok(Form::File(Box::new(View::whole(plan, items, keys)?)))
+        let items = &standing.resource.file.items;
+        let all: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
+        let derived = schema::derived_schema(GrantNumber(0), items, &all, &BTreeMap::new())?;
+        let view = View::whole(plan, keys);
+        let schema = view.delivered_schema(&derived);
+        Ok(Form::File(Box::new(view), schema))
     }
 
-    fn as_file(&self, view: &View, page: &Page) -> Result<Vec<u8>, Refusal> {
+    fn as_file(&self, schema: &str, page: &Page) -> Vec<u8> {
         let mut marker = [0; 16];
         self.ids.fill(&mut marker);
-        let mut file = container::head(view.delivered_schema()?.as_bytes(), marker);
+        let mut file = container::head(schema.as_bytes(), marker);
         if page.sent > 0 {
             container::put_block(page.sent.unsigned_abs(), &page.out, marker, &mut file);
         }
-        Ok(file)
+        file
     }
 
     async fn fill(
@@ -198,10 +207,10 @@ impl Page {
         let at = usize::try_from(record.partition).map_err(|_| refusals::fault())?;
         let generation = standing.resource.generation;
         match form {
-            Form::Lines(plan) => plan.owner_line(generation, record, &mut self.out)?,
+            Form::Lines(plan) => plan.owner_line(generation, record, &mut self.places, &mut self.out)?,
             // Nothing is filtered, so no record is passed over.
-            Form::File(view) => {
-                view.datum(generation, record, true, &mut self.out)?;
+            Form::File(view, _) => {
+                view.datum(generation, record, true, &mut self.places, &mut self.out)?;
             }
         }
         self.lines -= 1;

@@ -3,7 +3,6 @@
 
 mod cursor;
 mod file;
-mod parse;
 mod read;
 mod resolve;
 mod schema;

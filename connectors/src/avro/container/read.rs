@@ -4,18 +4,20 @@ use bytes::Bytes;
 use changtong_catalog::error::{Code, Refusal};
 
 use super::super::body::{Sink, malformed, too_large};
+use super::super::row::Row;
 use super::cursor::Broken;
 use super::file::{Block, Layout};
 use super::resolve;
+use super::schema::Schema;
 use super::value::{Fault, Reader};
 use super::window::{Inflated, Room, Window};
-use super::{parse, write};
+use super::write;
 
 /// Reads the file. What cannot be taken apart is refused whole; a record that does not fit is set aside, and the head
 /// that makes it a file of its own is answered.
 pub(in crate::avro) fn read(sink: &mut Sink<'_>, file: &[u8], room: Room<'_>) -> Result<Bytes, Refusal> {
     let mut layout = Layout::of(file)?;
-    let schema = parse::parse(layout.schema)?;
+    let schema = Schema::read(layout.schema)?;
     let reading = resolve::resolve(&schema, sink.plan)?;
     let reader = Reader { schema: &schema, reading: &reading, plan: sink.plan };
     let mut inflated = Inflated::default();
@@ -35,11 +37,12 @@ fn records(
     window: &mut Window<'_, '_>,
 ) -> Result<(), Refusal> {
     let mut left = block.records;
+    let mut row = Row::default();
     while left > 0 {
         let bytes = window.bytes();
-        match reader.record(bytes) {
-            Ok((found, length)) => {
-                sink.take(length, found, || Bytes::copy_from_slice(&bytes[..length]))?;
+        match reader.record(bytes, &mut row) {
+            Ok(length) => {
+                sink.take(length, &mut row, || Bytes::copy_from_slice(&bytes[..length]))?;
                 window.pass(length);
                 left -= 1;
             }
@@ -74,7 +77,7 @@ fn undecodable(sink: &Sink<'_>, block: &Block, fault: Fault) -> Refusal {
         Broken::BlockSize => ("数组的分块与其大小不符", "a block of elements does not end where it says"),
     };
     let index = sink.index();
-    let path = fault.item.map_or("", |at| sink.plan.fields[at].name.as_str());
+    let path = fault.item.map_or("", |at| sink.plan.fields[at].name());
     Refusal::new(
         Code::RecordUndecodable,
         format!("第 {index} 条记录无法按文件的模式解码:{zh};整个文件未发布"),

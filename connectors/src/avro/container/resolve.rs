@@ -6,8 +6,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::resource::AvroType;
 
 use super::super::plan::{Field, Plan};
-use super::parse::rejected;
-use super::schema::{Id, Meaning, Record, Schema, Type};
+use super::schema::{Id, Meaning, Record, Schema, Type, rejected};
 
 /// How a written value is read.
 #[derive(Debug, PartialEq)]
@@ -52,7 +51,7 @@ pub(super) fn resolve(schema: &Schema, plan: &Plan) -> Result<Reading, Refusal> 
     match schema.of(schema.top) {
         Type::Record(written) => record(schema, written, plan).map(Reading::Record),
         Type::Union(branches) => {
-            let mut refusal = None;
+            let mut refusal = branches.is_empty().then(no_record);
             let mut readings = Vec::with_capacity(branches.len());
             for id in branches {
                 let read = match schema.of(*id) {
@@ -91,7 +90,7 @@ fn record(schema: &Schema, written: &Record, plan: &Plan) -> Result<Vec<Step>, R
     let missing = plan.fields.iter().zip(seen).find(|(field, seen)| !seen && !field.nullable);
     match missing {
         Some((field, _)) => Err(rejected(
-            &field.name,
+            field.name(),
             "没有资源必填的信息项",
             "it has no field for an item that the resource requires",
         )),
@@ -154,9 +153,9 @@ fn unreadable(field: &Field, found: &str) -> Refusal {
         _ => wanted(field).to_owned(),
     };
     rejected(
-        &field.name,
-        format!("{found} 不能读作信息项的类型 {wanted}"),
-        format!("{found} cannot be read as the item's {wanted}"),
+        field.name(),
+        &format!("{found} 不能读作信息项的类型 {wanted}"),
+        &format!("{found} cannot be read as the item's {wanted}"),
     )
 }
 

@@ -9,7 +9,6 @@ use serde_json::{Map, Number, Value, json};
 use super::super::{binary, line};
 use super::cursor::{Broken, Cursor};
 use super::file::Layout;
-use super::parse;
 use super::schema::{Id, Meaning, Schema, Type};
 
 /// Values of a record that are shown; nulls take no bytes, so the bytes alone are no bound.
@@ -22,7 +21,7 @@ const UNIX_DAY: i32 = 719_163;
 #[must_use]
 pub fn shown(file: &[u8]) -> Option<Value> {
     let mut layout = Layout::of(file).ok()?;
-    let schema = parse::parse(layout.schema).ok()?;
+    let schema = Schema::read(layout.schema).ok()?;
     let block = layout.block().ok()??;
     let mut cursor = Cursor::new(file.get(block.data)?);
     let mut printer = Printer { schema: &schema, left: MOST_VALUES };

@@ -1,15 +1,12 @@
 //! One record of a file: its values by item, each checked as those of every other format are.
 
-use std::borrow::Cow;
-
-use changtong_catalog::cell::Cell;
 use changtong_catalog::resource::AvroType;
 
 use super::super::binary;
-use super::super::body::Found;
 use super::super::plan::{Field, Plan};
-use super::super::problem::{Problem, Reason};
-use super::super::scalar::{self, Value};
+use super::super::problem::Reason;
+use super::super::row::Row;
+use super::super::scalar;
 use super::cursor::{Broken, Cursor};
 use super::resolve::{How, Reading, Step, wanted};
 use super::schema::{Schema, Type};
@@ -30,10 +27,10 @@ pub(super) struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// The record at the beginning of the bytes, and how many of them it takes.
-    pub fn record<'a>(&self, bytes: &'a [u8]) -> Result<(Found<'a>, usize), Fault> {
+    /// Reads the record at the beginning of the bytes into the row; how many bytes it takes.
+    pub fn record(&self, bytes: &[u8], row: &mut Row) -> Result<usize, Fault> {
         let mut cursor = Cursor::new(bytes);
-        let mut found = Found::empty(self.plan.fields.len());
+        row.begin(self.plan.fields.len());
         let whole = |broken| Fault { broken, item: None };
         let steps = match self.reading {
             Reading::Record(steps) => steps,
@@ -43,8 +40,8 @@ impl Reader<'_> {
                     Ok(steps) => steps,
                     Err(id) => {
                         skip(self.schema, *id, &mut cursor).map_err(whole)?;
-                        found.problems.push(Problem::whole(Reason::Type("record")));
-                        return Ok((found, cursor.at));
+                        row.wrong(Reason::Type("record"));
+                        return Ok(cursor.at);
                     }
                 }
             }
@@ -54,53 +51,59 @@ impl Reader<'_> {
                 Step::Skip(id) => skip(self.schema, *id, &mut cursor).map_err(whole)?,
                 Step::Item { at, how } => {
                     let field = &self.plan.fields[*at];
-                    let read = self.value(how, field, &mut cursor);
-                    match read.map_err(|broken| Fault { broken, item: Some(*at) })? {
-                        Ok(value) => found.values[*at] = Some(value),
-                        Err(reason) => found.problems.push(Problem::at(&field.name, reason)),
+                    let mut broken = None;
+                    row.put(*at, field, |out| {
+                        let read = self.value(how, field, &mut cursor, out);
+                        read.unwrap_or_else(|why| {
+                            broken = Some(why);
+                            Ok(())
+                        })
+                    });
+                    if let Some(broken) = broken {
+                        return Err(Fault { broken, item: Some(*at) });
                     }
                 }
             }
         }
-        Ok((found, cursor.at))
+        Ok(cursor.at)
     }
 
     /// The outer error ends the file, the inner one sets the record aside.
-    fn value<'a>(
+    fn value(
         &self,
         how: &How,
         field: &Field,
-        cursor: &mut Cursor<'a>,
-    ) -> Result<Result<Value<'a>, Reason>, Broken> {
+        cursor: &mut Cursor<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Result<(), Reason>, Broken> {
         Ok(match how {
-            How::Null => Ok(Value::Plain(Cell::Null)),
+            How::Null => scalar::null(field, out),
             How::Boolean => match cursor.array()? {
-                [0] => Ok(Value::Plain(Cell::Bool(false))),
-                [1] => Ok(Value::Plain(Cell::Bool(true))),
+                [bit @ (0 | 1)] => scalar::boolean(field, bit == 1, out),
                 _ => Err(Reason::Type("boolean")),
             },
             How::Int => match i32::try_from(cursor.long()?) {
-                Ok(number) => whole(field, i64::from(number)),
+                Ok(number) => whole(field, i64::from(number), out),
                 Err(_) => Err(Reason::Range("int")),
             },
-            How::Long => whole(field, cursor.long()?),
+            How::Long => whole(field, cursor.long()?, out),
             How::Micros => match cursor.long()? {
-                micros if micros % 1000 == 0 => scalar::of_millis(micros / 1000),
+                micros if micros % 1000 == 0 => scalar::of_millis(field, micros / 1000, out),
                 _ => Err(Reason::Timestamp),
             },
-            How::Float => scalar::of_float(field, f64::from(f32::from_le_bytes(cursor.array()?))),
-            How::Double => scalar::of_float(field, f64::from_le_bytes(cursor.array()?)),
+            How::Float => scalar::of_float(field, f64::from(f32::from_le_bytes(cursor.array()?)), out),
+            How::Double => scalar::of_float(field, f64::from_le_bytes(cursor.array()?), out),
             How::Text => match std::str::from_utf8(cursor.counted()?) {
-                Ok(text) => scalar::text(field, Cow::Borrowed(text)),
+                Ok(text) => scalar::text(field, text, out),
                 Err(_) => Err(Reason::NotUtf8),
             },
-            How::Bytes => Ok(Value::Plain(Cell::Bytes(cursor.counted()?))),
-            How::Decimal => decimal(field, cursor.counted()?),
-            How::FixedDecimal(size) => decimal(field, cursor.take(*size)?),
+            How::Bytes => scalar::bytes(field, cursor.counted()?, out),
+            How::Decimal => decimal(field, cursor.counted()?, out),
+            How::FixedDecimal(size) => decimal(field, cursor.take(*size)?, out),
             How::Union(branches) => {
                 let branch = cursor.branch(branches.len())?;
                 // A union holds no union, so this goes one step down.
-                self.value(&branches[branch], field, cursor)?
+                self.value(&branches[branch], field, cursor, out)?
             }
             How::Misfit(id) => {
                 skip(self.schema, *id, cursor)?;
@@ -111,18 +114,18 @@ impl Reader<'_> {
     }
 }
 
-fn whole(field: &Field, number: i64) -> Result<Value<'static>, Reason> {
+fn whole(field: &Field, number: i64, out: &mut Vec<u8>) -> Result<(), Reason> {
     match field.avro {
-        AvroType::Date => i32::try_from(number).map_err(|_| Reason::Date).and_then(scalar::of_days),
-        AvroType::TimestampMillis => scalar::of_millis(number),
+        AvroType::Date => scalar::of_days(field, number, out),
+        AvroType::TimestampMillis => scalar::of_millis(field, number, out),
         // By way of a double some would be rounded twice.
-        AvroType::Float => scalar::of_float(field, f64::from(number as f32)),
-        AvroType::Double => scalar::of_float(field, number as f64),
-        _ => scalar::of_integer(field, number),
+        AvroType::Float => scalar::of_float(field, f64::from(number as f32), out),
+        AvroType::Double => scalar::of_float(field, number as f64, out),
+        _ => scalar::of_integer(field, number, out),
     }
 }
 
-fn decimal(field: &Field, bytes: &[u8]) -> Result<Value<'static>, Reason> {
+fn decimal(field: &Field, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
     let AvroType::Decimal { precision, scale } = field.avro else { return Err(Reason::Type("decimal")) };
     let Some(first) = bytes.first() else { return Err(Reason::Type("decimal")) };
     // What a longer form repeats of the sign says nothing.
@@ -130,5 +133,5 @@ fn decimal(field: &Field, bytes: &[u8]) -> Result<Value<'static>, Reason> {
     let spare = bytes.iter().take_while(|byte| **byte == filler).count();
     let number =
         binary::decimal(&bytes[spare.saturating_sub(1)..]).ok_or(Reason::Decimal { precision, scale })?;
-    scalar::of_decimal(field, number)
+    scalar::of_decimal(field, number, out)
 }

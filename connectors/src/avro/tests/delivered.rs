@@ -21,16 +21,20 @@ fn both(kind: &str, granted: &Grant, body: &str) -> (Value, serde_json::Value) {
     let key: &[&str] = if kind == "table" { &["origin", "flight"] } else { &[] };
     let plan = plan(kind, key, ITEMS);
     let record = stored(&plan, body);
-    let view = View::compile(plan, granted, keys()).unwrap();
+    let view = View::compile(plan, &items(ITEMS), granted, keys()).unwrap();
     let (mut datum, mut line) = (Vec::new(), Vec::new());
-    let passed = view.datum(Generation(3), &record, true, &mut datum).unwrap();
-    assert_eq!(passed, view.line(Generation(3), &record, true, &mut line).unwrap());
-    let schema = Schema::parse_str(&view.delivered_schema().unwrap()).unwrap();
+    let passed = view.datum(Generation(3), &record, true, &mut Places::default(), &mut datum).unwrap();
+    assert_eq!(passed, view.line(Generation(3), &record, true, &mut Places::default(), &mut line).unwrap());
+    let schema = Schema::parse_str(&view.delivered_schema(&derived(granted))).unwrap();
     let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema).build().unwrap();
     let mut rest = &datum[..];
     let value = reader.read_value(&mut rest).unwrap();
     assert!(rest.is_empty(), "bytes are left over");
     (value, serde_json::from_slice(&line).unwrap())
+}
+
+fn derived(granted: &Grant) -> String {
+    schema::derived_schema(granted.number, &items(ITEMS), &granted.items, &granted.masks).unwrap()
 }
 
 fn member<'v>(record: &'v Value, name: &str) -> &'v Value {

@@ -20,7 +20,7 @@ fn round(plan: &Plan, format: Format, body: &str) -> serde_json::Value {
         value: record.value.clone(),
     };
     let mut out = Vec::new();
-    plan.owner_line(Generation(1), &stored, &mut out).unwrap();
+    plan.owner_line(Generation(1), &stored, &mut Places::default(), &mut out).unwrap();
     serde_json::from_slice(&out).unwrap()
 }
 

@@ -1,8 +1,13 @@
 //! The codec against apache-avro (the oracle) and against the forms that interface.md fixes.
 
+mod cost;
 mod delivered;
+mod differential;
 mod forms;
+mod java;
+mod made;
 mod oracle;
+mod versions;
 mod views;
 
 use std::sync::Arc;
@@ -32,6 +37,10 @@ pub(crate) fn file(kind: &str, key: &[&str], items: &str) -> ResourceFile {
          update_cycle = \"daily\"\nkey = {key:?}\n{items}"
     );
     toml::from_str(&text).unwrap()
+}
+
+pub(crate) fn items(items: &str) -> Vec<Item> {
+    file("stream", &[], items).items
 }
 
 pub(crate) fn schema_text(items: &[Item]) -> String {

@@ -82,9 +82,9 @@ fn line(grant: &Grant, deletes: bool, body: &str) -> Option<serde_json::Value> {
         key: record.key,
         value: record.value,
     };
-    let view = View::compile(plan, grant, keys()).unwrap();
+    let view = View::compile(plan, &items(ITEMS), grant, keys()).unwrap();
     let mut out = Vec::new();
-    match view.line(Generation(1), &stored, deletes, &mut out).unwrap() {
+    match view.line(Generation(1), &stored, deletes, &mut Places::default(), &mut out).unwrap() {
         Passed::Sent => Some(serde_json::from_slice(&out).unwrap()),
         Passed::Over => {
             assert!(out.is_empty());
@@ -155,6 +155,28 @@ fn a_row_outside_by_its_key_is_never_shown() {
 }
 
 #[test]
+fn nothing_but_what_is_granted_or_filtered_by_is_looked_at() {
+    let plan = plan("table", &["origin", "flight"], ITEMS);
+    let record = read(&plan, Format::Ndjson, LATE).records.remove(0);
+    let mut value = record.value.unwrap().to_vec();
+    // The tail number is no text any more.
+    *value.last_mut().unwrap() = 0xff;
+    let stored =
+        LogRecord { partition: 0, offset: 0, appended_ms: 0, key: record.key, value: Some(value.into()) };
+    let line = |granted: &[&str], filter: &str| {
+        let view = View::compile(plan.clone(), &items(ITEMS), &grant(granted, None, Some(filter)), keys());
+        view.unwrap().line(Generation(1), &stored, true, &mut Places::default(), &mut Vec::new())
+    };
+    assert_eq!(line(&["flight"], "delay > 15"), Ok(Passed::Sent));
+    assert!(line(&["tail"], "delay > 15").is_err());
+    let mut out = Vec::new();
+    let by_tail = grant(&["flight"], Some("tail == 'N14228'"), None);
+    let view = View::compile(plan.clone(), &items(ITEMS), &by_tail, keys()).unwrap();
+    view.line(Generation(1), &stored, true, &mut Places::default(), &mut out).unwrap();
+    assert!(String::from_utf8(out).unwrap().contains("delete"), "unknown does not pass");
+}
+
+#[test]
 fn the_handle_is_the_rows_and_the_grants() {
     let one = grant(&["flight"], None, None);
     let upsert = line(&one, true, LATE).unwrap();
@@ -170,15 +192,22 @@ fn lines_of_a_stream_have_neither_op_nor_handle() {
     let plan = plan("stream", &["origin"], ITEMS);
     let record = read(&plan, Format::Ndjson, LATE).records.remove(0);
     let stored = LogRecord { partition: 0, offset: 0, appended_ms: 0, key: record.key, value: record.value };
-    let compiled = |grant: &Grant| View::compile(plan.clone(), grant, keys()).unwrap();
+    let compiled = |grant: &Grant| View::compile(plan.clone(), &items(ITEMS), grant, keys()).unwrap();
     let mut out = Vec::new();
-    compiled(&grant(&["flight"], None, None)).line(Generation(2), &stored, true, &mut out).unwrap();
+    compiled(&grant(&["flight"], None, None))
+        .line(Generation(2), &stored, true, &mut Places::default(), &mut out)
+        .unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "{\"id\":\"2.0.0\",\"published_at\":\"1970-01-01T00:00:00.000Z\",\"record\":{\"flight\":1}}\n"
     );
     let mut out = Vec::new();
-    let passed =
-        compiled(&grant(&["flight"], None, Some("delay < 0"))).line(Generation(2), &stored, true, &mut out);
+    let passed = compiled(&grant(&["flight"], None, Some("delay < 0"))).line(
+        Generation(2),
+        &stored,
+        true,
+        &mut Places::default(),
+        &mut out,
+    );
     assert_eq!((passed.unwrap(), out.len()), (Passed::Over, 0));
 }

@@ -12,7 +12,7 @@ use changtong_catalog::visibility::PartitionView;
 use super::super::Gate;
 use super::super::permit::{Permit, PermitKind};
 use super::stand::Stand;
-use crate::avro::{Passed, View, container};
+use crate::avro::{Passed, Places, View, container};
 use crate::log::{LogRecord, Range};
 
 /// The most bytes of one write (protocol.md 7).
@@ -137,15 +137,17 @@ impl Fetcher {
     ) -> Result<Vec<Piece>, Refusal> {
         let marker = if let Form::Block(marker) = self.form { Some(marker) } else { None };
         let mut cutter = Cutter::new(marker, self.next.clone());
-        let mut line = Vec::with_capacity(1024);
+        let (mut line, mut places) = (Vec::with_capacity(1024), Places::default());
         let (mut lines, mut bytes) = (0, 0);
         for record in &records {
             let Some(at) = self.expected(record, ranges) else { continue };
             line.clear();
             let generation = self.topic.generation;
             let passed = match self.form {
-                Form::Block(_) => self.view.datum(generation, record, self.deletes, &mut line),
-                Form::Line | Form::Event(_) => self.view.line(generation, record, self.deletes, &mut line),
+                Form::Block(_) => self.view.datum(generation, record, self.deletes, &mut places, &mut line),
+                Form::Line | Form::Event(_) => {
+                    self.view.line(generation, record, self.deletes, &mut places, &mut line)
+                }
             };
             match passed {
                 Ok(Passed::Over) => cutter.pass_over(at, record.offset + 1),

@@ -63,7 +63,7 @@ impl Gate {
         let topic = self.topics.known(&standing.resource);
         let partitions = topic.map_or(self.settings.partitions, |topic| topic.partitions);
         let view = self.plans.view(&standing.resource, &standing.grant, &self.keys, partitions)?;
-        Ok(container::head(view.delivered_schema()?.as_bytes(), marker).into())
+        Ok(container::head(view.delivered_schema(&standing.derived_schema.text).as_bytes(), marker).into())
     }
 }
 

@@ -66,7 +66,10 @@ impl Gate {
         let (standing, next) = (&seat.standing, stand.next.clone());
         let view = self.plans.view(&standing.resource, &standing.grant, &self.keys, topic.partitions)?;
         let head = match form {
-            Form::Block(marker) => container::head(view.delivered_schema()?.as_bytes(), marker).into(),
+            Form::Block(marker) => {
+                let schema = view.delivered_schema(&standing.derived_schema.text);
+                container::head(schema.as_bytes(), marker).into()
+            }
             Form::Line | Form::Event(_) => Bytes::new(),
         };
         let share = Share { bytes: share.bytes.saturating_sub(head.len() as u64).max(1), ..share };

@@ -11,9 +11,18 @@ use changtong_catalog::ids::{
 };
 use changtong_catalog::ports::*;
 use changtong_catalog::resource::retention::Retention;
+use changtong_catalog::schema;
 use changtong_catalog::visibility::Run;
 
 use super::store::MemoryStore;
+
+/// The schema that the grant holds.
+fn derived(grant: &Grant, standing: &ResourceStanding) -> SchemaText {
+    let held = standing.versions.iter().find(|known| known.version == grant.schema_version);
+    let items = &held.unwrap().items;
+    let text = schema::derived_schema(grant.number, items, &grant.items, &grant.masks).unwrap();
+    SchemaText { id: grant.schema, text, fingerprint: String::new() }
+}
 
 #[async_trait]
 impl Directory for MemoryStore {
@@ -37,7 +46,7 @@ impl Directory for MemoryStore {
         Ok(state.subscriptions.get(&id).map(|subscription| SubscriptionStanding {
             subscription: subscription.clone(),
             floor: state.floors.get(&(grant.id, resource.resource.generation)).cloned(),
-            derived_schema: resource.value_schema().cloned().unwrap(),
+            derived_schema: derived(&grant, &resource),
             grant,
             resource,
         }))

@@ -19,4 +19,5 @@ mod settling;
 mod store;
 mod streaming;
 mod surveying;
+mod versions;
 mod world;

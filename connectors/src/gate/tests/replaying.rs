@@ -25,10 +25,12 @@ async fn a_replay_of_what_fits_by_now_counts_once() {
     let world = set_aside("{\"id\":1,\"late\":\"x\"}\n").await;
     {
         let mut state = world.store.state.lock();
-        let resource = &mut state.resource.as_mut().unwrap().resource;
-        let late = Item { name: "late".into(), ..resource.file.items[1].clone() };
-        resource.file.items.push(late);
-        resource.version += 1;
+        let standing = state.resource.as_mut().unwrap();
+        let mut versions = standing.versions.to_vec();
+        let late = Item { name: "late".into(), ..versions[0].items[1].clone() };
+        versions[0].items.push(late);
+        standing.versions = versions.into();
+        standing.resource.version += 1;
     }
     let waits = aside(ASIDE, 0);
     let done = SetAside { waiting: false, ..waits.clone() };

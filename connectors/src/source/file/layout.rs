@@ -44,7 +44,7 @@ impl Layout {
                 None => return Err(refusals::no_such_column(label, at + 1)),
             };
             columns.push(if nullable { Column::Nullable } else { Column::Required });
-            names.push_field(item.map_or(name, |item| &plan.fields[item].name));
+            names.push_field(item.map_or(name, |item| plan.fields[item].name()));
         }
         let mut header = csv::Writer::from_writer(Vec::new());
         header.write_record(&names).map_err(|_| refusals::unparsable(label, 1))?;

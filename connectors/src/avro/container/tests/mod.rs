@@ -12,7 +12,8 @@ use apache_avro::{Codec, DeflateSettings, Schema, Writer};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::Generation;
 
-use super::super::tests::{ALL_TYPES, LIMITS, plan, schema_text, try_read};
+use super::super::Places;
+use super::super::tests::{ALL_TYPES, LIMITS, items, plan, schema_text, try_read};
 use super::super::{Body, BodyLimits, Format, Plan};
 use super::*;
 use crate::log::LogRecord;
@@ -92,7 +93,7 @@ fn only(plan: &Plan, file: &[u8]) -> serde_json::Value {
         value: record.value.clone(),
     };
     let mut line = Vec::new();
-    plan.owner_line(Generation(1), &stored, &mut line).unwrap();
+    plan.owner_line(Generation(1), &stored, &mut Places::default(), &mut line).unwrap();
     serde_json::from_slice::<serde_json::Value>(&line).unwrap()["record"].take()
 }
 

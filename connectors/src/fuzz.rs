@@ -1,0 +1,188 @@
+//! Every decoder of bytes from outside, each as one function: for cargo-fuzz (the folder `fuzz`) and, with any bytes and
+//! with damaged valid ones, for the tests. What they answer does not matter, only that they do, within bounds.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use changtong_catalog::avro::{Rules, parse};
+use changtong_catalog::cursor::Cursor;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::filter;
+use changtong_catalog::grant::{Grant, GrantState};
+use changtong_catalog::handle::HandleKey;
+use changtong_catalog::ids::{
+    AgencyId, BatchId, Generation, GrantId, GrantNumber, RequestId, ResourceNumber, SchemaId,
+};
+use changtong_catalog::mac::MacKey;
+use changtong_catalog::mask::Mask;
+use changtong_catalog::request::{GrantLimits, History};
+use changtong_catalog::resource::ResourceFile;
+use uuid::Uuid;
+
+use crate::avro::{BodyLimits, Format, GrantKeys, Places, Plan, View, container, read_body};
+use crate::log::LogRecord;
+
+/// Bytes of one record, and of a body once inflated.
+const RECORD_BYTES: usize = 64 << 10;
+const DECOMPRESSED: usize = 1 << 20;
+
+/// A decoder: its name, and what it is given.
+pub type Entry = (&'static str, fn(&[u8]));
+
+pub const ENTRIES: [Entry; 8] = [
+    ("json_lines", json_lines),
+    ("json_array", json_array),
+    ("csv", csv),
+    ("container", container),
+    ("stored_record", stored_record),
+    ("schema", schema),
+    ("cursor", cursor),
+    ("filter", filter),
+];
+
+/// A table with an item of every type.
+struct Sample {
+    file: ResourceFile,
+    plan: Arc<Plan>,
+    view: View,
+}
+
+const FILE: &str = r#"
+class = "307022"
+title = "样例"
+provider = "p"
+kind = "table"
+share_type = "unconditional"
+update_cycle = "daily"
+key = ["id", "n"]
+items = [
+    { name = "id", title = "编号", type = "C", length = 8 },
+    { name = "n", title = "数", type = "I", length = 9 },
+    { name = "big", title = "大数", type = "I", nullable = true },
+    { name = "money", title = "金额", type = "Y", precision = 10, scale = 2, nullable = true },
+    { name = "day", title = "日期", type = "D", nullable = true },
+    { name = "at", title = "时间", type = "T", nullable = true },
+    { name = "flag", title = "是否", type = "L", nullable = true },
+    { name = "raw", title = "字节", type = "G", nullable = true },
+    { name = "ratio", title = "比", type = "B", nullable = true },
+    { name = "small", title = "小比", type = "F", nullable = true },
+    { name = "note", title = "备注", type = "M", nullable = true },
+    { name = "place", title = "地", type = "C", nullable = true, values = ["EWR", "JFK", "LGA"] },
+]
+"#;
+
+/// `None` never: the sample is a resource's file, as a test says.
+fn sample() -> Option<&'static Sample> {
+    static SAMPLE: OnceLock<Option<Sample>> = OnceLock::new();
+    SAMPLE.get_or_init(|| make().ok()).as_ref()
+}
+
+fn make() -> Result<Sample, Refusal> {
+    let file: ResourceFile = toml::from_str(FILE)
+        .map_err(|e| Refusal::new(changtong_catalog::error::Code::Invalid, "", e.to_string()))?;
+    let plan = Arc::new(Plan::of(&file, SchemaId(7), Some(SchemaId(8)), 3));
+    let keys = GrantKeys {
+        handle: HandleKey::of_grant(&MacKey::new(&[1; 32]), GrantId(Uuid::nil())),
+        pseudonyms: MacKey::new(&[2; 32]),
+    };
+    let view = View::compile(plan.clone(), &file.items, &grant(&file), keys)?;
+    Ok(Sample { file, plan, view })
+}
+
+/// Every item, one of them masked, behind filters on key and value.
+fn grant(file: &ResourceFile) -> Grant {
+    Grant {
+        id: GrantId(Uuid::nil()),
+        number: GrantNumber(1),
+        resource: ResourceNumber(1),
+        consumer: AgencyId(Uuid::nil()),
+        request: RequestId(Uuid::nil()),
+        version: 1,
+        state: GrantState::Active,
+        purposes: vec![],
+        items: file.items.iter().map(|item| item.name.clone()).collect(),
+        masks: BTreeMap::from([("note".to_owned(), Mask::First)]),
+        provider_filter: Some("id != 'x' && (money > 1 || money == null)".to_owned()),
+        consumer_filter: None,
+        history: History::All,
+        floor: None,
+        delete_lines: true,
+        limits: GrantLimits::default(),
+        schema: SchemaId(9),
+        schema_version: 1,
+        handle_key: "m1".to_owned(),
+        pseudonym_key: "p1".to_owned(),
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        valid_until: None,
+        cause: None,
+        suspended_by: None,
+    }
+}
+
+fn body(format: Format, bytes: &[u8]) {
+    let Some(sample) = sample() else { return };
+    let limits =
+        BodyLimits { records: 10_000, record_bytes: RECORD_BYTES, decompressed: DECOMPRESSED, ratio: 100 };
+    let _ = read_body(&sample.plan, format, bytes, &limits, BatchId(Uuid::nil()), &mut |_| Ok(()));
+}
+
+pub fn json_lines(bytes: &[u8]) {
+    body(Format::Ndjson, bytes);
+}
+
+pub fn json_array(bytes: &[u8]) {
+    body(Format::JsonArray, bytes);
+}
+
+pub fn csv(bytes: &[u8]) {
+    body(Format::Csv, bytes);
+}
+
+/// A container file, published and shown.
+pub fn container(bytes: &[u8]) {
+    body(Format::Avro, bytes);
+    let _ = container::shown(bytes);
+}
+
+/// A record of the log: the first byte says how long its key is, which stands before its value.
+pub fn stored_record(bytes: &[u8]) {
+    let (Some(sample), Some((length, rest))) = (sample(), bytes.split_first()) else { return };
+    let (key, value) = rest.split_at(usize::from(*length).min(rest.len()));
+    let record = LogRecord {
+        partition: 0,
+        offset: 0,
+        appended_ms: 0,
+        key: Some(Bytes::copy_from_slice(key)),
+        value: (!value.is_empty()).then(|| Bytes::copy_from_slice(value)),
+    };
+    let (mut places, mut out) = (Places::default(), Vec::new());
+    let _ = sample.plan.owner_line(Generation(1), &record, &mut places, &mut out);
+    let _ = sample.view.line(Generation(1), &record, true, &mut places, &mut out);
+    let _ = sample.view.datum(Generation(1), &record, true, &mut places, &mut out);
+}
+
+/// A schema's text, and all that is made of one that is taken.
+pub fn schema(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for rules in [Rules::FREE, Rules::RESOURCE, Rules::STORED, Rules::FILE] {
+        if let Ok(schema) = parse(text, rules) {
+            let _ = (schema.canonical(), schema.normalized(), schema.parsing_form());
+        }
+    }
+}
+
+pub fn cursor(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = Cursor::decode(text, [&MacKey::new(&[1; 32])]);
+}
+
+pub fn filter(bytes: &[u8]) {
+    let (Ok(text), Some(sample)) = (std::str::from_utf8(bytes), sample()) else { return };
+    if let Ok(expression) = filter::parse(text) {
+        let _ = expression.check(&sample.file.items);
+    }
+}
