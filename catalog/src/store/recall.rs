@@ -1,6 +1,6 @@
-//! What `Directory` answered a moment ago: most requests ask for the same few keys and entries. An answer is given
-//! again until a transaction of this server may have changed it, and for `FRESH` at most, as a command on the same
-//! database may have.
+//! What `Directory` and the registry answered a moment ago: most requests ask for the same few keys, entries and
+//! schemas. An answer is given again until a transaction of this server may have changed it, and for `FRESH` at most, as
+//! a command on the same database may have.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::{KeyId, ResourceCode, ResourceNumber, SchemaId};
 use crate::ports::{KeyRecord, ResourceStanding};
-use crate::registry::{Context, Known};
+use crate::registry::{Context, Known, Subject};
 
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -26,6 +26,8 @@ pub(super) struct Recall {
     pub by_code: Memory<ResourceCode, ResourceStanding>,
     pub by_number: Memory<ResourceNumber, ResourceStanding>,
     pub schemas: Memory<(Context, SchemaId), Arc<Known>>,
+    /// The subject that another stands for.
+    pub aliases: Memory<Subject, Subject>,
 }
 
 impl fmt::Debug for Recall {

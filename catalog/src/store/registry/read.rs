@@ -188,8 +188,17 @@ impl Store {
 
     /// The subject that is meant: its own, or the one that its settings name in its place.
     pub async fn registry_alias(&self, subject: &Subject) -> Result<Subject, Wrong> {
+        if subject.is_context() {
+            return Ok(subject.clone());
+        }
+        let asked = self.recall.ask();
+        if let Some(known) = self.recall.aliases.get(subject, asked) {
+            return Ok(known);
+        }
         let set = self.read().await?.set_of(subject).await?;
         let alias = set.config.and_then(|config| config.alias).filter(|alias| !alias.is_empty());
-        Ok(alias.map_or_else(|| subject.clone(), |alias| subject.context.qualify(&alias)))
+        let meant = alias.map_or_else(|| subject.clone(), |alias| subject.context.qualify(&alias));
+        self.recall.aliases.put(subject.clone(), asked, meant.clone());
+        Ok(meant)
     }
 }

@@ -4,15 +4,15 @@ use changtong_catalog::account::Caller;
 use changtong_catalog::actions::{self, Against};
 use changtong_catalog::conformance;
 use changtong_catalog::grant::Cause;
-use changtong_catalog::ids::{AgencyId, Generation};
-use changtong_catalog::registry::{Part, Subject, VersionId, Wrong};
+use changtong_catalog::ids::{AgencyId, Generation, TopicName};
+use changtong_catalog::registry::{Deleted, Part, Subject, VersionId, Wrong};
 use changtong_catalog::resource::ShareType;
 use changtong_catalog::store::Store;
 use serde_json::json;
 
 use super::{Desk, of, record};
 use crate::actions::file;
-use crate::fixture::id;
+use crate::fixture::{self, id};
 
 async fn what_is_published_is_the_first_version_of_its_subjects(store: &Store) {
     let desk = Desk::set(store).await;
@@ -157,7 +157,31 @@ async fn a_new_text_revises_the_entry_that_allows_it(store: &Store) {
     assert_eq!(desk.try_register(head, "ct.r.1-value", &of(&breaking)).await.unwrap_err().error_code(), 409);
 }
 
+async fn each_generation_has_subjects_of_its_own(store: &Store) {
+    let desk = Desk::set(store).await;
+    let entry = desk.stage.published(&desk.office, ShareType::Conditional).await;
+    let topic = TopicName::records("", entry.number, Generation(2));
+    let (of, schema) = ((entry.number, Generation(2), Part::Value), entry.schema.unwrap());
+    for (version, at) in [(5, 50), (6, 51)] {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_in_force(&topic, of, (schema, version), fixture::at(at)).await.unwrap();
+        tx.finish().await.unwrap();
+    }
+    let mut session = store.read().await.unwrap();
+    let in_force = session.versions_of_resource(entry.number, Generation(2), Part::Value).await.unwrap();
+    let versions: Vec<_> = in_force.iter().map(|one| (one.version, one.resource_version)).collect();
+    assert_eq!(versions, [(1, 5)], "what is in force stays as it is");
+    assert_eq!(
+        session.versions_of_resource(entry.number, Generation(1), Part::Value).await.unwrap().len(),
+        1
+    );
+    drop(session);
+    let seen = store.registry_versions(&desk.other, &Subject::read("ct.r.1.2-value"), Deleted::Without).await;
+    assert_eq!(seen, Ok(vec![1]));
+}
+
 conformance!(
+    each_generation_has_subjects_of_its_own,
     a_new_text_revises_the_entry_that_allows_it,
     what_is_published_is_the_first_version_of_its_subjects,
     only_the_entry_changes_them,
