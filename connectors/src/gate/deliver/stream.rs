@@ -281,14 +281,15 @@ impl EventStream {
         if let Some(views) = views {
             self.stand.next = skip_dead(&views, &self.stand.next);
         }
-        let digest = open.window.release(&self.stand.next);
         let reason = match &self.ending {
             Some(refusal) if refusal.code == Code::ShuttingDown => CloseReason::Shutdown,
             _ if open.window.is_used_up() => CloseReason::Count,
             _ if open.window.is_late(self.gate.clock.monotonic()) => CloseReason::Time,
             _ => CloseReason::Reader,
         };
+        // Never given up for another to take: it is closed while it is in use.
         self.gate.windows.close(&open.window, reason);
+        let digest = open.window.digest();
         self.told.clone_from(&self.stand.next);
         let next = self.cursor()?;
         let mark = Mark { next: next.clone(), window: open.window.id, digest };
@@ -377,7 +378,8 @@ impl EventStream {
         let cursor = self.cursor()?;
         self.stand = self.gate.stand(&self.seat.standing, topic.as_ref(), Some(&cursor)).await?;
         self.seat.generation = self.stand.generation;
-        let Some(topic) = self.stand.past.clone().or(topic) else { return Ok(()) };
+        let past = self.stand.past.as_ref().map(|over| over.topic.clone());
+        let Some(topic) = past.or(topic) else { return Ok(()) };
         self.gate.committer.load(&topic).await?;
         let views = self.gate.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?;
         self.waiting.watch(views);
