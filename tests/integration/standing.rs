@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::ids::GrantId;
 use changtong_catalog::store::LockClass;
 use serde_json::json;

@@ -48,6 +48,7 @@ async fn cut_over(world: &World, copied: &Copied) -> CutOver {
         zone: chrono::FixedOffset::east_opt(8 * 3600).unwrap(),
         handle_key: "h1".to_owned(),
         pseudonym_key: "p1".to_owned(),
+        topic_prefix: String::new(),
         subscriptions: 3,
     };
     let caller = &world.fixture.provider;
