@@ -74,8 +74,7 @@ impl Gate {
             let topic = self.topics.known(&seat.standing.resource);
             let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
             seat.generation = stand.generation;
-            let topic = stand.past.as_ref().map(|over| over.topic.clone()).or(topic);
-            let found = match topic {
+            let found = match stand.topic(topic) {
                 Some(topic) => self.find(wanted, &mut seat, stand, topic, patience, &mut waiting).await?,
                 None if waiting.until(until).await == Woken::Time => Found::Nothing(stand),
                 None => Found::Changed,

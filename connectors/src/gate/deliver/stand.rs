@@ -29,6 +29,11 @@ pub(super) struct Stand {
 }
 
 impl Stand {
+    /// Where it reads: in an earlier generation, or in the one in force, if that has a topic yet.
+    pub fn topic(&self, in_force: Option<Topic>) -> Option<Topic> {
+        self.past.as_ref().map(|over| over.topic.clone()).or(in_force)
+    }
+
     pub fn cursor(&self, next: &[i64]) -> Cursor {
         Cursor {
             subscription: self.subscription,
