@@ -19,8 +19,8 @@ use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
 use crate::ports::{
-    Directory, Ended, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion, SubscriptionStanding,
-    Topic, TopicEdges,
+    Directory, Ended, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion,
+    SubscriptionStanding, Topic, TopicEdges,
 };
 use crate::resource::ResourceFile;
 use crate::visibility::Run;

@@ -46,7 +46,10 @@ impl Session {
                  WHERE g.state = 'active' AND r.state = 'published' AND r.log_rolled_back = ",
             );
             select.push_bind(false).push(" AND p.suspended = ").push_bind(false);
-            select.push(" AND (g.valid_until IS NULL OR g.valid_until > ").push_bind(now).push(") AND g.id IN (");
+            select
+                .push(" AND (g.valid_until IS NULL OR g.valid_until > ")
+                .push_bind(now)
+                .push(") AND g.id IN (");
             grants.iter().fold(&mut select.separated(", "), |list, grant| list.push_bind(grant));
             select.push(")").build_query_as().fetch_all(conn).await
         })?;

@@ -96,7 +96,9 @@ impl Gate {
         if let Some(before) = before
             && let Ok(first) = self.log.offsets_at(&topic.name, before.at).await
         {
-            if first.len() < before.first.len() || first.iter().zip(&before.first).any(|(now, then)| now < then) {
+            if first.len() < before.first.len()
+                || first.iter().zip(&before.first).any(|(now, then)| now < then)
+            {
                 return self.suspect(topic, now).await;
             }
             self.replaced.0.lock().suspected.remove(&key);

@@ -236,7 +236,8 @@ impl Gate {
                     RECORDS,
                     deadline,
                 );
-                let read = self.log.read(permit, &[Range { partition, from: next, to: stretch.end }], READ).await?;
+                let read =
+                    self.log.read(permit, &[Range { partition, from: next, to: stretch.end }], READ).await?;
                 let Some(last) = read.last() else { return Err(refusals::log_silent(&topic.name)) };
                 next = last.offset + 1;
                 look.take(topic, read);

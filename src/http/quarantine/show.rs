@@ -1,7 +1,7 @@
 //! `GET /quarantine/{id}`: with the record as it came. Its event is written before its bytes are shown.
 
-use axum::{Extension, Json};
 use axum::extract::State;
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use changtong_catalog::clock::Clock as _;

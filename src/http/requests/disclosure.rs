@@ -1,8 +1,8 @@
 //! `POST /requests/{id}/disclosure`: what the consumer would see if the provider agreed so: items, derived schema, a
 //! sample of records, what else is revealed. Changes nothing; a sample leaves its event.
 
-use axum::{Extension, Json};
 use axum::extract::State;
+use axum::{Extension, Json};
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Grant;

@@ -18,8 +18,7 @@ use crate::fixture::id;
 async fn copied(world: &World) -> Copied {
     let generation = Generation(2);
     let name = TopicName::records("", world.number(), generation);
-    let wanted =
-        Topic { name, resource: world.number(), generation, partitions: PARTITIONS, made: false };
+    let wanted = Topic { name, resource: world.number(), generation, partitions: PARTITIONS, made: false };
     let to = world.ledger.want_topic(&wanted).await.unwrap();
     world.ledger.topic_made(&to).await.unwrap();
     let views = world.views().await;

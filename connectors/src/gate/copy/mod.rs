@@ -77,7 +77,20 @@ impl Gate {
         let floors = floors.collect();
         GenerationCopied { resource: from.resource, generation: to.generation, records, strange }
             .emit(&self.metrics);
-        Ok(Copied { from, to, began, first_kept, seen, ends, begins, batches, floors, records, strange, lost })
+        Ok(Copied {
+            from,
+            to,
+            began,
+            first_kept,
+            seen,
+            ends,
+            begins,
+            batches,
+            floors,
+            records,
+            strange,
+            lost,
+        })
     }
 
     /// After the cut-over: nothing of the old generation is watched, its windows end, and whoever waits looks again.

@@ -175,7 +175,8 @@ impl Over {
     /// A range up to what is gone of it; `None` where that is its beginning.
     fn whole(&self, range: Range) -> Option<Range> {
         let cut_off = self.cut_off.lock();
-        let gone = cut_off.iter().filter(|(partition, _)| *partition == range.partition).map(|(_, gone)| gone);
+        let gone =
+            cut_off.iter().filter(|(partition, _)| *partition == range.partition).map(|(_, gone)| gone);
         let behind = gone.filter(|gone| gone.end > range.from);
         let to = behind.map(|gone| gone.start).min().map_or(range.to, |start| start.min(range.to));
         (range.from < to).then_some(Range { to, ..range })
@@ -189,7 +190,8 @@ impl Over {
                 return Ok(gone);
             }
         }
-        let extents = gate.log.extents(std::slice::from_ref(&self.topic.name)).await?.remove(&self.topic.name);
+        let extents =
+            gate.log.extents(std::slice::from_ref(&self.topic.name)).await?.remove(&self.topic.name);
         let end = match extents {
             Some(extents) => {
                 usize::try_from(range.partition).ok().and_then(|at| extents.get(at)).map_or(0, |at| at.end)

@@ -178,8 +178,7 @@ async fn a_window_belongs_to_one_generation() {
     assert_eq!(behind.records.len(), 3);
     assert_ne!(behind.window, before.window);
     let state = world.store.state.lock();
-    let opening = |window: &Option<String>| {
-        state.windows[&window.as_deref().unwrap().parse().unwrap()].0.generation
-    };
+    let opening =
+        |window: &Option<String>| state.windows[&window.as_deref().unwrap().parse().unwrap()].0.generation;
     assert_eq!((opening(&before.window), opening(&behind.window)), (Generation(1), Generation(2)));
 }

@@ -188,7 +188,8 @@ async fn a_topic_filled_again_past_its_end_is_found_out() {
     let marks = Some(dir.path().join("marks"));
     let (world, topic) = (World::new().restart(2, marks.clone()), World::new().topic());
     world.rows(0..30).await.unwrap();
-    let rolled_back = |world: &World| world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back;
+    let rolled_back =
+        |world: &World| world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back;
     seconds(&world, 25).await;
     // Others came and went; a front that retention took is no loss.
     world.rows(30..60).await.unwrap();
