@@ -75,7 +75,8 @@ async fn what_shows_records_is_held_to_the_lease(app: &TestApp) {
     let body = "{\"station\":\"S1\",\"hour\":\"late\"}\n{\"station\":\"S1\",\"hour\":1}\n";
     let publish = world.provider.integrator.request("post", &format!("{path}?on_invalid=quarantine"));
     Reply::of(publish.header("content-type", "application/x-ndjson").body(body)).await.expect(200);
-    let aside = world.provider.integrator.get("/api/v1/quarantine").await.expect(200);
+    let list = format!("/api/v1/quarantine?resource={code}");
+    let aside = world.provider.integrator.get(&list).await.expect(200);
     let aside = aside["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{aside}"));
     let (request, _) = world.request(request_file(&code, &["station", "hour"], None)).await;
 
@@ -87,5 +88,5 @@ async fn what_shows_records_is_held_to_the_lease(app: &TestApp) {
     ] {
         assert!(!goes_on(app, caller, &request, body).await, "{request}");
     }
-    assert!(goes_on(app, integrator, "GET /api/v1/quarantine", "").await, "what shows none says why");
+    assert!(goes_on(app, integrator, &format!("GET {list}"), "").await, "what shows none says why");
 }

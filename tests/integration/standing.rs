@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use changtong_catalog::audit::{Actor, Event, GrantExpired};
 use changtong_catalog::clock::Clock as _;
-use changtong_catalog::ids::GrantId;
+use changtong_catalog::ids::{EventId, GrantId};
 use changtong_catalog::store::LockClass;
 use serde_json::json;
 
@@ -143,9 +144,14 @@ async fn a_grant_that_has_ended_shows_what_had_left(app: &TestApp) {
     let mut tx = store.begin().await.expect("a transaction");
     let id: GrantId = grant.parse().expect("an id");
     let mut ends = tx.grant_to_change(id).await.expect("an answer").expect("the grant");
-    ends.valid_until = Some(app.app().clock.now());
-    ends.version += 1;
+    let now = app.app().clock.now();
+    (ends.valid_until, ends.version) = (Some(now), ends.version + 1);
     tx.update_grant(&ends).await.expect("it ends");
+    // A change has its event, whoever makes it.
+    let (version, resource) = (ends.version, ends.resource);
+    let what = GrantExpired { grant: id, version, resource, valid_until: now };
+    let event = EventId(app.app().ids.uuid(now));
+    tx.record(&Event::new(event, now, Actor::Server, what)).await.expect("its event");
     tx.finish().await.expect("committed");
 
     let shown = reader.get(&path).await.expect(200);

@@ -7,9 +7,9 @@ use super::document::{from_json, to_json};
 use super::{Session, Tx};
 use crate::clock::Time;
 use crate::error::Refusal;
-use crate::generation::Copied;
 use crate::ids::{Generation, ResourceNumber, TopicName};
 use crate::ports::{Topic, TopicEdges};
+use crate::visibility::Run;
 
 #[derive(FromRow)]
 struct Row {
@@ -103,13 +103,19 @@ impl Tx {
 
 impl Tx {
     /// Where the readers of a generation stop from now on, and what they pass over.
-    pub(crate) async fn end_topic(&mut self, copied: &Copied, at: Time) -> Result<(), Refusal> {
+    pub(crate) async fn end_topic(
+        &mut self,
+        topic: &Topic,
+        ends: &[i64],
+        lost: &[Run],
+        at: Option<Time>,
+    ) -> Result<(), Refusal> {
         const UPDATE: &str = "UPDATE topic SET ends = $3, lost = $4, ended_at = $5 \
             WHERE resource = $1 AND generation = $2";
-        let (ends, lost) = (to_json(&copied.ends)?, to_json(&copied.lost)?);
+        let (ends, lost) = (to_json(&ends)?, to_json(&lost)?);
         one(rows!(self, |conn| query(UPDATE)
-            .bind(copied.from.resource)
-            .bind(copied.from.generation)
+            .bind(topic.resource)
+            .bind(topic.generation)
             .bind(ends.as_str())
             .bind(lost.as_str())
             .bind(at)

@@ -24,7 +24,7 @@ use crate::commit::key_of;
 use crate::events::{LetOut, PassedOver, PollRefused, StreamBegun, StreamEnded};
 use crate::limit::Cost;
 
-/// What a stream may read at once: no line of it is counted but by its windows.
+/// What a stream may read at once: its lines are counted by its windows.
 const SHARE: Share = Share { lines: u64::MAX, bytes: u64::MAX };
 /// Windows in a row that may be asked for in vain: they came too late, or for a grant that had changed.
 const VAIN: u32 = 4;
@@ -64,7 +64,7 @@ pub struct EventStream {
     open: Option<Open>,
     /// Windows asked for in a row in which nothing left.
     vain: u32,
-    /// When something was given last, and whether it was looked for more since the last comment.
+    /// When something was given last, and whether it was looked for more since: no comment follows another unlooked.
     given: Instant,
     looked: bool,
     /// The position that the last id told.
@@ -166,7 +166,6 @@ impl EventStream {
         if let Some(piece) = self.reading.as_mut().and_then(Reading::next_piece) {
             return self.give(piece).await;
         }
-        // One that takes longer to be read than this still comes to the records behind it.
         if self.looked && self.given.elapsed() >= self.gate.settings.heartbeat {
             return self.beat().map(Some);
         }
@@ -289,10 +288,9 @@ impl EventStream {
         };
         // Closed while it is in use, so that no other takes it.
         self.gate.windows.close(&open.window, reason);
-        let digest = open.window.digest();
         self.told.clone_from(&self.stand.next);
         let next = self.cursor()?;
-        let mark = Mark { next: next.clone(), window: open.window.id, digest };
+        let mark = Mark { next: next.clone(), window: open.window.id, digest: open.window.digest() };
         let mark = serde_json::to_string(&mark).map_err(|_| refusals::fault())?;
         Ok(Frame::Bytes(format!("event: mark\nid: {next}\ndata: {mark}\n\n").into()))
     }
