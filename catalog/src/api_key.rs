@@ -97,9 +97,49 @@ impl KeyText {
         let mac = self.mac(pepper);
         let nobody = [0; 32];
         let known = same(&mac, stored.map_or(&nobody, |record| &record.mac));
-        let stands =
-            stored.is_some_and(|record| record.id == self.id && record.stands && now < record.expires_at);
+        let stands = stored.is_some_and(|record| record.id == self.id && record.fallen(now).is_none());
         if known & stands { Ok(()) } else { Err(unauthenticated()) }
+    }
+}
+
+/// Why a key that let its caller in does so no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallen {
+    Revoked,
+    Expired,
+    /// Its account is suspended.
+    Account,
+    /// Its account's agency is.
+    Agency,
+}
+
+impl Fallen {
+    /// For whoever was let in by it and is served no further.
+    #[must_use]
+    pub fn refusal(self) -> Refusal {
+        let (reason, zh, en) = match self {
+            Self::Revoked => (
+                "key_revoked",
+                "所用的 API 密钥已撤销;请换用有效的密钥",
+                "the API key was revoked; use one that stands",
+            ),
+            Self::Expired => (
+                "key_expired",
+                "所用的 API 密钥已到期;请换用有效的密钥",
+                "the API key has expired; use one that stands",
+            ),
+            Self::Account => (
+                "account_suspended",
+                "所用密钥的账号已停用;请联系主管部门",
+                "the account of the API key is suspended; ask the authority",
+            ),
+            Self::Agency => (
+                "agency_suspended",
+                "所用密钥的机构已停用;请联系主管部门",
+                "the agency of the API key is suspended; ask the authority",
+            ),
+        };
+        Refusal::new(Code::Unauthenticated, zh, en).with("reason", reason)
     }
 }
 
@@ -163,7 +203,7 @@ mod tests {
             agency: AgencyId(Uuid::from_u128(2)),
             roles: Roles::default(),
             expires_at: "2027-01-01T00:00:00Z".parse().unwrap(),
-            stands: true,
+            ended: None,
         }
     }
 
@@ -205,7 +245,7 @@ mod tests {
             key.check(None, &pepper(), now()),
             other.check(Some(&stored), &pepper(), now()),
             key.check(Some(&stored), &MacKey::new(b"another pepper"), now()),
-            key.check(Some(&changed(|record| record.stands = false)), &pepper(), now()),
+            key.check(Some(&changed(|record| record.ended = Some(Fallen::Revoked))), &pepper(), now()),
             key.check(Some(&changed(|record| record.id = KeyId("another1".to_owned()))), &pepper(), now()),
             key.check(Some(&changed(|record| record.mac = vec![0; 32])), &pepper(), now()),
             key.check(Some(&changed(|record| record.mac.clear())), &pepper(), now()),
@@ -223,7 +263,7 @@ mod tests {
         let key = key();
         let stored = record(&key);
         let guessed = KeyText::guess(key.id().clone(), &SeededIds::new(9));
-        let fallen = KeyRecord { stands: false, ..stored.clone() };
+        let fallen = KeyRecord { ended: Some(Fallen::Account), ..stored.clone() };
         let (pepper, ids) = (pepper(), [Some(&stored), None, Some(&fallen)]);
         let steps = |key: &KeyText, stored: Option<&KeyRecord>, now: Time| {
             let before = crate::mac::steps();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::account::Roles;
+use crate::api_key::Fallen;
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::grant::{Grant, Subscription};
@@ -33,8 +34,21 @@ pub struct KeyRecord {
     /// Roles of the account, cut to the scopes of the key.
     pub roles: Roles,
     pub expires_at: Time,
+    /// Why it lets nobody in any more, whatever the time.
+    pub ended: Option<Fallen>,
+}
+
+impl KeyRecord {
     /// Key not revoked, account and agency not suspended.
-    pub stands: bool,
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    #[must_use]
+    pub fn fallen(&self, now: Time) -> Option<Fallen> {
+        self.ended.or_else(|| (self.expires_at <= now).then_some(Fallen::Expired))
+    }
 }
 
 /// The topic of one generation of a resource.
@@ -56,6 +70,10 @@ pub struct TopicEdges {
     pub begins: Vec<i64>,
     /// Where a reader of this generation stops, once another is in force.
     pub ends: Option<Vec<i64>>,
+    /// When it was replaced: what its topic took later is a stranger's.
+    pub ended_at: Option<Time>,
+    /// What counted below its ends and was not copied, as the log had lost it or held others there.
+    pub lost: Vec<Run>,
 }
 
 /// A grant's floor in one generation.
@@ -129,6 +147,8 @@ pub trait Directory: Send + Sync + 'static {
     async fn topics(&self) -> Result<Vec<Topic>, Refusal>;
     /// The topics in force of resources that keep records for a time only and are read under a grant, and that time.
     async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal>;
+    /// Of keys and grants that readers rest on, those that let nobody read then, whoever ended them.
+    async fn fallen(&self, keys: &[KeyId], grants: &[GrantId], now: Time) -> Result<Vec<Ended>, Refusal>;
     /// The subscriptions of a resource under grants that are active then.
     async fn live_readers(
         &self,

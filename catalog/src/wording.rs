@@ -52,7 +52,7 @@ pub fn of_data(said: &str) -> Text {
         let found = rest.split([' ', ',']).next().unwrap_or_default();
         return Text::new(
             format!("类型不符:所写为{},应为{}", kind_zh(found), wanted_zh(expected)),
-            format!("it is of the wrong type: {}, where {expected} is wanted", kind_en(found)),
+            format!("it is of the wrong type: {}, where {} is wanted", kind_en(found), wanted_en(expected)),
         );
     }
     Text::new("内容不合约定", said)
@@ -86,6 +86,11 @@ fn kind_en(found: &str) -> &str {
         "map" => "an object",
         _ => "something else",
     }
+}
+
+/// What a struct of ours is called is nobody's concern.
+fn wanted_en(expected: &str) -> &str {
+    if expected.starts_with("struct ") { "an object" } else { expected }
 }
 
 fn wanted_zh(expected: &str) -> String {

@@ -60,7 +60,7 @@ async fn standing(app: &App, account: AccountId) -> Result<Caller, Refusal> {
         Some(key) => app.store.read().await?.key_record(&key.id).await?,
         None => None,
     };
-    let record = record.filter(|record| record.stands && record.roles.has(Role::Integrator));
+    let record = record.filter(|record| record.stands() && record.roles.has(Role::Integrator));
     let record = record.ok_or_else(|| {
         Refusal::new(
             Code::Unauthenticated,

@@ -16,6 +16,7 @@ mod idempotency;
 pub(crate) mod keys;
 pub mod leaving;
 pub mod listener;
+mod objects;
 pub mod openapi;
 mod operations;
 pub mod page;

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::body;
 use super::frame::budget;
+use super::objects;
 use super::problem::Problem;
 use crate::app::App;
 
@@ -118,15 +119,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Document<T> {
         let wrong = |code, text: Text| {
             Refusal::new(code, format!("请求体有误:{}", text.zh), format!("the body is wrong: {}", text.en))
         };
-        // serde would take an array for the members in their order.
-        if bytes.trim_ascii_start().first() == Some(&b'[') {
-            return Err(wrong(
-                Code::Invalid,
-                Text::new("应为对象,而不是数组", "an object is wanted, not an array"),
-            )
-            .into());
-        }
-        let value = serde_json::from_slice(bytes).map_err(|error| {
+        let value = objects::read(bytes).map_err(|error| {
             wrong(if error.is_data() { Code::Invalid } else { Code::BadRequest }, of_json(&error))
         })?;
         Ok(Self { value, hash: digest(&[bytes]) })

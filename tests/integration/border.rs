@@ -60,10 +60,14 @@ async fn a_document_is_an_object_and_its_faults_are_said_in_the_callers_language
         (acks.as_str(), json!(["a cursor"])),
         ("/api/v1/agencies", json!(["x", "y"])),
         ("/api/v1/resources", json!([])),
+        ("/api/v1/resources", json!({ "class": "3070220602", "items": [["station", "观测站", "C"]] })),
+        ("/api/v1/requests", json!({ "purposes": [["storm", "暴雨应急"]] })),
+        ("/api/v1/requests", json!({ "consented_by": ["应急局办公室", "应急函〔2026〕1号"] })),
     ] {
         let refused = caller.post(path, array).await;
         problem(&refused, 422, "invalid");
-        assert!(refused.json()["detail"].as_str().unwrap().contains("not an array"), "{}", refused.text);
+        let said = "it is of the wrong type: an array, where an object is wanted";
+        assert!(refused.json()["detail"].as_str().unwrap().contains(said), "{}", refused.text);
     }
     for (language, body, said) in [
         ("zh", "{\"nex\":1}", "请求体有误:第 1 行第 6 列:没有 nex 这一项;可用:next、window、digest"),

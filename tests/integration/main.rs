@@ -37,6 +37,8 @@ mod hostile;
 #[cfg(test)]
 mod house_rules;
 #[cfg(test)]
+mod lease;
+#[cfg(test)]
 mod lifetime;
 #[cfg(test)]
 mod main_path;

@@ -3,17 +3,20 @@
 
 use std::time::Duration;
 
-use changtong_catalog::ids::GrantId;
+use changtong_catalog::audit::{Actor, Event, GrantExpired};
+use changtong_catalog::clock::Clock as _;
+use changtong_catalog::ids::{EventId, GrantId};
 use changtong_catalog::store::LockClass;
 use serde_json::json;
 
-use crate::support::{TestApp, World, on_both_pairs, request_file, resource_file};
+use crate::support::{TestApp, World, offsets_of, on_both_pairs, request_file, resource_file};
 
 on_both_pairs!(
     a_suspended_provider_stops_its_resources_until_it_is_resumed,
     what_has_ended_answers_last_left_again,
     a_revoke_goes_on_when_its_caller_leaves,
     nothing_is_not_a_limit,
+    a_grant_that_has_ended_shows_what_had_left,
 );
 
 const ITEMS: [&str; 2] = ["station", "hour"];
@@ -130,4 +133,35 @@ async fn nothing_is_not_a_limit(app: &TestApp) {
         let refused = world.provider.integrator.get(&own).await;
         assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{none}");
     }
+}
+
+/// Of one that expires nobody is answered when it ends.
+async fn a_grant_that_has_ended_shows_what_had_left(app: &TestApp) {
+    let Reading { world, grant, subscription, records, .. } = reading(app).await;
+    let (reader, path) = (&world.consumer.integrator, format!("/api/v1/grants/{grant}"));
+    assert!(reader.get(&path).await.expect(200).get("last_left").is_none(), "it is active");
+    let store = &app.app().store;
+    let mut tx = store.begin().await.expect("a transaction");
+    let id: GrantId = grant.parse().expect("an id");
+    let mut ends = tx.grant_to_change(id).await.expect("an answer").expect("the grant");
+    let now = app.app().clock.now();
+    (ends.valid_until, ends.version) = (Some(now), ends.version + 1);
+    tx.update_grant(&ends).await.expect("it ends");
+    // A change has its event, whoever makes it.
+    let (version, resource) = (ends.version, ends.resource);
+    let what = GrantExpired { grant: id, version, resource, valid_until: now };
+    let event = EventId(app.app().ids.uuid(now));
+    tx.record(&Event::new(event, now, Actor::Server, what)).await.expect("its event");
+    tx.finish().await.expect("committed");
+
+    let shown = reader.get(&path).await.expect(200);
+    assert_eq!(shown["state"], "expired");
+    let left = shown["last_left"][&subscription].as_str().unwrap_or_else(|| panic!("{shown}"));
+    let behind: i64 = offsets_of(&json!(left)).iter().sum();
+    assert_eq!(behind, 2, "both records had left");
+    assert_eq!(reader.get(&records).await.code(), "grant_expired");
+    assert_eq!(world.provider.reviewer.get(&path).await.expect(200)["last_left"], shown["last_left"]);
+
+    world.provider.reviewer.post(&format!("{path}/revoke"), json!({ "cause": "overdue" })).await;
+    assert_eq!(reader.get(&path).await.expect(200)["last_left"], shown["last_left"]);
 }

@@ -55,7 +55,7 @@ pub async fn new_generation(
     }
     let Some(floors) = floors(&mut tx, copied).await? else { return Ok(CutOver::Changed) };
     let views = copied.views();
-    tx.end_topic(from, &copied.ends).await?;
+    tx.end_topic(from, &copied.ends, &copied.lost, Some(act.now)).await?;
     tx.begin_topic(to, &copied.begins).await?;
     tx.open_topic((to.resource, to.generation), &settlements(&views)).await?;
     for (grant, floor) in &floors {

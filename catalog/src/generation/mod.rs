@@ -1,6 +1,7 @@
 //! A new generation of a resource (protocol.md 2): in which order what is still there is copied, where each grant's
 //! floor comes to lie, and what the cut-over is told. Pure; the gate moves the records, an action cuts over.
 
+mod lost;
 mod merge;
 mod plan;
 #[cfg(test)]
@@ -14,7 +15,8 @@ use crate::audit::Batch;
 use crate::clock::Time;
 use crate::ids::{GrantId, SchemaId};
 use crate::ports::Topic;
-use crate::visibility::{self, PartitionView};
+use crate::visibility::{self, PartitionView, Run};
+pub use lost::Lost;
 pub use merge::{Merge, Turn};
 pub use plan::{check_partitions, into};
 pub use witness::Witness;
@@ -50,6 +52,8 @@ pub struct Copied {
     pub records: i64,
     /// Records that stand where others were published: left out.
     pub strange: i64,
+    /// What of `seen` was not copied: the log had lost it, or held others there.
+    pub lost: Vec<Run>,
 }
 
 impl Copied {

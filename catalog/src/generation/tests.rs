@@ -160,6 +160,7 @@ fn copied() -> Copied {
         floors: BTreeMap::new(),
         records: 9,
         strange: 0,
+        lost: Vec::new(),
     }
 }
 
@@ -182,11 +183,23 @@ fn a_grant_made_during_the_copy_gets_the_floor_that_is_sure() {
 }
 
 #[test]
+fn what_was_lost_is_kept_in_order_and_joined() {
+    let mut lost = Lost::default();
+    for (partition, first, last) in [(1, 4, 4), (0, 2, 2), (1, 5, 5), (0, 7, 9), (0, 3, 3)] {
+        lost.add(Run { partition, first, last });
+    }
+    let run = |partition, first, last| Run { partition, first, last };
+    assert_eq!(lost.runs(), [run(0, 2, 3), run(0, 7, 9), run(1, 4, 5)]);
+}
+
+#[test]
 fn a_half_made_copy_is_gone_on_with_if_its_shape_is_the_wanted_one() {
     let edges = |generation, partitions| TopicEdges {
         topic: topic(generation, partitions),
         begins: Vec::new(),
         ends: None,
+        ended_at: None,
+        lost: Vec::new(),
     };
     assert_eq!(into(&[edges(1, 3)], Generation(1), 3), Generation(2));
     assert_eq!(into(&[edges(1, 3), edges(2, 3)], Generation(1), 3), Generation(2));

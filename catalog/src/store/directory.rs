@@ -19,8 +19,8 @@ use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
 use crate::ports::{
-    Directory, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion, SubscriptionStanding,
-    Topic, TopicEdges,
+    Directory, Ended, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion,
+    SubscriptionStanding, Topic, TopicEdges,
 };
 use crate::resource::ResourceFile;
 use crate::visibility::Run;
@@ -266,6 +266,10 @@ impl Directory for Store {
 
     async fn forgetting(&self) -> Result<Vec<(Topic, Duration)>, Refusal> {
         self.topics_that_forget().await
+    }
+
+    async fn fallen(&self, keys: &[KeyId], grants: &[GrantId], now: Time) -> Result<Vec<Ended>, Refusal> {
+        self.fallen_of(keys, grants, now).await
     }
 
     async fn live_readers(

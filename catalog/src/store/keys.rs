@@ -7,6 +7,7 @@ use super::dispatch::{on, one, rows};
 use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
 use crate::account::{ApiKey, Roles};
+use crate::api_key::Fallen;
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{AccountId, AgencyId, KeyId};
@@ -81,6 +82,11 @@ struct RecordRow {
 impl From<RecordRow> for KeyRecord {
     fn from(row: RecordRow) -> Self {
         let scopes: Roles = roles(row.scopes);
+        let ended = [
+            (row.revoked_at.is_some(), Fallen::Revoked),
+            (row.account_suspended, Fallen::Account),
+            (row.agency_suspended, Fallen::Agency),
+        ];
         Self {
             id: row.id,
             mac: row.mac,
@@ -89,7 +95,7 @@ impl From<RecordRow> for KeyRecord {
             agency: row.agency,
             roles: roles(row.roles).and(scopes),
             expires_at: row.expires_at,
-            stands: row.revoked_at.is_none() && !row.account_suspended && !row.agency_suspended,
+            ended: ended.into_iter().find(|(is, _)| *is).map(|(_, fallen)| fallen),
         }
     }
 }

@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0003_standing" since "0.1.0",
     "0004_generations" since "0.1.0",
     "0005_registry" since "0.1.0",
+    "0006_lost" since "0.1.0",
 ];
 
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS migration \

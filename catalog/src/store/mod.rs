@@ -15,6 +15,7 @@ mod dispatch;
 mod document;
 mod error;
 mod evolution;
+mod fallen;
 mod grants;
 mod idempotency;
 mod keys;

@@ -5,9 +5,11 @@ use sqlx::{FromRow, query, query_as};
 use super::dispatch::{on, one, rows};
 use super::document::{from_json, to_json};
 use super::{Session, Tx};
+use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{Generation, ResourceNumber, TopicName};
 use crate::ports::{Topic, TopicEdges};
+use crate::visibility::Run;
 
 #[derive(FromRow)]
 struct Row {
@@ -36,6 +38,8 @@ struct EdgesRow {
     topic: Row,
     begins: Option<String>,
     ends: Option<String>,
+    ended_at: Option<Time>,
+    lost: Option<String>,
 }
 
 impl Session {
@@ -61,13 +65,14 @@ impl Session {
     }
 
     pub(super) async fn generations(&mut self, resource: ResourceNumber) -> Result<Vec<TopicEdges>, Refusal> {
-        const SELECT: &str = "SELECT name, resource, generation, partitions, made, begins, ends FROM topic \
-            WHERE resource = $1 ORDER BY generation";
+        const SELECT: &str = "SELECT name, resource, generation, partitions, made, begins, ends, ended_at, lost \
+            FROM topic WHERE resource = $1 ORDER BY generation";
         let rows: Vec<EdgesRow> = on!(self, |conn| query_as(SELECT).bind(resource).fetch_all(conn))?;
         let edges = |row: EdgesRow| {
             let begins = row.begins.map(|text| from_json(&text)).transpose()?.unwrap_or_default();
             let ends = row.ends.map(|text| from_json(&text)).transpose()?;
-            Ok(TopicEdges { topic: row.topic.into(), begins, ends })
+            let lost = row.lost.map(|text| from_json(&text)).transpose()?.unwrap_or_default();
+            Ok(TopicEdges { topic: row.topic.into(), begins, ends, ended_at: row.ended_at, lost })
         };
         rows.into_iter().map(edges).collect()
     }
@@ -97,24 +102,34 @@ impl Tx {
 }
 
 impl Tx {
-    /// Where the readers of a generation stop from now on.
-    pub(crate) async fn end_topic(&mut self, topic: &Topic, ends: &[i64]) -> Result<(), Refusal> {
-        const UPDATE: &str = "UPDATE topic SET ends = $3 WHERE resource = $1 AND generation = $2";
-        self.set_edge(UPDATE, topic, ends).await
+    /// Where the readers of a generation stop from now on, and what they pass over.
+    pub(crate) async fn end_topic(
+        &mut self,
+        topic: &Topic,
+        ends: &[i64],
+        lost: &[Run],
+        at: Option<Time>,
+    ) -> Result<(), Refusal> {
+        const UPDATE: &str = "UPDATE topic SET ends = $3, lost = $4, ended_at = $5 \
+            WHERE resource = $1 AND generation = $2";
+        let (ends, lost) = (to_json(&ends)?, to_json(&lost)?);
+        one(rows!(self, |conn| query(UPDATE)
+            .bind(topic.resource)
+            .bind(topic.generation)
+            .bind(ends.as_str())
+            .bind(lost.as_str())
+            .bind(at)
+            .execute(conn))?)
     }
 
     /// Where readers that come from the generation before go on.
     pub(crate) async fn begin_topic(&mut self, topic: &Topic, begins: &[i64]) -> Result<(), Refusal> {
         const UPDATE: &str = "UPDATE topic SET begins = $3 WHERE resource = $1 AND generation = $2 AND made";
-        self.set_edge(UPDATE, topic, begins).await
-    }
-
-    async fn set_edge(&mut self, sql: &'static str, topic: &Topic, offsets: &[i64]) -> Result<(), Refusal> {
-        let offsets = to_json(&offsets)?;
-        one(rows!(self, |conn| query(sql)
+        let begins = to_json(&begins)?;
+        one(rows!(self, |conn| query(UPDATE)
             .bind(topic.resource)
             .bind(topic.generation)
-            .bind(offsets.as_str())
+            .bind(begins.as_str())
             .execute(conn))?)
     }
 

@@ -20,6 +20,12 @@ pub(crate) type Views = BTreeMap<TopicKey, Vec<PartitionView>>;
 /// Rows of one statement: far below the parameters that either engine takes.
 const ROWS: usize = 1000;
 
+/// Partitions that one statement names.
+const PARTITIONS: usize = 4096;
+
+/// A partition, and where what is judged of it begins.
+type From = ((TopicKey, i32), i64);
+
 #[derive(FromRow)]
 struct ViewRow {
     resource: ResourceNumber,
@@ -56,14 +62,27 @@ impl Session {
         topics: &[TopicKey],
         from: &BTreeMap<(TopicKey, i32), i64>,
     ) -> Result<Views, Refusal> {
+        let from: Vec<From> = from.iter().map(|(partition, first)| (*partition, *first)).collect();
+        let (first, further) = from.split_at(from.len().min(PARTITIONS));
+        let mut views = self.some_views_from(topics, first).await?;
+        for more in further.chunks(PARTITIONS) {
+            // Runs of a partition come with the one part of the list that names it.
+            for (topic, more) in self.some_views_from(topics, more).await? {
+                let known = views.entry(topic).or_default();
+                known.iter_mut().zip(more).for_each(|(view, more)| view.runs.extend(more.runs));
+            }
+        }
+        Ok(views)
+    }
+
+    async fn some_views_from(&mut self, topics: &[TopicKey], from: &[From]) -> Result<Views, Refusal> {
         if topics.is_empty() {
             return Ok(Views::new());
         }
         // Few lengths of the list are few statements to prepare: a partition that is none fills it up.
         let none = (((ResourceNumber(-1), Generation(-1)), -1), -1);
-        let given = from.iter().map(|(partition, first)| (*partition, *first));
-        let from: Vec<_> =
-            given.chain(std::iter::repeat(none)).take(from.len().max(1).next_power_of_two()).collect();
+        let length = from.len().max(1).next_power_of_two();
+        let from: Vec<_> = from.iter().copied().chain(std::iter::repeat(none)).take(length).collect();
         let rows: Vec<ViewRow> = on!(self, |conn| async {
             let mut select = QueryBuilder::new("WITH low (resource, generation, part, first_offset) AS (");
             select.push_values(from, |mut row, (((resource, generation), part), first)| {

@@ -97,7 +97,7 @@ async fn the_directory_answers_what_stands(store: &Store) {
     assert_eq!(subscribed.floor, None);
     assert_eq!(Some(&subscribed.derived_schema), standing.value_schema());
     assert_eq!(Directory::grant(store, made.grant.id).await.unwrap(), Some(made.grant));
-    assert!(store.key(&made.consumer.key).await.unwrap().unwrap().stands);
+    assert!(store.key(&made.consumer.key).await.unwrap().unwrap().stands());
     assert_eq!(store.topics().await.unwrap(), []);
 
     let mut tx = store.begin().await.unwrap();

@@ -51,16 +51,16 @@ async fn a_topic_is_seen_as_soon_as_it_is_wanted(store: &Store) {
 async fn a_revoked_key_is_forgotten(store: &Store) {
     let world = world(store).await;
     let key = &world.fixture.provider.key;
-    assert!(store.key(key).await.unwrap().unwrap().stands);
+    assert!(store.key(key).await.unwrap().unwrap().stands());
     world.publish(vec![world.attempt(&[run(0, 0, 4)])]).await;
     let remembered = store.remembered_key(key);
-    assert!(remembered.is_none_or(|record| record.stands && record.id == *key));
+    assert!(remembered.is_none_or(|record| record.stands() && record.id == *key));
     let mut tx = store.begin().await.unwrap();
     tx.revoke_api_key(key, at(2000)).await.unwrap();
     tx.finish().await.unwrap();
     assert_eq!(store.remembered_key(key), None);
-    assert!(!store.key(key).await.unwrap().unwrap().stands);
-    assert!(store.remembered_key(key).is_none_or(|record| !record.stands));
+    assert!(!store.key(key).await.unwrap().unwrap().stands());
+    assert!(store.remembered_key(key).is_none_or(|record| !record.stands()));
 }
 
 conformance!(

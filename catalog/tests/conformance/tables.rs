@@ -70,7 +70,7 @@ async fn accounts_and_keys(store: &Store) {
 
     let mut session = store.read().await.unwrap();
     let record = session.key_record(&caller.key).await.unwrap().unwrap();
-    assert!(record.stands);
+    assert!(record.stands());
     assert_eq!((record.agency, record.account, record.roles), (caller.agency, caller.account, caller.roles));
     assert_eq!((&record.mac[..], record.pepper.as_str()), (&[7; 32][..], "p1"));
     assert_eq!(session.key_record(&KeyId("key\0".to_owned())).await.unwrap(), None);
@@ -85,7 +85,7 @@ async fn accounts_and_keys(store: &Store) {
     tx.key_used(&caller.key, at(10)).await.unwrap();
     tx.finish().await.unwrap();
     let record = session.key_record(&caller.key).await.unwrap().unwrap();
-    assert!(!record.stands);
+    assert!(!record.stands());
     assert_eq!(record.roles, account.roles);
 
     let mut tx = store.begin().await.unwrap();

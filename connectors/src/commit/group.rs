@@ -17,7 +17,7 @@ type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
 /// What is asked of the committer.
 pub(super) enum Member {
     Attempt(Box<Attempt>, Answer<Receipt>, Expected),
-    Open(Box<Opening>, Answer<Opened>),
+    Open(Box<Opening>, Answer<Opened>, Done),
     Ack(Box<Ack>, Answer<()>),
     Seek(Box<Seek>, Answer<i32>),
     /// Not part of a group: done before it, in order.
@@ -34,6 +34,8 @@ pub(super) struct Pending {
     pub group: Group,
     attempts: Vec<Answer<Receipt>>,
     openings: Vec<Answer<Opened>>,
+    /// Of each opening, what is done once one that nobody heard of is closed.
+    unheard: Vec<Done>,
     acks: Vec<Answer<()>>,
     seeks: Vec<Answer<i32>>,
     closings: Vec<Done>,
@@ -47,9 +49,10 @@ impl Pending {
                 self.group.attempts.push(*attempt);
                 self.attempts.push(answer);
             }
-            Member::Open(opening, answer) => {
+            Member::Open(opening, answer, unheard) => {
                 self.group.openings.push(*opening);
                 self.openings.push(answer);
+                self.unheard.push(unheard);
             }
             Member::Ack(ack, answer) => {
                 self.group.acks.push(*ack);
@@ -138,10 +141,8 @@ impl Pending {
         all(self.openings, refusal);
         all(self.acks, refusal);
         all(self.seeks, refusal);
-        let unopened =
-            self.group.openings.iter().map(|opening| -> (Closing, Done) {
-                (unused(opening.window, &opening.from), Box::new(|| {}))
-            });
+        let unopened = self.group.openings.iter().map(|opening| unused(opening.window, &opening.from));
+        let unopened = unopened.zip(self.unheard);
         let closings = self.group.closings.into_iter().zip(self.closings);
         closings.chain(unopened).collect()
     }

@@ -106,8 +106,9 @@ impl Committer {
         self.ask(|answer| Member::Attempt(Box::new(attempt), answer, expected)).await?
     }
 
-    pub async fn open(&self, opening: Opening) -> Result<Opened, Refusal> {
-        self.ask(|answer| Member::Open(Box::new(opening), answer)).await?
+    /// `unheard` is called where nobody heard whether it opened, once its closing is committed.
+    pub async fn open(&self, opening: Opening, unheard: Done) -> Result<Opened, Refusal> {
+        self.ask(|answer| Member::Open(Box::new(opening), answer, unheard)).await?
     }
 
     pub async fn ack(&self, ack: Ack) -> Result<(), Refusal> {

@@ -1,18 +1,19 @@
 //! The alarm before a live subscription loses records to retention (protocol.md 6): a position is never moved silently,
 //! so somebody must hear of it while there is time.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use changtong_catalog::cursor::view_digest;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::{Grant, Subscription};
 use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::ports::Topic;
 use parking_lot::Mutex;
 
+use super::deliver::Onward;
 use super::{Gate, refusals};
-use crate::commit::Partitions;
+use crate::commit::{Partitions, key_of};
 use crate::events::{EdgeLeft, EdgeNear};
 
 /// Subscriptions found near the edge, so that each is told of once.
@@ -28,12 +29,16 @@ impl Gate {
         for (topic, kept) in self.directory.forgetting().await? {
             let age = kept.saturating_sub(notice.min(kept / 2));
             let oldest = self.clock.now() - chrono::Duration::from_std(age).map_err(|_| refusals::fault())?;
-            let edge = self.log.offsets_at(&topic.name, oldest).await?;
-            let views = self.committer.load(&topic).await?;
+            let mut edges = HashMap::new();
             for (subscription, grant) in self.directory.live_readers(topic.resource, self.clock.now()).await?
             {
-                let next = self.ahead(&subscription, &grant, &topic).await?;
-                if next.is_some_and(|next| anything_before(&views, &next, &edge)) {
+                let (topic, next) = self.ahead(&subscription, &grant, &topic).await?;
+                let views = self.committer.load(&topic).await?;
+                let edge = match edges.entry(key_of(&topic)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(asked) => asked.insert(self.log.offsets_at(&topic.name, oldest).await?),
+                };
+                if anything_before(&views, &next, edge) {
                     near.insert(subscription.id);
                     if !self.edges.0.lock().contains(&subscription.id) {
                         let grant = grant.id;
@@ -48,19 +53,27 @@ impl Gate {
         Ok(())
     }
 
-    /// Where the subscription goes on. `None`: in an earlier generation, whose topic is not this one.
+    /// Where the subscription goes on: of a stream it may be in an earlier generation.
     async fn ahead(
         &self,
         subscription: &Subscription,
         grant: &Grant,
         topic: &Topic,
-    ) -> Result<Option<Vec<i64>>, Refusal> {
-        if subscription.position.is_empty() {
-            // Made before the first publish: everything that its grant's history allows is ahead.
-            return self.floor(grant, topic, None).await.map(Some);
+    ) -> Result<(Topic, Vec<i64>), Refusal> {
+        let (number, current) = (topic.resource, topic.generation);
+        let next = match subscription.position.clone() {
+            next if next.is_empty() || subscription.generation == current => next,
+            next => match self.onward(number, current, subscription.generation, next).await? {
+                Onward::Within(over, next) => return Ok((over.topic.clone(), next)),
+                Onward::Behind(next) => next,
+                Onward::Gone => Vec::new(),
+            },
+        };
+        if next.is_empty() {
+            // Made before the first publish, or to begin anew: everything that its grant's history allows is ahead.
+            return Ok((topic.clone(), self.floor(grant, topic, None).await?));
         }
-        let in_force = subscription.view == view_digest(grant, topic.generation);
-        Ok(in_force.then(|| subscription.position.clone()))
+        Ok((topic.clone(), next))
     }
 }
 

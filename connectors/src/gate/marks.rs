@@ -1,15 +1,17 @@
 //! `DATA/marks`: what the store knew a second ago, noted outside of it (protocol.md 4). A store behind its marks was
 //! restored from an older copy; then nothing may be settled, as what it does not know may have been acknowledged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::{Generation, ResourceNumber};
 use changtong_catalog::visibility::PartitionView;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::replaced;
 use crate::commit::TopicKey;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub(super) struct Noted {
     pub epoch: i64,
     /// By `number.generation`: per partition `settled` and the last run's end.
     topics: BTreeMap<String, Vec<(i64, i64)>>,
+    /// By the same, what tells a topic that was replaced.
+    #[serde(default)]
+    looks: BTreeMap<String, replaced::Noted>,
 }
 
 /// The file and what it holds.
@@ -38,7 +43,7 @@ impl Marks {
     ) -> Result<bool, Refusal> {
         let Some(noted) = noted(&self.path).await? else { return Ok(false) };
         // Every start takes a higher epoch than was ever noted; one given out again was given out by an older store.
-        let older = noted.epoch >= self.epoch || is_behind(&noted, &self.note(views));
+        let older = noted.epoch >= self.epoch || is_behind(&noted, &self.note(views, BTreeMap::new()));
         *self.written.lock() = noted;
         Ok(older)
     }
@@ -47,8 +52,9 @@ impl Marks {
     pub async fn write<'a>(
         &self,
         views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
+        looks: BTreeMap<TopicKey, replaced::Noted>,
     ) -> Result<(), Refusal> {
-        let mut noted = self.note(views);
+        let mut noted = self.note(views, looks);
         {
             let mut written = self.written.lock();
             for (topic, marks) in &written.topics {
@@ -70,13 +76,33 @@ impl Marks {
         })
     }
 
-    fn note<'a>(&self, views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>) -> Noted {
-        let topics = views.map(|((number, generation), partitions)| {
-            let marks = partitions.iter().map(|view| (view.settled, view.known_end())).collect();
-            (format!("{number}.{generation}"), marks)
-        });
-        Noted { epoch: self.epoch, topics: topics.collect() }
+    /// What tells topics that were replaced, as an earlier server noted it.
+    pub fn looks(&self) -> HashMap<TopicKey, replaced::Noted> {
+        let looks = self.written.lock().looks.clone();
+        looks.into_iter().filter_map(|(name, noted)| Some((key_named(&name)?, noted))).collect()
     }
+
+    fn note<'a>(
+        &self,
+        views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
+        looks: BTreeMap<TopicKey, replaced::Noted>,
+    ) -> Noted {
+        let topics = views.map(|(key, partitions)| {
+            let marks = partitions.iter().map(|view| (view.settled, view.known_end())).collect();
+            (name_of(key), marks)
+        });
+        let looks = looks.into_iter().map(|(key, noted)| (name_of(key), noted));
+        Noted { epoch: self.epoch, topics: topics.collect(), looks: looks.collect() }
+    }
+}
+
+fn name_of((number, generation): TopicKey) -> String {
+    format!("{number}.{generation}")
+}
+
+fn key_named(name: &str) -> Option<TopicKey> {
+    let (number, generation) = name.split_once('.')?;
+    Some((ResourceNumber(number.parse().ok()?), Generation(generation.parse().ok()?)))
 }
 
 /// What the file says; `None` if there is none.
@@ -128,8 +154,6 @@ pub(super) fn unwritable(path: &Path, error: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use changtong_catalog::ids::{Generation, ResourceNumber};
-
     use super::*;
 
     fn store(settled: i64) -> [(TopicKey, Vec<PartitionView>); 1] {
@@ -147,7 +171,7 @@ mod tests {
         let path = dir.path().join("marks");
         let marks = Marks::new(path.clone(), 4);
         assert!(!marks.is_store_older(iter(&store(0))).await.unwrap(), "no marks, nothing to be older than");
-        marks.write(iter(&store(10))).await.unwrap();
+        marks.write(iter(&store(10)), BTreeMap::new()).await.unwrap();
         let next = |epoch| Marks::new(path.clone(), epoch);
         assert!(!next(5).is_store_older(iter(&store(10))).await.unwrap());
         assert!(!next(5).is_store_older(iter(&store(11))).await.unwrap());
@@ -162,10 +186,10 @@ mod tests {
     async fn what_is_not_loaded_keeps_its_marks_and_rubbish_is_no_answer() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("marks");
-        Marks::new(path.clone(), 1).write(iter(&store(10))).await.unwrap();
+        Marks::new(path.clone(), 1).write(iter(&store(10)), BTreeMap::new()).await.unwrap();
         let marks = Marks::new(path.clone(), 2);
         assert!(!marks.is_store_older(iter(&store(10))).await.unwrap());
-        marks.write(iter(&[])).await.unwrap();
+        marks.write(iter(&[]), BTreeMap::new()).await.unwrap();
         assert!(Marks::new(path.clone(), 3).is_store_older(iter(&store(9))).await.unwrap());
         std::fs::write(&path, "{").unwrap();
         Marks::new(path, 3).is_store_older(iter(&store(10))).await.unwrap_err();

@@ -7,7 +7,7 @@
 //! | an owner reads its own; a sample before agreeing | `steward.rs`, `preview.rs` |
 //! | records set aside, and published after all | `quarantine.rs`, `replay.rs` |
 //! | what is still there becomes a new generation (2) | `copy/`, `moving.rs` |
-//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs`, `survey.rs` |
+//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs`, `replaced.rs`, `survey.rs` |
 //! | an alarm before a subscription loses records (6) | `edge.rs` |
 
 mod alive;
@@ -27,6 +27,7 @@ mod preview;
 mod publish;
 mod quarantine;
 mod refusals;
+mod replaced;
 mod replay;
 mod settings;
 mod settle;
@@ -72,6 +73,7 @@ use moving::Pauses;
 pub use permit::{Permit, PermitKind};
 use plans::Plans;
 pub use preview::Sample;
+use replaced::Replaced;
 pub use settings::{Limits, Settings};
 use settle::Settler;
 pub use steward::OwnPage;
@@ -119,6 +121,7 @@ pub struct Gate {
     settler: tokio::sync::Mutex<Settler>,
     marks: Option<Marks>,
     edges: Edges,
+    replaced: Replaced,
     /// The store is older than the log: nothing is published, delivered or settled.
     older: AtomicBool,
 }
@@ -150,6 +153,7 @@ impl Gate {
             past: Past::default(),
             claims: Claims::default(),
             edges: Edges::default(),
+            replaced: Replaced::default(),
             pauses: Arc::default(),
             topics: Topics::default(),
             older: AtomicBool::new(false),

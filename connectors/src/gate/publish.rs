@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::budget::Held;
 use super::calls::{OnInvalid, Publish};
 use super::claims::{self, Running};
+use super::replay::Looked;
 use super::{Gate, quarantine, refusals};
 use crate::avro::{self, BadRecord, BodyLimits, Format};
 use crate::events::{AttemptDied, PublishRefused, Published};
@@ -28,6 +29,8 @@ pub(super) struct Replayed {
     pub id: QuarantineId,
     /// The one claim of every replay of it.
     pub claim: Claim,
+    /// What must hold no newer record of its key.
+    pub looked: Option<Looked>,
 }
 
 impl Gate {
@@ -82,7 +85,7 @@ impl Gate {
         self.take_publish(&publish, &standing, Cost { requests: 1, records: 0, bytes })?;
         let (claim, replays) = match replay {
             None => (claims::of_publish(&publish, number)?, None),
-            Some(replay) => (Some(replay.claim), Some(replay.id)),
+            Some(replay) => (Some(replay.claim), Some((replay.id, replay.looked))),
         };
         let _running: Option<Running> = claim.as_ref().map(|claim| self.claims.begin(claim)).transpose()?;
         if let Some(claim) = &claim
@@ -112,7 +115,7 @@ impl Gate {
         &self,
         publish: Publish,
         standing: &ResourceStanding,
-        (claim, replays): (Option<Claim>, Option<QuarantineId>),
+        (claim, replays): (Option<Claim>, Option<(QuarantineId, Option<Looked>)>),
         refused: &mut u64,
     ) -> Result<Receipt, Refusal> {
         let batch = BatchId(self.ids.uuid(self.clock.now()));
@@ -142,8 +145,12 @@ impl Gate {
             .map(|record| Entry { partition: record.partition, key: record.key, value: record.value })
             .collect();
         let bytes: usize = entries.iter().map(size).sum();
+        let key = entries.first().and_then(|entry| entry.key.clone());
         let runs =
             if entries.is_empty() { Vec::new() } else { self.append_records(&topic, batch, entries).await? };
+        if let Some((_, Some(looked))) = &replays {
+            self.stays_newest(&topic, batch, looked, key, &runs).await?;
+        }
         let schema = standing.value_schema().ok_or_else(refusals::fault)?;
         let attempt = Attempt {
             batch,
@@ -158,7 +165,7 @@ impl Gate {
             quarantined,
             claim,
             source: publish.source,
-            replays,
+            replays: replays.map(|(id, _)| id),
         };
         let resource = attempt.resource;
         self.committer.attempt(attempt, expected).await.inspect_err(|refusal| {

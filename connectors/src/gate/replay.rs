@@ -1,14 +1,18 @@
 //! A record set aside, published after all: as it came or corrected. A table that has a newer record of the key is asked
 //! about first: what was set aside is older than what would be overwritten.
 
+use std::ops::Range as Offsets;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::{Time, rfc3339};
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::BatchId;
-use changtong_catalog::ports::{Receipt, ResourceStanding, Topic};
+use changtong_catalog::ids::{BatchId, Generation};
+use changtong_catalog::partition;
+use changtong_catalog::ports::{DeadRuns, Receipt, ResourceStanding, Topic, TopicEdges};
 use changtong_catalog::resource::Kind;
+use changtong_catalog::visibility::{PartitionView, Run, Verdict};
 use chrono::DateTime;
 
 use super::calls::{Body, OnInvalid, Publish, Replay, SetAside};
@@ -17,6 +21,8 @@ use super::permit::{Permit, PermitKind};
 use super::publish::Replayed;
 use super::{Gate, claims, refusals};
 use crate::avro::{Checked, Format};
+use crate::commit::{Partitions, key_of};
+use crate::events::AttemptDied;
 use crate::log::{LogRecord, Range};
 
 /// Records that are looked through for a newer one; a table that took more since is asked about too.
@@ -25,9 +31,15 @@ const MOST_LOOKED_THROUGH: usize = 1_000_000;
 /// What stands in the way of a replay.
 enum Newer {
     Nothing,
-    Record(LogRecord),
-    /// So many records came since that nobody looked through them all.
+    Record(Topic, LogRecord),
+    /// So many records came since that nobody looked through them all, or a log is gone.
     Unknown,
+}
+
+/// How far the partitions of a table have been looked through for newer records.
+pub(super) struct Looked {
+    generation: Generation,
+    ends: Vec<i64>,
 }
 
 impl Gate {
@@ -56,8 +68,8 @@ impl Gate {
             Err(refusal) if refusal.code != Code::IdempotencyKeyReused => return Err(refusal),
             _ => return Err(refusals::not_waiting()),
         }
-        self.check_replay(&publish, &standing, aside.published_at, overwrite).await?;
-        self.publish_under(publish, Some(Replayed { id: aside.id, claim })).await
+        let looked = self.check_replay(&publish, &standing, aside.published_at, overwrite).await?;
+        self.publish_under(publish, Some(Replayed { id: aside.id, claim, looked })).await
     }
 
     async fn as_it_came(&self, caller: &Caller, aside: &SetAside) -> Result<(Format, Body), Refusal> {
@@ -73,7 +85,7 @@ impl Gate {
         standing: &ResourceStanding,
         since: Time,
         overwrite: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Looked>, Refusal> {
         let known = self.topics.known(standing).or_else(|| standing.topic.clone());
         let partitions = known.as_ref().map_or(self.settings.partitions, |topic| topic.partitions);
         let batch = BatchId(self.ids.uuid(self.clock.now()));
@@ -81,50 +93,196 @@ impl Gate {
         if body.records.len() + body.bad.len() != 1 {
             return Err(one_record(body.records.len() + body.bad.len()));
         }
-        let (Some(topic), [record]) = (known, body.records.as_slice()) else { return Ok(()) };
         if overwrite || standing.resource.file.kind != Kind::Table {
-            return Ok(());
+            return Ok(None);
         }
-        match self.newer(standing, &topic, record, since).await? {
-            Newer::Nothing => Ok(()),
-            Newer::Record(newer) => Err(newer_record(standing, &newer)),
-            Newer::Unknown => Err(perhaps_newer()),
+        let (generation, mut ends) = (standing.resource.generation, Vec::new());
+        if let (Some(topic), [record]) = (known, body.records.as_slice()) {
+            let views = self.committer.load(&topic).await?;
+            ends = views.iter().map(|view| view.stable_end()).collect();
+            let newer = self.newer(standing, &topic, &views, record, since).await?;
+            newer.refuse()?;
         }
+        Ok(Some(Looked { generation, ends }))
     }
 
-    /// The last visible record of the key appended since, looked for in the key's partition.
+    /// The last visible record of the key that was published since, whichever generation it lies in.
     async fn newer(
         &self,
         standing: &ResourceStanding,
         topic: &Topic,
+        views: &Partitions,
         record: &Checked,
         since: Time,
     ) -> Result<Newer, Refusal> {
-        let part = usize::try_from(record.partition).map_err(|_| refusals::fault())?;
-        let views = self.committer.load(topic).await?;
-        let begins = self.log.offsets_at(&topic.name, since).await?;
-        let (Some(view), Some(begin)) = (views.get(part), begins.get(part)) else {
-            return Err(refusals::fault());
-        };
-        let _held = self.budget.take(READ as u64)?;
-        let (number, generation) = (standing.resource.number, standing.resource.generation);
-        let (mut next, mut looked_through, mut newer) = (*begin, 0, Newer::Nothing);
-        while let Some(visible) = view.visible(next, i64::MAX).next() {
-            let deadline = self.settings.append_deadline;
-            let permit =
-                Permit::mint(PermitKind::Steward, topic.name.clone(), number, generation, RECORDS, deadline);
-            let range = Range { partition: record.partition, from: visible.start, to: visible.end };
-            let read = self.log.read(permit, &[range], READ).await?;
-            let Some(last) = read.last() else { break };
-            (next, looked_through) = (last.offset + 1, looked_through + read.len());
-            if let Some(found) = read.into_iter().rfind(|other| other.key == record.key) {
-                newer = Newer::Record(found);
+        let Some(key) = &record.key else { return Err(refusals::fault()) };
+        let mut look = Look::new(key);
+        for before in self.directory.generations(standing.resource.number).await? {
+            let in_force = before.topic.generation == topic.generation;
+            let Some(views) = self.views_of(&before, topic, views).await? else { continue };
+            if before.ended_at.is_some_and(|ended| ended < since) {
+                continue;
             }
-            if looked_through >= MOST_LOOKED_THROUGH {
-                return Ok(if matches!(newer, Newer::Nothing) { Newer::Unknown } else { newer });
+            if !in_force && !self.log.has_topic(&before.topic.name).await? {
+                return Ok(Newer::Unknown);
+            }
+            let partition = partition::of_key(key, before.topic.partitions);
+            let part = usize::try_from(partition).map_err(|_| refusals::fault())?;
+            let begins = self.log.offsets_at(&before.topic.name, since).await?;
+            let (Some(view), Some(begin)) = (views.get(part), begins.get(part)) else {
+                return Err(refusals::fault());
+            };
+            // What was copied is as old as it was where it was copied from, whatever its append time.
+            let begin = before.begins.get(part).copied().unwrap_or_default().max(*begin);
+            let visible = view.visible(begin, i64::MAX).collect();
+            if !self.look_through(&before.topic, partition, visible, &mut look).await? {
+                break;
             }
         }
-        Ok(newer)
+        Ok(look.found())
+    }
+
+    /// What counts of a generation that was or is in force.
+    async fn views_of(
+        &self,
+        of: &TopicEdges,
+        current: &Topic,
+        views: &Partitions,
+    ) -> Result<Option<Partitions>, Refusal> {
+        if of.topic.generation == current.generation {
+            return Ok(Some(views.clone()));
+        }
+        match of.ends {
+            Some(_) if of.topic.generation < current.generation => {
+                self.closed_views(of.topic.resource, of.topic.generation).await.map(Some)
+            }
+            // One that was copied into and never came into force.
+            _ => Ok(None),
+        }
+    }
+
+    /// The record that was appended dies where a newer one of its key lies before it.
+    pub(super) async fn stays_newest(
+        &self,
+        topic: &Topic,
+        batch: BatchId,
+        looked: &Looked,
+        key: Option<Bytes>,
+        runs: &[Run],
+    ) -> Result<(), Refusal> {
+        let (Some(key), [run]) = (key, runs) else { return Err(refusals::fault()) };
+        let between = match looked.generation == topic.generation {
+            true => self.nothing_between(topic, looked, &key, run).await,
+            false => Err(refusals::too_late()),
+        };
+        between.inspect_err(|refusal| {
+            let (resource, generation) = key_of(topic);
+            AttemptDied { resource, batch, refusal }.emit(&self.metrics);
+            self.committer.dead(DeadRuns { resource, generation, runs: runs.to_vec() });
+        })
+    }
+
+    /// After the record was appended, and before it asks to count: of what lies before it in its partition, what was
+    /// not there to be looked through is looked through now. Nothing comes there any more.
+    async fn nothing_between(
+        &self,
+        topic: &Topic,
+        looked: &Looked,
+        key: &Bytes,
+        run: &Run,
+    ) -> Result<(), Refusal> {
+        let part = usize::try_from(run.partition).map_err(|_| refusals::fault())?;
+        let views = self.committer.load(topic).await?;
+        let view = views.get(part).ok_or_else(refusals::fault)?;
+        let from = looked.ends.get(part).copied().unwrap_or_default();
+        let dead = view.runs.iter().filter(|stored| stored.verdict == Verdict::Dead);
+        let mut between = PartitionView { settled: run.first, runs: dead.copied().collect() };
+        between.runs.retain(|stored| stored.first < run.first);
+        let mut look = Look::new(key);
+        let stretches = between.visible(from, run.first).collect();
+        self.look_through(topic, run.partition, stretches, &mut look).await?;
+        match look.found() {
+            // Whether it counts is being decided: whoever asks again is told.
+            Newer::Record(topic, newer) if !view.counting(newer.offset, newer.offset + 1).is_empty() => {
+                Err(newer_record(&topic, &newer))
+            }
+            Newer::Record(..) => Err(refusals::too_late()),
+            found => found.refuse(),
+        }
+    }
+
+    /// Looks through stretches of a partition; `false` once there are too many records.
+    async fn look_through(
+        &self,
+        topic: &Topic,
+        partition: i32,
+        stretches: Vec<Offsets<i64>>,
+        look: &mut Look<'_>,
+    ) -> Result<bool, Refusal> {
+        let _held = self.budget.take(READ as u64)?;
+        for stretch in stretches {
+            let mut next = stretch.start;
+            while next < stretch.end {
+                if look.through >= MOST_LOOKED_THROUGH {
+                    look.whole = false;
+                    return Ok(false);
+                }
+                let (name, deadline) = (topic.name.clone(), self.settings.append_deadline);
+                let permit = Permit::mint(
+                    PermitKind::Steward,
+                    name,
+                    topic.resource,
+                    topic.generation,
+                    RECORDS,
+                    deadline,
+                );
+                let read =
+                    self.log.read(permit, &[Range { partition, from: next, to: stretch.end }], READ).await?;
+                let Some(last) = read.last() else { return Err(refusals::log_silent(&topic.name)) };
+                next = last.offset + 1;
+                look.take(topic, read);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A look for records of a key.
+struct Look<'k> {
+    key: &'k Bytes,
+    last: Option<(Topic, LogRecord)>,
+    through: usize,
+    whole: bool,
+}
+
+impl<'k> Look<'k> {
+    fn new(key: &'k Bytes) -> Self {
+        Self { key, last: None, through: 0, whole: true }
+    }
+
+    fn take(&mut self, topic: &Topic, read: Vec<LogRecord>) {
+        self.through += read.len();
+        if let Some(found) = read.into_iter().rfind(|other| other.key.as_ref() == Some(self.key)) {
+            self.last = Some((topic.clone(), found));
+        }
+    }
+
+    fn found(self) -> Newer {
+        match self.last {
+            Some((topic, record)) => Newer::Record(topic, record),
+            None if self.whole => Newer::Nothing,
+            None => Newer::Unknown,
+        }
+    }
+}
+
+impl Newer {
+    fn refuse(self) -> Result<(), Refusal> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Record(topic, newer) => Err(newer_record(&topic, &newer)),
+            Self::Unknown => Err(perhaps_newer()),
+        }
     }
 }
 
@@ -137,8 +295,8 @@ fn one_record(found: usize) -> Refusal {
     .with("records", found)
 }
 
-fn newer_record(standing: &ResourceStanding, newer: &LogRecord) -> Refusal {
-    let id = format!("{}.{}.{}", standing.resource.generation, newer.partition, newer.offset);
+fn newer_record(topic: &Topic, newer: &LogRecord) -> Refusal {
+    let id = format!("{}.{}.{}", topic.generation, newer.partition, newer.offset);
     let at = DateTime::from_timestamp_millis(newer.appended_ms).map(rfc3339).unwrap_or_default();
     Refusal::new(
         Code::NewerRecord,

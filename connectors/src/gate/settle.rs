@@ -16,7 +16,7 @@ use crate::events::{HolesFound, StoreFoundOlder};
 use crate::log::Extent;
 
 /// Two answers this far apart below what is known mean that the log rolled back.
-const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
+pub(super) const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// How often topics that nobody appends to are looked at: what happened to them behind the bus.
 const LOOK_AT_ALL: Duration = Duration::from_secs(60);
@@ -83,6 +83,9 @@ impl Gate {
             StoreFoundOlder { topics: topics.len() }.emit(&self.metrics);
             return Ok(());
         }
+        if let Some(marks) = &self.marks {
+            self.replaced.begin(marks.looks());
+        }
         self.close_left_open().await?;
         let extents = self.extents(&topics).await?;
         let mut settler = self.settler.lock().await;
@@ -102,12 +105,14 @@ impl Gate {
         Ok(())
     }
 
-    /// Every second: settles, and notes the marks. What fails is tried again the next second.
+    /// Every second: settles, notes the marks, ends whom nobody told. What fails is tried again the next second.
     pub async fn tick(&self) -> Result<(), Refusal> {
         self.limiter.sweep();
         self.tail.sweep();
         self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
-        self.settle_all().await
+        let told = self.end_fallen().await;
+        self.settle_all().await.and(told)?;
+        self.look_for_replaced().await
     }
 
     async fn settle_all(&self) -> Result<(), Refusal> {
@@ -231,12 +236,12 @@ impl Gate {
         // Of a generation that is over the views are not the store's; what was noted of it stays.
         let mut views = self.committer.views().all();
         views.retain(|(key, _)| !self.past.is_over(*key));
-        marks.write(views.iter().map(|(key, views)| (*key, &**views))).await
+        marks.write(views.iter().map(|(key, views)| (*key, &**views)), self.replaced.noted()).await
     }
 }
 
 /// Of each resource the last of its generations, which is the one in force.
-fn in_force(topics: Vec<Topic>) -> impl Iterator<Item = Topic> {
+pub(super) fn in_force(topics: Vec<Topic>) -> impl Iterator<Item = Topic> {
     let last: BTreeMap<_, _> = topics.into_iter().map(|topic| (topic.resource, topic)).collect();
     last.into_values()
 }

@@ -1,16 +1,22 @@
-//! `GET /grants/{id}`: its terms, and what is left of its rates and of today's quota.
+//! `GET /grants/{id}`: its terms, what is left of its rates and of today's quota, and once it has ended what had left.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use changtong_catalog::clock::{Clock as _, Time};
-use changtong_catalog::ids::GrantId;
+use changtong_catalog::error::Refusal;
+use changtong_catalog::grant::{Grant, GrantState};
+use changtong_catalog::ids::{GrantId, SubscriptionId};
+use changtong_catalog::ports::Ended;
 use changtong_catalog::quota;
 use changtong_connectors::limit::Left;
 use http::header::ETAG;
 use serde::Serialize;
 
 use super::{Shown, visible};
+use crate::app::App;
 use crate::http::etag::etag;
 use crate::http::parts::At;
 use crate::http::problem::Answer;
@@ -22,6 +28,9 @@ struct WithLimits {
     grant: Shown,
     left: Vec<Left>,
     today: Today,
+    /// Of a grant that is not active, what may still arrive: as the call answered that ended it, or as it expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_left: Option<BTreeMap<SubscriptionId, String>>,
 }
 
 /// The day's quota: what is used, and what is left where the grant sets one.
@@ -51,7 +60,18 @@ pub async fn show(State(app): State<Web>, Known(caller): Known, At(id): At<Grant
         records_left,
         resets_at: day.resets_at,
     };
+    let last_left = last_left(&app, &grant).await?;
     let (version, left) = (grant.version, app.gate.left(&caller, Some(&grant)));
     let grant = Shown::of(&caller, grant, &entry, app.clock.now());
-    Ok(([(ETAG, etag(version))], Json(WithLimits { grant, left, today })).into_response())
+    Ok(([(ETAG, etag(version))], Json(WithLimits { grant, left, today, last_left })).into_response())
+}
+
+async fn last_left(app: &App, grant: &Grant) -> Result<Option<BTreeMap<SubscriptionId, String>>, Refusal> {
+    let ended = Ended::Grant(grant.id);
+    match grant.state_at(app.clock.now()) {
+        GrantState::Active => Ok(None),
+        // Nobody called for its end, so nobody has waited for its windows.
+        GrantState::Expired => app.gate.end(&ended).await.map(Some),
+        GrantState::Suspended | GrantState::Revoked => app.gate.last_left(&ended).await.map(Some),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use changtong_catalog::error::{Code, Refusal};
@@ -12,6 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::deliver::{AVRO, Form, form, unsayable};
+use crate::http::leaving::Leaving;
 use crate::http::parts::{Asked, At};
 use crate::http::problem::Answer;
 use crate::http::{Known, Web};
@@ -30,8 +32,10 @@ pub async fn own(
     Known(caller): Known,
     At(resource): At<ResourceCode>,
     Asked(read): Asked<Read>,
+    Extension(leaving): Extension<Leaving>,
     headers: HeaderMap,
 ) -> Answer {
+    leaving.carries_records(&app.alive);
     let file = match form(&headers)? {
         Form::Lines => false,
         Form::File => true,

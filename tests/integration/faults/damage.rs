@@ -100,6 +100,28 @@ async fn records_of_a_topic_made_anew_are_never_taken_for_those_lost() {
     comes_back(deployment, server, table, 0..0).await;
 }
 
+/// Filled again past where it ended, while no server ran: no end and no append tells.
+#[tokio::test]
+async fn an_idle_topic_that_was_replaced_stops_the_resource() {
+    let Some((deployment, server, table)) = filled(Pair::Production).await else { return };
+    // Long enough for the server to have noted by when its records lay where they lie.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    server.kill().await;
+    let name = topic(&deployment);
+    damage::delete_topic(brokers(&deployment), &name).await.expect("it is deleted");
+    damage::make_topic(brokers(&deployment), &name, 3).await.expect("it is made anew");
+    damage::write(brokers(&deployment), &name, 3000).await.expect("a stranger fills it");
+    let server = deployment.start("node", None).await;
+    for _ in 0..120 {
+        if table.entry(&server).await["log_rolled_back"] == true {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(table.own(&server).await.expect_err("it stands still"), "log_rolled_back");
+    comes_back(deployment, server, table, 0..0).await;
+}
+
 #[tokio::test]
 async fn a_front_cut_off_is_said_and_the_rest_is_there() {
     let Some((deployment, server, table)) = filled(Pair::Production).await else { return };

@@ -120,7 +120,11 @@ fn lowest(group: &Group) -> BTreeMap<(TopicKey, i32), i64> {
 type KeyRow = (KeyId, Time, Option<Time>, AccountId, bool, AgencyId, bool);
 
 impl Session {
-    async fn standing_keys(&mut self, keys: &[&KeyId], now: Time) -> Result<BTreeSet<KeyId>, Refusal> {
+    pub(in crate::store) async fn standing_keys(
+        &mut self,
+        keys: &[&KeyId],
+        now: Time,
+    ) -> Result<BTreeSet<KeyId>, Refusal> {
         if keys.is_empty() {
             return Ok(BTreeSet::new());
         }

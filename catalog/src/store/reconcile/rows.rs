@@ -67,7 +67,7 @@ impl Tx {
                 continue;
             }
             if let Some(known) = self.topic(resource, generation).await? {
-                self.end_topic(&known, &[]).await?;
+                self.end_topic(&known, &[], &[], None).await?;
                 continue;
             }
             let name = format!("forgotten.{resource}.{generation}");

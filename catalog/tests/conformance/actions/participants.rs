@@ -16,7 +16,7 @@ async fn an_empty_store_gets_its_first_account_once(store: &Store) {
     let mut session = store.read().await.unwrap();
     let agency = session.agency_named("authority").await.unwrap().unwrap();
     assert_eq!(agency.id, stage.authority.agency);
-    assert!(session.key_record(&stage.authority.key).await.unwrap().unwrap().stands);
+    assert!(session.key_record(&stage.authority.key).await.unwrap().unwrap().stands());
     assert_eq!(stage.events_from(0).await, ["agency.added", "account.added", "key.issued"]);
 }
 
@@ -58,7 +58,7 @@ async fn a_suspended_agency_has_no_standing_key(store: &Store) {
     let act = stage.act(&stage.authority, 5);
     let stands = async || {
         let key = &office.member.key.id;
-        store.read().await.unwrap().key_record(key).await.unwrap().unwrap().stands
+        store.read().await.unwrap().key_record(key).await.unwrap().unwrap().stands()
     };
     assert!(stands().await);
     let agency = actions::suspend_agency(store, &act, id, Some(Cause::Security)).await.unwrap().object;
@@ -134,7 +134,7 @@ async fn keys_are_issued_within_roles_and_revoked_once(store: &Store) {
     let again = actions::revoke_key(store, &stage.act(&stage.authority, 7), &own.id, None).await.unwrap();
     assert!(again.replayed && again.object.revoked_at == Some(at(6)), "asked again it is done already");
     let record = store.read().await.unwrap().key_record(&own.id).await.unwrap().unwrap();
-    assert!(!record.stands);
+    assert!(!record.stands());
     assert_eq!(stage.events_from(6).await, ["key.revoked"]);
 }
 

@@ -1,6 +1,8 @@
 //! The store as the bus side's ledger.
 
 mod evidence;
+mod fallen;
+mod generations;
 mod keys;
 mod positions;
 mod publish;

@@ -3,11 +3,11 @@
 use changtong_catalog::audit::EventCode;
 use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::Generation;
+use changtong_catalog::ids::{Generation, ResourceNumber};
 use changtong_catalog::ports::{Attempt, DeadRuns, Group, Ledger};
 use changtong_catalog::resource::ResourceState;
 use changtong_catalog::store::{QuarantineState, Store};
-use changtong_catalog::visibility::{StoredRun, Verdict};
+use changtong_catalog::visibility::{PartitionView, StoredRun, Verdict};
 use serde_json::json;
 
 use super::world::{code, run, world};
@@ -223,7 +223,25 @@ async fn a_record_set_aside_is_decided_once_in_the_commit_of_its_batch(store: &S
     assert_eq!(world.visible(0).await, [0, 1, 2]);
 }
 
+/// More partitions than one statement may name, and each judged by its own runs.
+async fn a_group_may_touch_any_number_of_partitions(store: &Store) {
+    let world = world(store).await;
+    world.publish(vec![world.attempt(&[run(0, 0, 4), run(2, 0, 4)])]).await.remove(0).unwrap();
+    let generation = Generation(1);
+    let runs = |partitions| (0..partitions).map(|partition| run(partition, 3, 6)).collect();
+    // Before it in every list stand those of a topic that is none.
+    let none = DeadRuns { resource: ResourceNumber(0), generation, runs: runs(20_000) };
+    let dead = DeadRuns { resource: world.number(), generation, runs: runs(3) };
+    world.commit(Group { dead: vec![dead, none], ..Group::default() }).await;
+    let views = world.views().await;
+    let kept = |view: &PartitionView| view.runs.iter().map(|run| (run.first, run.last)).collect::<Vec<_>>();
+    assert_eq!(kept(&views[0]), [(0, 4), (5, 6)]);
+    assert_eq!(kept(&views[1]), [(3, 6)]);
+    assert_eq!(kept(&views[2]), [(0, 4), (5, 6)]);
+}
+
 conformance!(
+    a_group_may_touch_any_number_of_partitions,
     what_was_committed_is_visible_with_its_event,
     a_group_merges_its_runs_and_shares_its_event,
     a_large_group_needs_further_events,

@@ -9,10 +9,10 @@ pub(super) use self::target::schema_of;
 use std::collections::BTreeMap;
 
 use changtong_catalog::error::Refusal;
-use changtong_catalog::generation::{self, Copied, Merge, Witness};
+use changtong_catalog::generation::{self, Copied, Lost, Merge, Witness};
 use changtong_catalog::ids::{Generation, GrantId, ResourceNumber, TopicName};
 use changtong_catalog::ports::{Ended, ResourceStanding, Topic};
-use changtong_catalog::visibility::PartitionView;
+use changtong_catalog::visibility::{PartitionView, Run};
 
 use self::source::Sources;
 use self::target::Target;
@@ -59,21 +59,38 @@ impl Gate {
         let witness = Witness::new(views.len(), published);
         let mut sources = Sources::new(self, &from, &seen, &ends);
         let mut target = Target::new(self, standing, &to);
-        let mut strange = 0;
+        let (mut strange, mut lost) = (0, Lost::default());
         while let Some(record) = sources.next(&mut merge).await? {
             let partition = usize::try_from(record.partition).map_err(|_| refusals::fault())?;
             if witness.knows(partition, record.offset, record.appended_ms) {
                 target.put(record, &mut merge).await?;
             } else {
                 strange += 1;
+                let (partition, at) = (record.partition, record.offset);
+                lost.add(Run { partition, first: at, last: at });
             }
         }
+        sources.damaged().iter().for_each(|run| lost.add(*run));
+        let lost = lost.runs();
         let (batches, begins, records) = target.finish(&mut merge).await?;
         let floors = old_floors.into_iter().map(|(grant, floor)| (grant, merge.floor(&floor, begins.len())));
         let floors = floors.collect();
         GenerationCopied { resource: from.resource, generation: to.generation, records, strange }
             .emit(&self.metrics);
-        Ok(Copied { from, to, began, first_kept, seen, ends, begins, batches, floors, records, strange })
+        Ok(Copied {
+            from,
+            to,
+            began,
+            first_kept,
+            seen,
+            ends,
+            begins,
+            batches,
+            floors,
+            records,
+            strange,
+            lost,
+        })
     }
 
     /// After the cut-over: nothing of the old generation is watched, its windows end, and whoever waits looks again.

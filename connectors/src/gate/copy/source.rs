@@ -7,6 +7,7 @@ use std::ops::Range as Offsets;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::generation::{Merge, Turn};
 use changtong_catalog::ports::Topic;
+use changtong_catalog::visibility::Run;
 
 use super::super::permit::{Permit, PermitKind};
 use super::super::{Gate, refusals};
@@ -25,6 +26,8 @@ pub(super) struct Sources<'g> {
     /// The next record of each partition that has one.
     heads: BinaryHeap<Reverse<(Turn, usize)>>,
     begun: bool,
+    /// What counts and could not be read.
+    damaged: Vec<Run>,
 }
 
 struct Part {
@@ -41,7 +44,11 @@ impl<'g> Sources<'g> {
             Part { left: there.filter(|range| range.start < range.end).collect(), read: VecDeque::new() }
         };
         let parts = seen.iter().zip(ends).map(part).collect();
-        Self { gate, topic, parts, heads: BinaryHeap::new(), begun: false }
+        Self { gate, topic, parts, heads: BinaryHeap::new(), begun: false, damaged: Vec::new() }
+    }
+
+    pub(super) fn damaged(&self) -> &[Run] {
+        &self.damaged
     }
 
     /// The next record of the merge.
@@ -89,7 +96,11 @@ impl<'g> Sources<'g> {
                 }
                 // What lies between is lost; what lies on both sides is still there.
                 Err(refusal) => match damaged_offsets(&refusal) {
-                    Some((from, until)) => part.cut(from, until),
+                    Some((from, until)) => {
+                        let cut = part.cut(from, until).ok_or(refusal)?;
+                        let (first, last) = (cut.start, cut.end - 1);
+                        self.damaged.push(Run { partition, first, last });
+                    }
                     None => return Err(refusal),
                 },
             }
@@ -116,13 +127,18 @@ impl Part {
         Some(())
     }
 
-    /// Leaves out `[from, until)` of the first range.
-    fn cut(&mut self, from: i64, until: i64) {
-        let Some(range) = self.left.pop_front() else { return };
-        let halves = [until.max(range.start)..range.end, range.start..from.min(range.end)];
-        for half in halves.into_iter().filter(|half| half.start < half.end) {
+    /// Leaves out what of the first range lies in `[from, until)`, and answers it; `None` if nothing does.
+    fn cut(&mut self, from: i64, until: i64) -> Option<Offsets<i64>> {
+        let range = self.left.front()?.clone();
+        let cut = from.max(range.start)..until.min(range.end);
+        if cut.is_empty() {
+            return None;
+        }
+        self.left.pop_front();
+        for half in [cut.end..range.end, range.start..cut.start].into_iter().filter(|half| !half.is_empty()) {
             self.left.push_front(half);
         }
+        Some(cut)
     }
 
     fn skip_to(&mut self, first: i64) {

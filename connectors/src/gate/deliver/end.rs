@@ -28,9 +28,26 @@ impl Gate {
             }
         };
         timeout(CLOSINGS, all).await.map_err(|_| closings_missing())?;
+        self.last_left(ended).await
+    }
+
+    /// What was let out of something that has ended, per subscription, as its windows' closings say.
+    pub async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
         let last_left = self.ledger.last_left(ended).await?;
         let key = self.keys.cursor.get(self.keys.cursor.current())?;
         Ok(last_left.into_iter().map(|(id, cursor)| (id, cursor.encode(key))).collect())
+    }
+
+    /// Ends what waits on something that lets nobody read any more: what ends by its time, or by a command beside this
+    /// server, tells nobody.
+    pub(in crate::gate) async fn end_fallen(&self) -> Result<(), Refusal> {
+        let (keys, grants) = self.windows.waits.rest_on();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let fallen = self.directory.fallen(&keys, &grants, self.clock.now()).await?;
+        fallen.iter().for_each(|ended| drop(self.windows.end(ended)));
+        Ok(())
     }
 
     /// Closes the windows that an earlier server left open: each may have let out up to the stable end.

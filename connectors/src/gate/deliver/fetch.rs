@@ -11,6 +11,7 @@ use changtong_catalog::visibility::PartitionView;
 
 use super::super::Gate;
 use super::super::permit::{Permit, PermitKind};
+use super::past::Over;
 use super::stand::Stand;
 use crate::avro::{Passed, Places, View, container};
 use crate::log::{LogRecord, Range};
@@ -45,6 +46,8 @@ pub(super) struct Piece {
 /// Reads on where it stopped.
 pub(super) struct Fetcher {
     pub topic: Topic,
+    /// Of a generation that is over.
+    pub over: Option<Arc<Over>>,
     pub view: Arc<View>,
     pub grant_version: i32,
     /// Whether the subscription wants delete lines.
@@ -113,8 +116,12 @@ impl Fetcher {
         let room_for = usize::try_from(room.lines).unwrap_or(RECORDS);
         let most = room_for.max(self.ask).clamp(FEWEST, RECORDS);
         let bytes = usize::try_from(room.bytes).unwrap_or(READ).clamp(PIECE, READ);
-        let permit = Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
-        let records = gate.tail.read(permit, &ranges, bytes).await?;
+        let permit =
+            || Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
+        let records = match &self.over {
+            Some(over) => over.read(gate, &ranges, permit, bytes).await?,
+            None => gate.tail.read(permit(), &ranges, bytes).await?,
+        };
         self.turn = self.turn.wrapping_add(1);
         self.ask = 2 * most;
         self.render(records, &ranges, room)

@@ -92,7 +92,7 @@ impl Gate {
         let Some(value) = limit else {
             let (window, _) = self.ask(seat, opening, now).await?;
             seat.counted = Some(day.date);
-            return Ok(window);
+            return self.standing(seat, window).await;
         };
         let calls = self.windows.daily.of(seat.standing.grant.id, day.date);
         let _first = calls.first().await;
@@ -106,7 +106,7 @@ impl Gate {
                     calls.learn(opened.calls);
                 }
                 seat.counted = Some(day.date);
-                Ok(window)
+                self.standing(seat, window).await
             }
             Err(refusal) => {
                 // Of an opening that nobody heard of nobody knows whether it counts.
@@ -122,8 +122,9 @@ impl Gate {
         let before = self.clock.monotonic();
         let window = Window::opening(opening.window, seat, opening.day, &opening.from);
         self.windows.add(&window);
-        let committer = self.committer.clone();
-        let asking = tokio::spawn(async move { committer.open(opening).await });
+        let (committer, windows, grant) = (self.committer.clone(), self.windows.clone(), opening.grant);
+        let never_opened = Box::new(move || windows.turns.closed(grant));
+        let asking = tokio::spawn(async move { committer.open(opening, never_opened).await });
         let opened =
             Asking { windows: &self.windows, window: &window, answer: Some(asking) }.answer().await?;
         fault::point(fault::OPENED);
@@ -131,12 +132,19 @@ impl Gate {
         let lasts = granted.min(self.settings.window);
         let stands = window.opened(&opened, before + lasts);
         self.windows.opened(&window, lasts);
-        if stands {
-            return Ok((window, opened));
+        if !stands {
+            // Ended between its commit and now: nothing has left, and nothing will.
+            self.windows.close(&window, CloseReason::Ended);
         }
-        // Ended between its commit and now: nothing has left, and nothing will.
-        self.windows.close(&window, CloseReason::Ended);
-        Err(self.why_ended(&seat.caller, &seat.standing).await)
+        Ok((window, opened))
+    }
+
+    /// A window that opened and counts, unless something ended it meanwhile.
+    async fn standing(&self, seat: &Seat, window: Arc<Window>) -> Result<Arc<Window>, Refusal> {
+        if window.is_ended() {
+            return Err(self.why_ended(&seat.caller, &seat.standing).await);
+        }
+        Ok(window)
     }
 
     fn opening(&self, seat: &Seat, now: Time, day: &Day, from: &[i64]) -> Result<Opening, Refusal> {
@@ -175,6 +183,9 @@ impl Gate {
 
     /// Why a delivery was ended, as the next call would be told.
     pub(super) async fn why_ended(&self, caller: &Caller, standing: &SubscriptionStanding) -> Refusal {
+        if let Err(refusal) = self.let_in(caller).await {
+            return refusal;
+        }
         match self.directory.subscription(standing.subscription.id).await {
             Ok(Some(now)) => {
                 let (grant, resource) = (&now.grant, &now.resource.resource);

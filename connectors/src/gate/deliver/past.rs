@@ -2,20 +2,27 @@
 //! next behind what was copied there.
 
 use std::collections::HashMap;
+use std::ops::Range as Offsets;
 use std::sync::Arc;
+use std::time::Duration;
 
 use changtong_catalog::cursor::not_beyond;
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{Generation, ResourceNumber};
 use changtong_catalog::ports::{Topic, TopicEdges};
-use changtong_catalog::visibility::PartitionView;
+use changtong_catalog::visibility::{PartitionView, StoredRun, Verdict};
 use parking_lot::Mutex;
 
+use super::super::permit::Permit;
 use super::super::{Gate, refusals};
 use super::stand::skip_dead;
-use crate::commit::{TopicKey, key_of};
+use crate::commit::{Partitions, TopicKey, key_of};
+use crate::log::{LogRecord, Range, damaged_offsets};
 
-/// What is known of generations that are over; it never changes.
+/// How far the clocks of log and store may lie apart.
+const APART: Duration = Duration::from_secs(5);
+
+/// What is known of generations that are over; of what the store says of them nothing ever changes.
 #[derive(Default)]
 pub struct Past(Mutex<HashMap<TopicKey, Arc<Over>>>);
 
@@ -27,27 +34,33 @@ impl Past {
 }
 
 /// A generation that is over.
-struct Over {
-    topic: Topic,
+#[derive(Debug)]
+pub(in crate::gate) struct Over {
+    pub topic: Topic,
     ends: Vec<i64>,
     views: Vec<PartitionView>,
     /// The next generation, and where a reader goes on in it.
     next: (Generation, Vec<i64>),
+    /// The latest append time of a record of it.
+    latest_ms: i64,
+    /// What its log has been found to lack by partition, although it was copied: whoever stands there begins anew in
+    /// the generation in force, where it lies.
+    cut_off: Mutex<Vec<(i32, Offsets<i64>)>>,
 }
 
 /// Where a reader of an earlier generation stands.
-pub(super) enum Onward {
+pub(in crate::gate) enum Onward {
     /// There is more of that generation.
-    Within(Topic, Vec<i64>),
+    Within(Arc<Over>, Vec<i64>),
     /// It has read all earlier ones: these are offsets of the generation in force.
     Behind(Vec<i64>),
-    /// There was more, and its topic is no longer there: what was left when the next generation began lies there.
+    /// There was more, and its log no longer has it: what was left when the next generation began lies there.
     Gone,
 }
 
 impl Gate {
     /// From a place in an earlier generation to where there is something left to read.
-    pub(super) async fn onward(
+    pub(in crate::gate) async fn onward(
         &self,
         resource: ResourceNumber,
         current: Generation,
@@ -66,16 +79,25 @@ impl Gate {
             }
             let there = skip_dead(&over.views, &next);
             if !not_beyond(&over.ends, &there) {
-                if !self.log.has_topic(&over.topic.name).await? {
+                if over.is_cut_off(&there) || !self.log.has_topic(&over.topic.name).await? {
                     return Ok(Onward::Gone);
                 }
                 // Whoever waits or reads by the views of the topic finds the closed ones.
                 self.committer.close_topic(&over.topic, over.views.clone());
-                return Ok(Onward::Within(over.topic.clone(), next));
+                return Ok(Onward::Within(over, next));
             }
             (generation, next) = over.next.clone();
         }
         Ok(Onward::Behind(next))
+    }
+
+    /// What counts in a generation that is over.
+    pub(in crate::gate) async fn closed_views(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Partitions, Refusal> {
+        Ok(self.over(resource, generation).await?.views.as_slice().into())
     }
 
     async fn over(&self, resource: ResourceNumber, generation: Generation) -> Result<Arc<Over>, Refusal> {
@@ -84,7 +106,7 @@ impl Gate {
         }
         let generations = self.directory.generations(resource).await?;
         let mut from = generations.into_iter().skip_while(|edges| edges.topic.generation != generation);
-        let Some(TopicEdges { topic, ends: Some(ends), .. }) = from.next() else {
+        let Some(TopicEdges { topic, ends: Some(ends), ended_at, lost, .. }) = from.next() else {
             return Err(refusals::fault());
         };
         // Those in between were copied into and never in force.
@@ -95,13 +117,95 @@ impl Gate {
             let counting = view.counting(0, *end);
             PartitionView::closed(&counting, *end)
         });
+        let mut views: Vec<PartitionView> = closed.collect();
+        for run in &lost {
+            if let Some(view) = usize::try_from(run.partition).ok().and_then(|at| views.get_mut(at)) {
+                view.runs.push(StoredRun { first: run.first, last: run.last, verdict: Verdict::Dead });
+            }
+        }
+        views.iter_mut().for_each(|view| view.runs.sort_unstable_by_key(|run| run.first));
         let over = Arc::new(Over {
-            views: closed.collect(),
+            views,
             next: (next.topic.generation, next.begins),
+            latest_ms: ended_at.map_or(i64::MAX, |at| (at + APART).timestamp_millis()),
             topic,
             ends,
+            cut_off: Mutex::default(),
         });
         self.past.0.lock().insert(key_of(&over.topic), over.clone());
         Ok(over)
+    }
+}
+
+impl Over {
+    /// Reads of the first of these ranges of which its log still has something. What it has lost since it was copied, or
+    /// holds others in the place of, is found here.
+    pub async fn read(
+        &self,
+        gate: &Gate,
+        ranges: &[Range],
+        permit: impl Fn() -> Permit,
+        bytes: usize,
+    ) -> Result<Vec<LogRecord>, Refusal> {
+        for asked in ranges {
+            while let Some(range) = self.whole(*asked) {
+                let read = gate.tail.read(permit(), &[range], bytes).await;
+                let gone = match read {
+                    Err(refusal) if refusal.code == Code::PositionExpired => return Err(refusal),
+                    Ok(records) if records.first().is_some_and(|first| self.is_ours(first)) => {
+                        return Ok(records.into_iter().take_while(|record| self.is_ours(record)).collect());
+                    }
+                    Ok(records) if !records.is_empty() => range.from..range.to,
+                    read => self.gone(gate, range, read.err()).await?,
+                };
+                self.cut_off.lock().push((range.partition, gone));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether a reader stands where its log lacks what comes next.
+    pub fn is_cut_off(&self, next: &[i64]) -> bool {
+        self.cut_off.lock().iter().any(|(partition, gone)| {
+            let next = usize::try_from(*partition).ok().and_then(|at| next.get(at));
+            next.is_some_and(|next| gone.contains(next))
+        })
+    }
+
+    /// A range up to what is gone of it; `None` where that is its beginning.
+    fn whole(&self, range: Range) -> Option<Range> {
+        let cut_off = self.cut_off.lock();
+        let gone =
+            cut_off.iter().filter(|(partition, _)| *partition == range.partition).map(|(_, gone)| gone);
+        let behind = gone.filter(|gone| gone.end > range.from);
+        let to = behind.map(|gone| gone.start).min().map_or(range.to, |start| start.min(range.to));
+        (range.from < to).then_some(Range { to, ..range })
+    }
+
+    /// What of a range is gone, of which nothing could be read.
+    async fn gone(&self, gate: &Gate, range: Range, said: Option<Refusal>) -> Result<Offsets<i64>, Refusal> {
+        if let Some((from, until)) = said.as_ref().and_then(damaged_offsets) {
+            let gone = from.max(range.from)..until.min(range.to);
+            if !gone.is_empty() {
+                return Ok(gone);
+            }
+        }
+        let extents =
+            gate.log.extents(std::slice::from_ref(&self.topic.name)).await?.remove(&self.topic.name);
+        let end = match extents {
+            Some(extents) => {
+                usize::try_from(range.partition).ok().and_then(|at| extents.get(at)).map_or(0, |at| at.end)
+            }
+            None if gate.log.has_topic(&self.topic.name).await? => range.to,
+            None => 0,
+        };
+        if end <= range.from {
+            return Ok(range.from..range.to);
+        }
+        Err(said.unwrap_or_else(|| refusals::log_silent(&self.topic.name)))
+    }
+
+    fn is_ours(&self, record: &LogRecord) -> bool {
+        record.appended_ms <= self.latest_ms
     }
 }

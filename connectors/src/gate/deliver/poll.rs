@@ -74,8 +74,7 @@ impl Gate {
             let topic = self.topics.known(&seat.standing.resource);
             let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
             seat.generation = stand.generation;
-            let topic = stand.past.clone().or(topic);
-            let found = match topic {
+            let found = match stand.topic(topic) {
                 Some(topic) => self.find(wanted, &mut seat, stand, topic, patience, &mut waiting).await?,
                 None if waiting.until(until).await == Woken::Time => Found::Nothing(stand),
                 None => Found::Changed,
@@ -128,6 +127,10 @@ impl Gate {
                 Look::Found => return Ok(Found::Something(Box::new(reading))),
                 Look::PassedOver if Instant::now() < patience.reading && !waiting.is_told() => continue,
                 Look::PassedOver | Look::Nothing | Look::Full => {}
+            }
+            // Where it stands already is where another look begins: in the generation in force.
+            if reading.is_cut_off() && reading.behind().next == reading.began() {
+                return Ok(Found::Changed);
             }
             if over || Instant::now() >= patience.until {
                 return Ok(Found::Nothing(reading.behind()));

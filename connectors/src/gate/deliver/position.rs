@@ -157,7 +157,7 @@ impl Gate {
     ) -> Result<Place, Refusal> {
         let (number, current) = (resource.resource.number, resource.resource.generation);
         let (topic, position) = match self.onward(number, current, earlier, position).await? {
-            Onward::Within(topic, position) => (topic, position),
+            Onward::Within(over, position) => (over.topic.clone(), position),
             Onward::Behind(position) => (self.topics.known(resource).ok_or_else(refusals::fault)?, position),
             Onward::Gone => (self.topics.known(resource).ok_or_else(refusals::fault)?, Vec::new()),
         };

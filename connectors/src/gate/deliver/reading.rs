@@ -75,6 +75,7 @@ impl Gate {
         let share = Share { bytes: share.bytes.saturating_sub(head.len() as u64).max(1), ..share };
         let fetcher = Fetcher {
             topic,
+            over: stand.past.clone(),
             view,
             grant_version: standing.grant.version,
             deletes: standing.subscription.deletes,
@@ -114,6 +115,11 @@ impl Reading {
     /// Where it stands behind all that was looked at.
     pub fn behind(&self) -> Stand {
         Stand { next: self.fetcher.next.clone(), ..self.stand.clone() }
+    }
+
+    /// Whether nothing more comes of its generation, which is over, as its log lacks it.
+    pub fn is_cut_off(&self) -> bool {
+        self.fetcher.over.as_ref().is_some_and(|over| over.is_cut_off(&self.fetcher.next))
     }
 
     pub fn is_empty(&self) -> bool {

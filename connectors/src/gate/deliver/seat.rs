@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changtong_catalog::account::Caller;
+use changtong_catalog::api_key::unauthenticated;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::decide;
 use changtong_catalog::ids::{Generation, PurposeCode, SubscriptionId};
@@ -77,12 +78,22 @@ impl Gate {
         Ok(Seat { caller: caller.clone(), standing, purpose, generation, counted: None })
     }
 
-    /// Decides anew for a read that goes on.
+    /// Decides anew for a read that goes on: the caller was let in before something ended or changed.
     pub(super) async fn renew(&self, seat: &mut Seat) -> Result<(), Refusal> {
         let purpose = seat.purpose.as_str().to_owned();
-        let now = self.seat(&seat.caller, seat.standing.subscription.id, Some(&purpose)).await?;
+        let caller = self.let_in(&seat.caller).await?;
+        let now = self.seat(&caller, seat.standing.subscription.id, Some(&purpose)).await?;
         *seat = Seat { counted: seat.counted, ..now };
         Ok(())
+    }
+
+    /// The caller with the roles it has now, or why its key lets it in no more.
+    pub(super) async fn let_in(&self, caller: &Caller) -> Result<Caller, Refusal> {
+        let record = self.directory.key(&caller.key).await?.ok_or_else(unauthenticated)?;
+        match record.fallen(self.clock.now()) {
+            Some(fallen) => Err(fallen.refusal()),
+            None => Ok(Caller { roles: record.roles, ..caller.clone() }),
+        }
     }
 
     fn purpose(

@@ -1,6 +1,8 @@
 //! Where a reader stands: its cursor or position held against the view in force and the grant's floor
 //! (protocol.md 6).
 
+use std::sync::Arc;
+
 use changtong_catalog::cursor::{Cursor, not_beyond, view_digest};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::Grant;
@@ -10,7 +12,7 @@ use changtong_catalog::resource::Kind;
 use changtong_catalog::visibility::PartitionView;
 
 use super::super::{Gate, refusals};
-use super::past::Onward;
+use super::past::{Onward, Over};
 
 /// A place from which a subscription may be read.
 #[derive(Debug, Clone)]
@@ -22,11 +24,16 @@ pub(super) struct Stand {
     pub seek_count: i32,
     /// Next offset per partition; empty while there is no topic.
     pub next: Vec<i64>,
-    /// The topic of an earlier generation, while a stream's reader is in it.
-    pub past: Option<Topic>,
+    /// The earlier generation, while a stream's reader is in it.
+    pub past: Option<Arc<Over>>,
 }
 
 impl Stand {
+    /// Where it reads: in an earlier generation, or in the one in force, if that has a topic yet.
+    pub fn topic(&self, in_force: Option<Topic>) -> Option<Topic> {
+        self.past.as_ref().map(|over| over.topic.clone()).or(in_force)
+    }
+
     pub fn cursor(&self, next: &[i64]) -> Cursor {
         Cursor {
             subscription: self.subscription,
@@ -120,15 +127,15 @@ impl Gate {
         &self,
         standing: &SubscriptionStanding,
         seek_count: i32,
-        past: Topic,
+        past: Arc<Over>,
         next: Vec<i64>,
     ) -> Result<Stand, Refusal> {
         let grant = &standing.grant;
-        let floor = self.floor(grant, &past, None).await?;
+        let floor = self.floor(grant, &past.topic, None).await?;
         if !not_beyond(&floor, &next) {
             return Err(refusals::before_history());
         }
-        let (subscription, generation) = (standing.subscription.id, past.generation);
+        let (subscription, generation) = (standing.subscription.id, past.topic.generation);
         let view = view_digest(grant, generation);
         Ok(Stand { subscription, view, generation, seek_count, next, past: Some(past) })
     }

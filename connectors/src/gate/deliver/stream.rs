@@ -24,7 +24,7 @@ use crate::commit::key_of;
 use crate::events::{LetOut, PassedOver, PollRefused, StreamBegun, StreamEnded};
 use crate::limit::Cost;
 
-/// What a stream may read at once: no line of it is counted but by its windows.
+/// What a stream may read at once: its lines are counted by its windows.
 const SHARE: Share = Share { lines: u64::MAX, bytes: u64::MAX };
 /// Windows in a row that may be asked for in vain: they came too late, or for a grant that had changed.
 const VAIN: u32 = 4;
@@ -64,8 +64,9 @@ pub struct EventStream {
     open: Option<Open>,
     /// Windows asked for in a row in which nothing left.
     vain: u32,
-    /// When something was given last.
+    /// When something was given last, and whether it was looked for more since: no comment follows another unlooked.
     given: Instant,
+    looked: bool,
     /// The position that the last id told.
     told: Vec<i64>,
     ending: Option<Refusal>,
@@ -102,17 +103,17 @@ impl Gate {
         let waiting = Waiting::new(self, &seat, ends);
         let topic = self.topics.known(&seat.standing.resource);
         let stand = self.stand(&seat.standing, topic.as_ref(), follow.cursor.as_deref()).await?;
-        let told = stand.next.clone();
         let mut stream = EventStream {
             gate: self.clone(),
             seat,
             waiting,
+            told: stand.next.clone(),
             stand,
             reading: None,
             open: None,
             vain: 0,
             given: Instant::now(),
-            told,
+            looked: false,
             ending: None,
             over: false,
         };
@@ -162,16 +163,16 @@ impl EventStream {
         if self.waiting.take_told() {
             self.renew().await?;
         }
-        if self.given.elapsed() >= self.gate.settings.heartbeat {
-            return self.beat().map(Some);
-        }
-        let now = self.gate.clock.monotonic();
         if let Some(piece) = self.reading.as_mut().and_then(Reading::next_piece) {
             return self.give(piece).await;
         }
-        if self.open.as_ref().is_some_and(|open| open.window.is_late(now)) {
+        if self.looked && self.given.elapsed() >= self.gate.settings.heartbeat {
+            return self.beat().map(Some);
+        }
+        if self.open.as_ref().is_some_and(|open| open.window.is_late(self.gate.clock.monotonic())) {
             return self.mark().map(Some);
         }
+        self.looked = true;
         self.waiting.look();
         let Some(reading) = &mut self.reading else { return self.wait().await };
         match reading.look(&self.gate, self.open.as_ref().map(|open| &*open.window)).await {
@@ -274,30 +275,29 @@ impl EventStream {
 
     fn mark(&mut self) -> Result<Frame, Stop> {
         let Some(open) = self.open.take() else { return Err(refusals::fault().into()) };
-        let views = self.reading.as_ref().and_then(|reading| {
-            let untouched = reading.is_empty();
-            self.gate.committer.views().get(key_of(reading.topic())).filter(|_| untouched)
-        });
+        let untouched = self.reading.as_ref().filter(|reading| reading.is_empty());
+        let views = untouched.and_then(|reading| self.gate.committer.views().get(key_of(reading.topic())));
         if let Some(views) = views {
             self.stand.next = skip_dead(&views, &self.stand.next);
         }
-        let digest = open.window.release(&self.stand.next);
         let reason = match &self.ending {
             Some(refusal) if refusal.code == Code::ShuttingDown => CloseReason::Shutdown,
             _ if open.window.is_used_up() => CloseReason::Count,
             _ if open.window.is_late(self.gate.clock.monotonic()) => CloseReason::Time,
             _ => CloseReason::Reader,
         };
+        // Closed while it is in use, so that no other takes it.
         self.gate.windows.close(&open.window, reason);
         self.told.clone_from(&self.stand.next);
         let next = self.cursor()?;
-        let mark = Mark { next: next.clone(), window: open.window.id, digest };
+        let mark = Mark { next: next.clone(), window: open.window.id, digest: open.window.digest() };
         let mark = serde_json::to_string(&mark).map_err(|_| refusals::fault())?;
         Ok(Frame::Bytes(format!("event: mark\nid: {next}\ndata: {mark}\n\n").into()))
     }
 
     /// A comment; with an id where something was passed over since the last one, so that it is not read again.
     fn beat(&mut self) -> Result<Frame, Stop> {
+        self.looked = false;
         if self.told == self.stand.next {
             return Ok(Frame::Bytes(Bytes::from_static(b":\n\n")));
         }
@@ -377,7 +377,7 @@ impl EventStream {
         let cursor = self.cursor()?;
         self.stand = self.gate.stand(&self.seat.standing, topic.as_ref(), Some(&cursor)).await?;
         self.seat.generation = self.stand.generation;
-        let Some(topic) = self.stand.past.clone().or(topic) else { return Ok(()) };
+        let Some(topic) = self.stand.topic(topic) else { return Ok(()) };
         self.gate.committer.load(&topic).await?;
         let views = self.gate.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?;
         self.waiting.watch(views);

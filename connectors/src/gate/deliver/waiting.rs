@@ -1,11 +1,11 @@
 //! Readers that wait: each is woken by records of its topic, by its time, and when something it rests on was ended;
 //! what ends others leaves it alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use changtong_catalog::ids::SubscriptionId;
+use changtong_catalog::ids::{GrantId, KeyId, SubscriptionId};
 use changtong_catalog::ports::Ended;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -51,6 +51,15 @@ impl Waits {
     /// To be asked before what a reader rests on is looked up.
     pub fn ends(&self) -> u64 {
         self.0.lock().ends
+    }
+
+    /// Keys and grants that those who wait rest on.
+    pub fn rest_on(&self) -> (Vec<KeyId>, Vec<GrantId>) {
+        let state = self.0.lock();
+        let stakes = || state.all.values().map(|waiter| &waiter.stakes);
+        let keys: BTreeSet<&KeyId> = stakes().map(|stakes| &stakes.key).collect();
+        let grants: BTreeSet<GrantId> = stakes().map(|stakes| stakes.grant).collect();
+        (keys.into_iter().cloned().collect(), grants.into_iter().collect())
     }
 
     pub fn end(&self, ended: &Ended) {

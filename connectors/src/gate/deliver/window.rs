@@ -205,6 +205,11 @@ impl Window {
         hex(&state.digest.clone().finalize())
     }
 
+    /// The digest of what has left.
+    pub fn digest(&self) -> String {
+        self.digest_behind(std::iter::empty())
+    }
+
     /// What the digest will be behind these.
     pub fn digest_behind<'p>(&self, lines: impl Iterator<Item = &'p [u8]>) -> String {
         let mut digest = self.state.lock().digest.clone();

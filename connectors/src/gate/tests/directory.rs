@@ -14,7 +14,8 @@ use changtong_catalog::resource::retention::Retention;
 use changtong_catalog::schema;
 use changtong_catalog::visibility::Run;
 
-use super::store::MemoryStore;
+use super::store::{MemoryStore, edges};
+use super::world::consumer;
 
 /// The schema that the grant holds.
 fn derived(grant: &Grant, standing: &ResourceStanding) -> SchemaText {
@@ -26,8 +27,18 @@ fn derived(grant: &Grant, standing: &ResourceStanding) -> SchemaText {
 
 #[async_trait]
 impl Directory for MemoryStore {
-    async fn key(&self, _: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
-        Ok(None)
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        let ended = self.state.lock().ended_keys.get(id).copied();
+        Ok(Some(KeyRecord {
+            id: id.clone(),
+            mac: Vec::new(),
+            pepper: String::new(),
+            account: consumer().account,
+            agency: consumer().agency,
+            roles: consumer().roles,
+            expires_at: Time::MAX_UTC,
+            ended,
+        }))
     }
 
     async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal> {
@@ -57,7 +68,16 @@ impl Directory for MemoryStore {
     }
 
     async fn generations(&self, _: ResourceNumber) -> Result<Vec<TopicEdges>, Refusal> {
-        Ok(self.state.lock().edges.clone())
+        let state = self.state.lock();
+        let mut all = state.edges.clone();
+        let in_force = state.resource.as_ref().and_then(|standing| standing.topic.as_ref());
+        if let Some(topic) = in_force
+            && all.iter().all(|known| known.topic.generation != topic.generation)
+        {
+            all.push(edges(topic, Vec::new()));
+        }
+        all.sort_unstable_by_key(|known| known.topic.generation);
+        Ok(all)
     }
 
     async fn floors(&self, _: ResourceNumber, of: Generation) -> Result<Vec<GrantFloor>, Refusal> {
@@ -97,6 +117,14 @@ impl Directory for MemoryStore {
         let retention = self.state.lock().resource.as_ref().unwrap().resource.file.retention.parse()?;
         let Retention::For(kept) = retention else { return Ok(Vec::new()) };
         Ok(self.topics().await?.into_iter().map(|topic| (topic, kept)).collect())
+    }
+
+    async fn fallen(&self, keys: &[KeyId], grants: &[GrantId], now: Time) -> Result<Vec<Ended>, Refusal> {
+        let state = self.state.lock();
+        let keys = keys.iter().filter(|key| state.ended_keys.contains_key(key)).cloned().map(Ended::Key);
+        let reads = |grant: &Grant| grant.state_at(now) == GrantState::Active;
+        let ended = state.grant.iter().filter(|grant| grants.contains(&grant.id) && !reads(grant));
+        Ok(keys.chain(ended.map(|grant| Ended::Grant(grant.id))).collect())
     }
 
     async fn live_readers(

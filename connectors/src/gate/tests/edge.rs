@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::grant::GrantState;
+use changtong_catalog::resource::Kind;
 
-use super::world::{SUBSCRIPTION, World};
+use super::generations::move_on;
+use super::world::{SUBSCRIPTION, World, whole};
+use crate::gate::Poll;
 
 const NOTICE: Duration = Duration::from_secs(86_400);
 
 /// Records of the memory log were appended in the first seconds of 1970: kept until `seconds` of them from now are gone
 /// within the notice.
 fn keep(world: &World, seconds: u64) {
-    use changtong_catalog::clock::Clock as _;
     let now = world.clock.now().timestamp().unsigned_abs();
     let kept = format!("PT{}S", now + NOTICE.as_secs() - seconds);
     world.store.state.lock().resource.as_mut().unwrap().resource.file.retention = kept;
@@ -56,4 +59,24 @@ async fn what_went_unread_counts_and_readiness_does_not_change() {
     }
     assert_eq!(near(&world).await, 1);
     world.alive.admit().unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_in_the_generation_before_is_told_of_too() {
+    let world = World::new();
+    world.store.state.lock().resource.as_mut().unwrap().resource.file.kind = Kind::Stream;
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let poll = Poll { limit: Some(1), ..world.poll(None) };
+    let first = whole(world.gate.deliver(poll).await.unwrap()).await.unwrap();
+    world.acknowledge(&first).await.unwrap();
+    let copied = move_on(&world).await;
+    world.gate.moved(&copied).await.unwrap();
+    // What it has yet to read there goes soon; what was copied is kept anew.
+    (0..3).for_each(|partition| world.log.rewrite(&copied.to.name, partition, 0, world.clock.now()));
+    keep(&world, 20);
+    assert_eq!(near(&world).await, 1);
+    let rest = world.read(Some(&first.next)).await.unwrap();
+    world.acknowledge(&rest).await.unwrap();
+    assert_eq!(near(&world).await, 0, "it goes on in the next");
 }

@@ -32,6 +32,9 @@ struct Topics(BTreeMap<TopicName, Vec<Partition>>);
 struct Partition {
     first: i64,
     records: Vec<Stored>,
+    /// From an offset on, another append time.
+    rewritten: Option<(i64, i64)>,
+    damaged: Option<(i64, i64)>,
 }
 
 pub struct MemoryLog {
@@ -75,6 +78,17 @@ impl MemoryLog {
         let records = &mut topics.0.get_mut(topic).unwrap()[partition].records;
         let kept = records.len() - times;
         records.truncate(kept);
+    }
+
+    /// The end of a partition was written again then, from an offset on.
+    pub fn rewrite(&self, topic: &TopicName, partition: usize, from: i64, at: Time) {
+        let rewritten = Some((from, at.timestamp_millis()));
+        self.topics.lock().0.get_mut(topic).unwrap()[partition].rewritten = rewritten;
+    }
+
+    /// These offsets can't be read any more.
+    pub fn damage(&self, topic: &TopicName, partition: usize, from: i64, until: i64) {
+        self.topics.lock().0.get_mut(topic).unwrap()[partition].damaged = Some((from, until));
     }
 
     /// Loses the topic.
@@ -158,14 +172,19 @@ impl Log for MemoryLog {
             if range.from < partition.first {
                 return Err(Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired"));
             }
-            for offset in range.from..range.to {
+            let damaged = partition.damaged.filter(|(from, until)| *from < range.to && range.from < *until);
+            if let Some((from, until)) = damaged {
+                return Err(broken().with("damaged", vec![from, until]));
+            }
+            for offset in range.from..range.to.min(partition.records.len() as i64) {
                 if records.len() == permit.most() || (bytes >= max_bytes && !records.is_empty()) {
                     return Ok(records);
                 }
                 let (key, value) =
                     partition.records[offset as usize].clone().expect("nobody reads what is dead");
                 bytes += value.as_ref().map_or(0, Bytes::len);
-                let appended_ms = 1_000 * (offset + 1);
+                let rewritten = partition.rewritten.filter(|(from, _)| *from <= offset);
+                let appended_ms = rewritten.map_or(1_000 * (offset + 1), |(_, at)| at);
                 records.push(LogRecord { partition: range.partition, offset, appended_ms, key, value });
             }
         }
@@ -196,7 +215,14 @@ impl Log for MemoryLog {
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let topics = self.topics.lock();
         let wanted = (time.timestamp_millis() + 999) / 1000 - 1;
-        let at = |p: &Partition| wanted.clamp(p.first, p.records.len() as i64);
+        let at = |p: &Partition| {
+            let (end, plain) = (p.records.len() as i64, wanted.clamp(p.first, p.records.len() as i64));
+            match p.rewritten {
+                Some((from, at)) if from <= plain && time.timestamp_millis() <= at => from.max(p.first),
+                Some((from, _)) if from <= plain => end,
+                _ => plain,
+            }
+        };
         Ok(topics.0[topic].iter().map(at).collect())
     }
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::{GrantId, SubscriptionId};
+use changtong_catalog::ids::{GrantId, KeyId, SubscriptionId};
+use changtong_catalog::ports::Ended;
 use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
 
+use super::store::StoreFault;
 use super::world::{Answer, SUBSCRIPTION, World, caller, code, consumer, until, whole};
 use crate::gate::{Acknowledge, Poll};
 
@@ -74,6 +76,57 @@ async fn calls_that_go_on_with_several_windows_stay_within_the_day() {
     world.gate.drain(Duration::from_secs(5)).await;
     let state = world.store.state.lock();
     assert_eq!((state.windows.len(), state.calls_used), (2, 5));
+}
+
+#[tokio::test]
+async fn a_call_whose_window_is_ended_in_its_commit_counts_as_the_store_counted_it() {
+    let world = World::with(|settings, grant| {
+        settings.window = Duration::from_secs(60);
+        grant.limits.calls_per_day = Some(3);
+    });
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..20).await.unwrap();
+    let first = read(&world, one(&world, None, false)).await.unwrap();
+    let begun = *world.store.begun.borrow();
+    world.store.hold.send_replace(true);
+    let (gate, poll) = (world.gate.clone(), one(&world, None, true));
+    let reading = tokio::spawn(async move { whole(gate.deliver(poll).await?).await });
+    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    let _closing = world.gate.windows.end(&Ended::Key(KeyId("another".to_owned())));
+    world.store.hold.send_replace(false);
+    reading.await.unwrap().unwrap_err();
+    let third = read(&world, one(&world, Some(&first.next), false)).await.unwrap();
+    assert_eq!(code(read(&world, one(&world, Some(&third.next), false)).await), Code::QuotaExceeded);
+    world.gate.drain(Duration::from_secs(5)).await;
+    assert_eq!(world.store.state.lock().calls_used, 3);
+}
+
+#[tokio::test]
+async fn who_waits_for_quota_is_told_when_a_window_that_nobody_heard_of_is_closed() {
+    let world = World::with(|settings, grant| {
+        settings.window = Duration::from_secs(600);
+        grant.limits.records_per_day = Some(20);
+    });
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..20).await.unwrap();
+    let begun = *world.store.begun.borrow();
+    world.store.hold.send_replace(true);
+    world.store.faults.lock().push_back(StoreFault::Unheard);
+    let polls = [false, true].map(|second| one(&world, None, second));
+    let mut reading = Vec::new();
+    for poll in polls {
+        let gate = world.gate.clone();
+        reading.push(tokio::spawn(async move { whole(gate.deliver(poll).await?).await }));
+        let on_their_way = reading.len() as i64;
+        until(async || world.gate.metrics().commit_queue.get() == on_their_way).await;
+    }
+    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    // Its window holds all of the day; the other asks right behind it, and waits for the close.
+    world.store.hold.send_replace(false);
+    let [unheard, waiting] = reading.try_into().ok().unwrap();
+    assert_eq!(code(unheard.await.unwrap()), Code::OutcomeUnknown);
+    let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody told it");
+    assert_eq!(waited.unwrap().unwrap().records.len(), 1);
 }
 
 #[tokio::test]

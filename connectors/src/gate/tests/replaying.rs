@@ -6,8 +6,9 @@ use changtong_catalog::ids::QuarantineId;
 use changtong_catalog::resource::Item;
 use uuid::Uuid;
 
-use super::world::{World, aside, caller, code, provider};
-use crate::gate::{OnInvalid, SetAside};
+use super::generations::move_on;
+use super::world::{SUBSCRIPTION, World, aside, caller, code, provider, until};
+use crate::gate::{Format, OnInvalid, Replay, SetAside};
 
 const ASIDE: QuarantineId = QuarantineId(Uuid::from_u128(9));
 
@@ -78,4 +79,59 @@ async fn a_newer_record_of_the_key_is_asked_about_first() {
     let late = SetAside { published_at: after, ..aside(QuarantineId(Uuid::from_u128(11)), 0) };
     world.replay(late, corrected, false).await.unwrap();
     assert_eq!(world.replay(aside(ASIDE, 0), corrected, true).await.unwrap().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_record_that_lands_while_it_is_replayed_is_not_overwritten() {
+    let world = set_aside("{\"id\":1,\"extra\":\"x\"}\n").await;
+    world.rows(5..9).await.unwrap();
+    let before = *world.log.appends.lock();
+    world.log.hold.send_replace(true);
+    // The newer record is in the log and does not count yet: the replay cannot see it when it looks.
+    let newer = (world.gate.clone(), world.ask("{\"id\":1,\"v\":\"newer\"}\n"));
+    let newer = tokio::spawn(async move { newer.0.publish(newer.1).await });
+    until(async || *world.log.appends.lock() == before + 1).await;
+    let (gate, held) = (world.gate.clone(), world.ask("{\"id\":1,\"v\":\"older\"}\n").body);
+    let (caller, aside) = (provider(), aside(ASIDE, 0));
+    let replay =
+        Replay { caller, aside: aside.clone(), corrected: Some((Format::Ndjson, held)), overwrite: false };
+    let replaying = tokio::spawn(async move { gate.replay(replay).await });
+    until(async || *world.log.appends.lock() == before + 2).await;
+    world.log.hold.send_replace(false);
+    newer.await.unwrap().unwrap();
+    let refused = code(replaying.await.unwrap());
+    assert!(matches!(refused, Code::NewerRecord | Code::AttemptTooLate), "{refused}");
+
+    let corrected = Some("{\"id\":1,\"v\":\"older\"}\n");
+    assert_eq!(code(world.replay(aside.clone(), corrected, false).await), Code::NewerRecord);
+    world.subscribe(SUBSCRIPTION);
+    let all = world.read(None).await.unwrap().records;
+    let of_it: Vec<_> = all.iter().filter(|line| line["record"]["id"] == 1).collect();
+    assert_eq!(of_it.len(), 1, "the replay never counts");
+    assert_eq!(of_it[0]["record"]["v"], "newer");
+    assert_eq!(world.replay(aside, corrected, true).await.unwrap().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_copy_into_a_new_generation_is_no_newer_than_what_it_is_a_copy_of() {
+    let world = set_aside("{\"id\":1,\"extra\":\"x\"}\n").await;
+    world.rows(1..30).await.unwrap();
+    let after: Time = "1971-01-01T00:00:00Z".parse().unwrap();
+    let late = SetAside { published_at: after, ..aside(ASIDE, 0) };
+    let copied = move_on(&world).await;
+    world.gate.moved(&copied).await.unwrap();
+    let moved_at = "1972-01-01T00:00:00Z".parse().unwrap();
+    (0..3).for_each(|partition| world.log.rewrite(&copied.to.name, partition, 0, moved_at));
+    // What came to the new generation is newer; what it began with is not.
+    world.rows(40..70).await.unwrap();
+    let (of_before, of_since) = (Some("{\"id\":1,\"v\":\"old\"}"), Some("{\"id\":50,\"v\":\"old\"}"));
+    assert_eq!(code(world.replay(late.clone(), of_since, false).await), Code::NewerRecord);
+    assert_eq!(world.replay(late, of_before, false).await.unwrap().accepted, 1);
+    // One that was set aside before any of them is older than all, wherever they lie by now.
+    let other = aside(QuarantineId(Uuid::from_u128(10)), 0);
+    let refusal = world.replay(other.clone(), Some("{\"id\":2}"), false).await.unwrap_err();
+    assert_eq!(refusal.code, Code::NewerRecord);
+    assert!(refusal.extra["record"].as_str().unwrap().starts_with("1."), "in its generation");
+    world.log.remove(&world.topic());
+    assert_eq!(code(world.replay(other, Some("{\"id\":2}"), false).await), Code::NewerRecord, "nobody knows");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::WindowId;
 use changtong_catalog::ports::{CloseReason, Opening};
@@ -179,4 +180,41 @@ async fn a_store_behind_its_marks_moves_nothing_and_settles_nothing() {
     assert_eq!(code(restored.read(None).await), Code::StoreOlderThanLog);
     seconds(&restored, 30).await;
     assert_eq!(restored.store.state.lock().views, old, "what it does not know may have been acknowledged");
+}
+
+#[tokio::test]
+async fn a_topic_filled_again_past_its_end_is_found_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let marks = Some(dir.path().join("marks"));
+    let (world, topic) = (World::new().restart(2, marks.clone()), World::new().topic());
+    world.rows(0..30).await.unwrap();
+    let rolled_back =
+        |world: &World| world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back;
+    seconds(&world, 25).await;
+    // Others came and went; a front that retention took is no loss.
+    world.rows(30..60).await.unwrap();
+    world.log.expire(&topic, 1, 3);
+    seconds(&world, 25).await;
+    assert!(!rolled_back(&world));
+    // Deleted and filled again while no server ran: it ends farther on than before.
+    let filled = |world: &World| {
+        (0..3).for_each(|partition| world.log.rewrite(&topic, partition, 0, world.clock.now()));
+    };
+    world.clock.advance(Duration::from_secs(60));
+    filled(&world);
+    let next = world.restart(3, marks.clone());
+    next.gate.recover().await.unwrap();
+    seconds(&next, 20).await;
+    assert!(rolled_back(&next));
+
+    // And while one runs.
+    next.store.state.lock().resource.as_mut().unwrap().resource.log_rolled_back = false;
+    seconds(&next, 20).await;
+    assert!(!rolled_back(&next), "it is told once");
+    next.clock.advance(Duration::from_secs(60));
+    filled(&next);
+    seconds(&next, 4).await;
+    assert!(!rolled_back(&next), "one answer tells nothing yet");
+    seconds(&next, 20).await;
+    assert!(rolled_back(&next));
 }

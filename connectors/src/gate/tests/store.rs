@@ -1,8 +1,9 @@
 //! A store in memory, small but true to protocol.md 3 to 7: what one commit decides, it decides whole.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use async_trait::async_trait;
+use changtong_catalog::api_key::Fallen;
 use changtong_catalog::clock::{Clock, Time};
 use changtong_catalog::cursor::{Cursor, farther, view_digest};
 use changtong_catalog::error::{Code, Refusal};
@@ -44,7 +45,7 @@ pub struct State {
     pub set_aside: Vec<QuarantinedRecord>,
     pub receipts: BTreeMap<BatchId, Receipt>,
     pub windows: BTreeMap<WindowId, (Opening, Option<Closing>)>,
-    pub revoked_keys: BTreeSet<KeyId>,
+    pub ended_keys: BTreeMap<KeyId, Fallen>,
     pub floors: BTreeMap<(GrantId, Generation), Vec<i64>>,
     /// Topics of the generations, where a test has several.
     pub edges: Vec<TopicEdges>,
@@ -152,7 +153,7 @@ impl State {
         if grant.version != opening.grant_version {
             return Err(Refusal::new(Code::PreconditionFailed, "授权已变更", "the grant has changed"));
         }
-        if self.revoked_keys.contains(&opening.caller.key) {
+        if self.ended_keys.contains_key(&opening.caller.key) {
             return Err(Refusal::new(Code::Unauthenticated, "密钥无效", "no key"));
         }
         if let Some(value) = opening.calls_per_day.filter(|_| opening.counts) {
@@ -242,9 +243,8 @@ impl Ledger for MemoryStore {
             let of = |edges: &&TopicEdges| edges.topic.generation == topic.generation;
             let known = state.edges.iter().find(of).map(|edges| edges.topic.clone());
             known.unwrap_or_else(|| {
-                let (topic, begins) = (topic.clone(), Vec::new());
-                state.edges.push(TopicEdges { topic: topic.clone(), begins, ends: None });
-                topic
+                state.edges.push(edges(topic, Vec::new()));
+                topic.clone()
             })
         };
         let views = vec![PartitionView::default(); stored.partitions as usize];
@@ -371,6 +371,11 @@ impl Ledger for MemoryStore {
             })
             .collect())
     }
+}
+
+/// Of a generation that is not over.
+pub fn edges(topic: &Topic, begins: Vec<i64>) -> TopicEdges {
+    TopicEdges { topic: topic.clone(), begins, ends: None, ended_at: None, lost: Vec::new() }
 }
 
 /// The view of the grant as the store has it.

@@ -187,6 +187,19 @@ async fn nothing_stands_inside_an_event_of_several_writes() {
 }
 
 #[tokio::test]
+async fn who_reads_more_slowly_than_the_heartbeat_comes_to_the_records() {
+    let world = World::with(|settings, _| settings.heartbeat = Duration::from_millis(1));
+    world.rows(0..5).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let (mut stream, mut heard) = (world.follow(None).await.unwrap(), Heard::default());
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        heard.take(stream.next().await.unwrap().unwrap());
+    }
+    assert_eq!(heard.ids(), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
 async fn a_revoke_resets_a_stream_and_tells_one_that_waits() {
     let world = World::new();
     world.rows(0..3000).await.unwrap();

@@ -1,0 +1,184 @@
+//! Readers of a stream across a new generation: what is still there comes, whatever became of the log they stand in, and
+//! never a record that was not published there.
+
+use std::time::Duration;
+
+use changtong_catalog::clock::Clock as _;
+use changtong_catalog::error::Code;
+use changtong_catalog::generation::Copied;
+use changtong_catalog::ids::{Generation, ResourceNumber};
+use changtong_catalog::ports::{Directory as _, TopicEdges};
+use changtong_catalog::resource::Kind;
+use changtong_catalog::visibility::Run;
+
+use super::store::edges;
+use super::world::{Answer, SUBSCRIPTION, World, whole};
+use crate::gate::{Frame, Poll, Settings};
+
+const NUMBER: ResourceNumber = ResourceNumber(1);
+
+/// A stream of thirty records, and its reader behind the first of them.
+async fn stream(change: impl FnOnce(&mut Settings)) -> (World, Answer) {
+    let world = World::with(|settings, _| change(settings));
+    world.store.state.lock().resource.as_mut().unwrap().resource.file.kind = Kind::Stream;
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let poll = Poll { limit: Some(1), ..world.poll(None) };
+    let first = whole(world.gate.deliver(poll).await.unwrap()).await.unwrap();
+    (world, first)
+}
+
+/// Copies, and cuts over as the action does.
+pub async fn move_on(world: &World) -> Copied {
+    let standing = world.store.resource_by_number(NUMBER).await.unwrap().unwrap();
+    let moving = world.gate.begin_move(NUMBER).await.unwrap();
+    let copied = world.gate.copy(&moving, &standing, None).await.unwrap();
+    let (ended_at, lost, ends) = (Some(world.clock.now()), copied.lost.clone(), Some(copied.ends.clone()));
+    let mut state = world.store.state.lock();
+    state.edges.retain(|known| known.topic.generation < copied.from.generation);
+    state.edges.push(TopicEdges { ends, ended_at, lost, ..edges(&copied.from, Vec::new()) });
+    state.edges.push(edges(&copied.to, copied.begins.clone()));
+    state.views.insert((NUMBER, copied.to.generation), copied.views());
+    let standing = state.resource.as_mut().unwrap();
+    (standing.resource.generation, standing.topic) = (copied.to.generation, Some(copied.to.clone()));
+    copied
+}
+
+/// Reads on until nothing more comes; the ids of the records, or what it was answered.
+async fn rest(world: &World, mut next: String) -> (Vec<i64>, Result<(), changtong_catalog::error::Refusal>) {
+    let mut ids = Vec::new();
+    loop {
+        let answer = match world.read(Some(&next)).await {
+            Ok(answer) => answer,
+            Err(refusal) => return (ids, Err(refusal)),
+        };
+        ids.extend(answer.records.iter().map(|line| line["record"]["id"].as_i64().unwrap()));
+        let nothing = answer.records.is_empty();
+        if std::mem::replace(&mut next, answer.next) == next || nothing && of(world, &next) == Generation(2) {
+            return (ids, Ok(()));
+        }
+    }
+}
+
+fn of(world: &World, cursor: &str) -> Generation {
+    world.gate.decode(cursor).unwrap().generation
+}
+
+/// The ids of the records at the end of a partition.
+async fn last_of(world: &World, partition: i64, from: i64) -> Vec<i64> {
+    let all = world.read(None).await.unwrap();
+    let stands = |line: &&serde_json::Value| {
+        let mut id = line["id"].as_str().unwrap().split('.').skip(1).map(|n| n.parse::<i64>().unwrap());
+        id.next() == Some(partition) && id.next().unwrap() >= from
+    };
+    all.records.iter().filter(stands).map(|line| line["record"]["id"].as_i64().unwrap()).collect()
+}
+
+fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids
+}
+
+/// Publishes three more; the reader that goes on gets them and all before, except these.
+async fn all_but(world: &World, first: &Answer, lost: &[i64]) {
+    world.rows(30..33).await.unwrap();
+    let (mut ids, outcome) = rest(world, first.next.clone()).await;
+    outcome.unwrap();
+    ids.push(first.records[0]["record"]["id"].as_i64().unwrap());
+    let wanted: Vec<i64> = (0..33).filter(|id| !lost.contains(id)).collect();
+    assert_eq!(sorted(ids), wanted);
+}
+
+#[tokio::test]
+async fn a_reader_of_the_generation_before_reads_it_to_its_end_and_goes_on() {
+    let (world, first) = stream(|_| {}).await;
+    let copied = move_on(&world).await;
+    world.gate.moved(&copied).await.unwrap();
+    all_but(&world, &first, &[]).await;
+}
+
+#[tokio::test]
+async fn what_was_written_in_the_place_of_others_is_passed_over() {
+    let (world, first) = stream(|_| {}).await;
+    let from = world.log.ends(&world.topic())[0] - 3;
+    let lost = last_of(&world, 0, from).await;
+    let hour = chrono::Duration::hours(1);
+    world.log.rewrite(&world.topic(), 0, from, world.clock.now() + hour);
+    let copied = move_on(&world).await;
+    assert_eq!((copied.strange, copied.records), (3, 27));
+    assert_eq!(copied.lost, [Run { partition: 0, first: from, last: from + 2 }]);
+    world.gate.moved(&copied).await.unwrap();
+    all_but(&world, &first, &lost).await;
+}
+
+#[tokio::test]
+async fn what_was_damaged_before_the_move_is_passed_over() {
+    let (world, first) = stream(|_| {}).await;
+    let end = world.log.ends(&world.topic())[1];
+    let lost = last_of(&world, 1, end - 2).await;
+    world.log.damage(&world.topic(), 1, end - 2, end + 5);
+    let copied = move_on(&world).await;
+    assert_eq!(copied.lost, [Run { partition: 1, first: end - 2, last: end - 1 }]);
+    world.gate.moved(&copied).await.unwrap();
+    all_but(&world, &first, &lost).await;
+}
+
+#[tokio::test]
+async fn of_a_log_lost_after_the_move_the_reader_begins_anew_where_all_of_it_lies() {
+    type Harm = fn(&World, i64);
+    let harms: [Harm; 4] = [
+        |world, _| world.log.lose(&world.topic(), 0, 3),
+        |world, end| world.log.damage(&world.topic(), 0, end - 2, end),
+        |world, end| {
+            let late = world.clock.now() + chrono::Duration::hours(1);
+            world.log.rewrite(&world.topic(), 0, end - 3, late);
+        },
+        |world, _| world.log.remove(&world.topic()),
+    ];
+    for (at, harm) in harms.into_iter().enumerate() {
+        let (world, first) = stream(|_| {}).await;
+        let copied = move_on(&world).await;
+        world.gate.moved(&copied).await.unwrap();
+        harm(&world, copied.ends[0]);
+        // What it read before it remembers for a while; the next server does not.
+        let world = world.restart(2, None);
+        let (ids, refused) = rest(&world, first.next.clone()).await;
+        let refusal = refused.unwrap_err();
+        assert_eq!(refusal.code, Code::PositionExpired, "harm {at}");
+        assert!(ids.len() < 29, "harm {at}");
+        let next = refusal.extra["next"].as_str().unwrap().to_owned();
+        let (anew, outcome) = rest(&world, next).await;
+        outcome.unwrap();
+        assert_eq!(sorted(anew), (0..30).collect::<Vec<_>>(), "harm {at}");
+
+        // A stream is told the same, once.
+        let world = world.restart(3, None);
+        let mut stream = world.follow(Some(&first.next)).await;
+        let told = match &mut stream {
+            Err(refusal) => refusal.code,
+            Ok(stream) => loop {
+                match stream.next().await.unwrap().unwrap() {
+                    Frame::Bytes(_) => {}
+                    Frame::End { refusal, .. } => break refusal.code,
+                }
+            },
+        };
+        assert_eq!(told, Code::PositionExpired, "harm {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_belongs_to_one_generation() {
+    let (world, _) = stream(|settings| settings.window = Duration::from_secs(600)).await;
+    let before = world.read(None).await.unwrap();
+    let copied = move_on(&world).await;
+    assert_eq!(world.gate.decode(&before.next).unwrap().next, copied.begins, "the same offsets in both");
+    world.rows(30..33).await.unwrap();
+    let behind = world.read(Some(&before.next)).await.unwrap();
+    assert_eq!(behind.records.len(), 3);
+    assert_ne!(behind.window, before.window);
+    let state = world.store.state.lock();
+    let opening =
+        |window: &Option<String>| state.windows[&window.as_deref().unwrap().parse().unwrap()].0.generation;
+    assert_eq!((opening(&before.window), opening(&behind.window)), (Generation(1), Generation(2)));
+}
