@@ -14,6 +14,7 @@ on_both_pairs!(
     imports_keep_their_ids,
     contexts_are_spaces_of_their_own,
     versions_of_a_resource_are_versions_of_its_subject,
+    a_new_text_under_a_resources_subject_revises_its_entry,
     one_schema_registered_at_once_has_one_id,
 );
 
@@ -249,6 +250,32 @@ async fn versions_of_a_resource_are_versions_of_its_subject(app: &TestApp) {
     refused(&delete(&registry, &format!("/subjects/{value}")).await, 42205);
     let level = registry.get(&format!("/config/{value}?defaultToGlobal=true")).await.expect(200);
     assert_eq!(level["compatibilityLevel"], "FULL_TRANSITIVE");
+}
+
+async fn a_new_text_under_a_resources_subject_revises_its_entry(app: &TestApp) {
+    let world = World::of(app).await;
+    let mut file = resource_file("unconditional");
+    file["auto_register"] = json!(true);
+    let code = world.entry(file).await;
+    let integrator = app.registrant(world.provider.integrator.key());
+    let reviewer = app.registrant(world.provider.reviewer.key());
+    let subjects = integrator.get("/subjects").await.expect(200);
+    let subject = subjects[1].as_str().expect("the subject of its values");
+    let versions = format!("/subjects/{subject}/versions");
+    let latest = integrator.get(&format!("{versions}/latest")).await.expect(200);
+    let text = latest["schema"].as_str().and_then(|text| text.strip_suffix("]}")).expect("a record");
+    let field = r#"{"name":"humidity","type":["null","long"],"default":null,"title":"湿度","grade":1}"#;
+    let new = json!({ "schema": format!("{text},{field}]}}") });
+    refused(&integrator.post(&versions, new.clone()).await, 42205);
+    let registered = reviewer.post(&versions, new.clone()).await;
+    assert_eq!(registered.expect(200)["version"], 2);
+    assert_eq!(id_of(&integrator.post(&versions, new).await), id_of(&registered), "known from now on");
+    // What the registry says is what the gate does.
+    let row = json!({ "station": "JFK", "hour": 1, "temp": null, "observer": null, "humidity": 40 });
+    let receipt = world.provider.integrator.publish(&code, &[row]).await.expect(200);
+    assert_eq!(receipt["schema_id"], id_of(&registered));
+    let without = json!({ "schema": format!("{text}]}}").replace("\"hour\"", "\"minute\"") });
+    refused(&reviewer.post(&versions, without).await, 409);
 }
 
 async fn one_schema_registered_at_once_has_one_id(app: &TestApp) {
