@@ -51,23 +51,18 @@ impl Store {
         Ok(tx)
     }
 
+    /// To renew the lease: while a database is slow to answer, a crowd of callers holds every other connection for as long
+    /// as a lease lasts. (SQLite's one writer is handed out first come, first served, and answers or fails at once.)
+    pub(super) async fn begin_renewal(&self) -> Result<Tx, Refusal> {
+        match &self.keeper {
+            Some(keeper) => begin_on(&Engine::Postgres(keeper.clone())).await,
+            None => self.begin_unfenced().await,
+        }
+    }
+
     /// IMMEDIATE on SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
     pub(super) async fn begin_unfenced(&self) -> Result<Tx, Refusal> {
-        let begun = async {
-            match &self.engine {
-                Engine::Sqlite { writer, .. } => {
-                    writer.begin_with("BEGIN IMMEDIATE").await.map(Link::SqliteWrite)
-                }
-                Engine::Postgres(pool) => {
-                    pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map(Link::PostgresWrite)
-                }
-            }
-        };
-        let link = match tokio::time::timeout(DEADLINE, begun).await {
-            Ok(link) => link.map_err(|error| translate(&error))?,
-            Err(_) => return Err(late()),
-        };
-        Ok(Tx { session: Session { link }, changing: None })
+        begin_on(&self.engine).await
     }
 
     /// A connection whose statements all see one moment of the store.
@@ -84,6 +79,9 @@ impl Store {
 
     /// Waits for running statements and closes all connections.
     pub async fn close(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.close().await;
+        }
         match &self.engine {
             Engine::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -92,6 +90,24 @@ impl Store {
             Engine::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+async fn begin_on(engine: &Engine) -> Result<Tx, Refusal> {
+    let begun = async {
+        match engine {
+            Engine::Sqlite { writer, .. } => {
+                writer.begin_with("BEGIN IMMEDIATE").await.map(Link::SqliteWrite)
+            }
+            Engine::Postgres(pool) => {
+                pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map(Link::PostgresWrite)
+            }
+        }
+    };
+    let link = match tokio::time::timeout(DEADLINE, begun).await {
+        Ok(link) => link.map_err(|error| translate(&error))?,
+        Err(_) => return Err(late()),
+    };
+    Ok(Tx { session: Session { link }, changing: None })
 }
 
 impl Tx {

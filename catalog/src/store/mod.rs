@@ -79,6 +79,8 @@ pub use server::{LEASE, Lease, RENEW};
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
+    /// PostgreSQL's connection that renews the lease: it waits behind nobody.
+    keeper: Option<PgPool>,
     recall: Arc<Recall>,
     /// Of the server that works with it: every transaction that writes compares it (protocol.md 10).
     epoch: Option<i64>,

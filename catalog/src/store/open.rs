@@ -35,11 +35,11 @@ impl Store {
 
     /// Opens the database and leaves its tables as they are.
     pub(super) async fn connect(config: &StoreConfig) -> Result<Self, Refusal> {
-        let engine = match config.url.strip_prefix("sqlite:") {
-            Some(path) => open_file(path, config.connections).await?,
+        let (engine, keeper) = match config.url.strip_prefix("sqlite:") {
+            Some(path) => (open_file(path, config.connections).await?, None),
             None => open_server(config).await?,
         };
-        Ok(Self { engine, recall: Arc::default(), epoch: None })
+        Ok(Self { engine, keeper, recall: Arc::default(), epoch: None })
     }
 }
 
@@ -61,7 +61,7 @@ async fn open_file(path: &str, readers: u32) -> Result<Engine, Refusal> {
     })
 }
 
-async fn open_server(config: &StoreConfig) -> Result<Engine, Refusal> {
+async fn open_server(config: &StoreConfig) -> Result<(Engine, Option<PgPool>), Refusal> {
     let ours = config.url.starts_with("postgres://") || config.url.starts_with("postgresql://");
     let parsed = config.url.parse::<PgConnectOptions>().ok().filter(|_| ours);
     let options = parsed.ok_or_else(|| {
@@ -83,7 +83,8 @@ async fn open_server(config: &StoreConfig) -> Result<Engine, Refusal> {
         options = options.password(password);
     }
     check_server(&options).await?;
-    Ok(Engine::Postgres(pool(options, config.connections)))
+    let keeper = pool(options.clone(), 1);
+    Ok((Engine::Postgres(pool(options, config.connections.max(2))), Some(keeper)))
 }
 
 /// Whether the server answers, and is one that the store's tables can be made in.
@@ -117,7 +118,7 @@ async fn check_server(options: &PgConnectOptions) -> Result<(), Refusal> {
 
 fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(connections.max(2))
+        .max_connections(connections)
         .acquire_timeout(DEADLINE)
         // A ping for each use would double the cost of a read; one that idled may have lost its server.
         .test_before_acquire(false)

@@ -82,7 +82,7 @@ impl Store {
     /// Renews the lease; refused once another epoch is in force.
     pub async fn renew_server(&self, lease: Lease, now: Time) -> Result<Lease, Refusal> {
         let until = now + LEASE;
-        let mut tx = self.begin_unfenced().await?;
+        let mut tx = self.begin_renewal().await?;
         if !tx.move_lease(lease, until).await? {
             return Err(another(None));
         }

@@ -18,6 +18,9 @@ const FOR_EVER: Duration = Duration::from_secs(90);
 /// Publishes at once while nothing can be done.
 const CROWD: u32 = 60;
 
+/// A lease is renewed every 3 seconds for 10; a transaction may take 3.
+const SILENCE: Duration = Duration::from_secs(5);
+
 const FIRST: Range<u32> = 0..10;
 
 fn batch(number: u32) -> Range<u32> {
@@ -29,17 +32,25 @@ async fn ready(server: &Process) -> (u16, Value) {
     (reply.status, reply.json()["checks"].clone())
 }
 
-/// Every one of a crowd gets its answer, and it is one of these refusals with a time to come back.
-async fn all_refused(table: &Table, server: &Process, from: u32, codes: &[&str]) {
+/// What every one of a crowd is answered.
+async fn crowd(table: &Table, server: &Process, from: u32) -> Vec<Result<Value, CallError>> {
     let calls = (from..from + CROWD).map(|number| async move {
         let key = format!("crowd-{number}");
         timeout(FOR_EVER, table.publish_once(server, &key, batch(number))).await.expect("an answer")
     });
-    for answer in futures::future::join_all(calls).await {
-        let refusal = answer.expect_err("nothing can be acknowledged");
-        let CallError::Refused(problem) = &refusal else { panic!("no answer: {refusal}") };
-        assert!(codes.contains(&problem.code.as_str()), "{refusal}");
-        assert!(problem.status == 503 && problem.retry_after.is_some(), "{refusal}");
+    futures::future::join_all(calls).await
+}
+
+/// It is one of these refusals, with a time to come back.
+fn refused_by_name(refusal: &CallError, codes: &[&str]) {
+    let CallError::Refused(problem) = refusal else { panic!("no answer: {refusal}") };
+    assert!(codes.contains(&problem.code.as_str()), "{refusal}");
+    assert!(problem.status == 503 && problem.retry_after.is_some(), "{refusal}");
+}
+
+async fn all_refused(table: &Table, server: &Process, from: u32, codes: &[&str]) {
+    for answer in crowd(table, server, from).await {
+        refused_by_name(&answer.expect_err("nothing can be acknowledged"), codes);
     }
 }
 
@@ -146,9 +157,17 @@ async fn the_database_is_cut_off_and_falls_silent() {
     comes_to(&table, &server, 1..1 + CROWD).await;
 
     // Silent: what was sent may arrive or not, and the same key tells which.
+    // For less than what is left of a lease at any moment, and more than a transaction may take.
     proxy.fall_silent();
-    all_refused(&table, &server, 1 + CROWD, &["store_unavailable", "outcome_unknown", "overloaded"]).await;
-    proxy.reopen();
+    let answers = tokio::join!(crowd(&table, &server, 1 + CROWD), async {
+        tokio::time::sleep(SILENCE).await;
+        proxy.reopen();
+    })
+    .0;
+    let refusals = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let codes = ["store_unavailable", "outcome_unknown", "overloaded"];
+    refusals.clone().for_each(|refusal| refused_by_name(refusal, &codes));
+    assert!(refusals.count() > 0, "nobody waited for the silent database");
     all_succeed(&table, &server, 1 + CROWD).await;
     comes_to(&table, &server, 1..1 + 2 * CROWD).await;
     let grown = server.resident().saturating_sub(before);
