@@ -11,6 +11,7 @@ on_both_pairs!(
     a_change_is_judged_before_it_is_made,
     only_who_decides_learns_for_whom,
     readers_move_on_at_their_own_pace,
+    every_version_is_read_in_the_schema_that_is_held,
     a_reader_that_waits_follows_a_new_schema,
 );
 
@@ -170,6 +171,68 @@ async fn readers_move_on_at_their_own_pace(app: &TestApp) {
 
 fn wind() -> Value {
     json!({ "name": "wind", "title": "风速", "type": "I", "nullable": true })
+}
+
+/// All records that a grant shows from the start on, by their hour.
+async fn read_all(reader: &Client, subscription: &str) -> Vec<Value> {
+    let seek = format!("/api/v1/subscriptions/{subscription}/seek");
+    reader.post(&seek, json!({ "from": "start" })).await.expect(200);
+    let read = reader.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    assert_eq!(read.status, 200, "{}", read.text);
+    by_hour(&read.lines())
+}
+
+fn by_hour(lines: &[Value]) -> Vec<Value> {
+    let mut records: Vec<Value> = lines.iter().filter_map(|line| line.get("record").cloned()).collect();
+    records.sort_by_key(|record| record["hour"].as_i64());
+    records
+}
+
+async fn every_version_is_read_in_the_schema_that_is_held(app: &TestApp) {
+    let world = World::of(app).await;
+    let code = world.entry(resource_file("unconditional")).await;
+    let (_, asked) = world.request(request_file(&code, &["station", "hour", "observer"], None)).await;
+    let grant = asked["grant"].as_str().expect("a grant").to_owned();
+    let subscription = world.subscribe(&grant, "copy").await;
+    let (publisher, reader) = (&world.provider.integrator, &world.consumer.integrator);
+    let old = json!({ "station": "JFK", "hour": 1, "temp": "12.5", "observer": "王小明" });
+    publisher.publish(&code, &[old]).await.expect(200);
+
+    // Without the observer, with another order, and an item more.
+    let changed = file(|items| {
+        items.pop();
+        items.insert(0, wind());
+    });
+    revise(&world, &code, changed).await.expect(200);
+    let new = json!({ "station": "JFK", "hour": 2, "temp": null, "wind": 30 });
+    publisher.publish(&code, &[new]).await.expect(200);
+    let unknown = json!({ "station": "JFK", "hour": 3, "observer": "王小明" });
+    assert_eq!(publisher.publish(&code, &[unknown]).await.code(), "records_invalid");
+
+    let held = [
+        json!({ "station": "JFK", "hour": 1, "observer": "王**" }),
+        json!({ "station": "JFK", "hour": 2, "observer": null }),
+    ];
+    assert_eq!(read_all(reader, &subscription).await, held);
+    let own = by_hour(&publisher.get(&format!("/api/v1/resources/{code}/records")).await.lines());
+    assert_eq!(
+        own[0],
+        json!({ "wind": null, "station": "JFK", "hour": 1, "temp": "12.5" }),
+        "as it is in force"
+    );
+
+    let moved =
+        reader.post(&format!("/api/v1/grants/{grant}/schema"), json!({ "version": 2 })).await.expect(200);
+    assert_eq!(moved["schema"]["fields"].as_array().map(Vec::len), Some(2));
+    let rows = [json!({ "station": "JFK", "hour": 1 }), json!({ "station": "JFK", "hour": 2 })];
+    assert_eq!(read_all(reader, &subscription).await, rows);
+
+    // What was copied is of both versions still.
+    let path = format!("/api/v1/resources/{code}/new-generation");
+    world.provider.reviewer.post(&path, json!({})).await.expect(200);
+    let versions = world.provider.editor.get(&format!("/api/v1/resources/{code}/schema")).await.expect(200);
+    assert_eq!(versions["versions"].as_array().map(Vec::len), Some(2), "{versions}");
+    assert_eq!(read_all(reader, &subscription).await, rows);
 }
 
 async fn a_reader_that_waits_follows_a_new_schema(app: &TestApp) {
