@@ -109,13 +109,13 @@ fn plain(n: usize) -> Vec<(&'static str, String)> {
         ("office", "\"海淀区市场监督管理局\"".to_owned()),
         ("address", format!("\"北京市海淀区中关村大街{}号数据大厦3层西侧办公区\"", n % 90 + 1)),
         ("status", "\"在业\"".to_owned()),
-        ("contact", if n % 4 == 0 { "null".to_owned() } else { "\"李工 010-62512345\"".to_owned() }),
-        ("remark", if n % 2 == 0 { "null".to_owned() } else { "\"年报已公示\"".to_owned() }),
+        ("contact", if n.is_multiple_of(4) { "null".to_owned() } else { "\"李工 010-62512345\"".to_owned() }),
+        ("remark", if n.is_multiple_of(2) { "null".to_owned() } else { "\"年报已公示\"".to_owned() }),
         ("district", "\"110108\"".to_owned()),
         ("staff", (n % 4000).to_string()),
         ("capital", (n * 1_000_003).to_string()),
         ("score", format!("{}.25", n % 100)),
-        ("listed", (n % 3 == 0).to_string()),
+        ("listed", n.is_multiple_of(3).to_string()),
     ]
 }
 
@@ -125,13 +125,13 @@ fn rich(n: usize) -> Vec<(&'static str, String)> {
         ("name", "\"北京畅通数据服务有限公司\"".to_owned()),
         ("office", "\"海淀区市场监督管理局\"".to_owned()),
         ("status", "\"在业\"".to_owned()),
-        ("remark", if n % 2 == 0 { "null".to_owned() } else { "\"年报已公示\"".to_owned() }),
+        ("remark", if n.is_multiple_of(2) { "null".to_owned() } else { "\"年报已公示\"".to_owned() }),
         ("founded", format!("\"20{:02}-03-{:02}\"", n % 26, n % 28 + 1)),
-        ("checked", if n % 4 == 0 { "null".to_owned() } else { "\"2026-11-24\"".to_owned() }),
+        ("checked", if n.is_multiple_of(4) { "null".to_owned() } else { "\"2026-11-24\"".to_owned() }),
         ("changed_at", format!("\"2026-11-24T08:{:02}:{:02}+08:00\"", n % 60, n % 59)),
         ("seen_at", "\"2026-11-24T00:00:00.120Z\"".to_owned()),
         ("capital", format!("\"{}.50\"", n * 1000)),
-        ("paid", if n % 4 == 0 { "null".to_owned() } else { format!("{}.25", n * 90) }),
+        ("paid", if n.is_multiple_of(4) { "null".to_owned() } else { format!("{}.25", n * 90) }),
         ("staff", (n % 4000).to_string()),
     ]
 }

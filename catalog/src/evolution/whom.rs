@@ -81,7 +81,11 @@ pub fn derived_changes(grant: &Grant, before: &[Item], after: &[Item]) -> Vec<It
     let granted = |change: &ItemChange| grant.items.contains(&change.item);
     let said = |change: ItemChange| {
         let masked = grant.masks.contains_key(&change.item);
-        let kept = |member: &&str| !matches!(*member, "length" | "mask") && !(masked && *member == "values");
+        let kept = |member: &&str| match *member {
+            "length" | "mask" => false,
+            "values" => !masked,
+            _ => true,
+        };
         let members: Vec<_> = change.members.iter().copied().filter(|member| kept(member)).collect();
         let nothing = change.fate == Fate::Changed && members.is_empty();
         (!nothing).then_some(ItemChange { members, ..change })

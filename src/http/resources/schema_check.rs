@@ -2,6 +2,7 @@
 //! who would write or decide the change may ask, as the answer names the consumers.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use axum::Json;
 use axum::extract::State;
@@ -142,9 +143,9 @@ async fn report(
     let mut consumers: HashMap<AgencyId, Option<AgencyNames>> = HashMap::new();
     let mut grants = Vec::with_capacity(standing.len());
     for (grant, concerned) in standing {
-        if !consumers.contains_key(&grant.consumer) {
+        if let Entry::Vacant(unknown) = consumers.entry(grant.consumer) {
             let names = session.agency(grant.consumer).await?.map(|agency| agency.names);
-            consumers.insert(grant.consumer, names);
+            unknown.insert(names);
         }
         let consumer = consumers.get(&grant.consumer).cloned().flatten();
         let subscriptions = subscriptions.remove(&grant.id).unwrap_or_default();

@@ -123,7 +123,7 @@ async fn python_and_java_read_what_the_gate_published() {
     let world = World::of(&app).await;
     let code = world.entry(resource_file("unconditional")).await;
     let row = |hour: usize| {
-        let temp = (hour % 3 != 0).then(|| format!("{hour}.5"));
+        let temp = (!hour.is_multiple_of(3)).then(|| format!("{hour}.5"));
         json!({ "station": "JFK", "hour": hour, "temp": temp, "observer": "王小明" })
     };
     let lines: Vec<Value> = (0..20).map(row).collect();
