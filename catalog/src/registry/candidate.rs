@@ -42,7 +42,7 @@ impl Candidate {
                 "Invalid schema type {kind}: this registry takes AVRO only"
             )));
         }
-        if self.schema.len() > avro::MOST_BYTES {
+        if self.schema.len() > avro::MOST_BYTES || self.references.len() > MOST_REFERENCES {
             return Err(Wrong::TooLarge);
         }
         self.rule_set.as_ref().map_or(Ok(()), RuleSet::check).map_err(Wrong::InvalidRules)

@@ -36,10 +36,13 @@ pub enum Outcome {
     },
 }
 
+/// The highest number that a version of another registry may have: as many are left for what follows.
+const HIGHEST: i32 = 1 << 30;
+
 /// The version that will follow: numbers of deleted ones are not given again.
 #[must_use]
 pub fn next(earlier: &[Earlier]) -> i32 {
-    earlier.iter().map(|one| one.version).max().unwrap_or(0) + 1
+    earlier.iter().map(|one| one.version).max().unwrap_or(0).saturating_add(1)
 }
 
 /// What it will be, `known` being the id that equal content has in the context.
@@ -67,6 +70,11 @@ pub fn place(
     let version = given.version.unwrap_or(next);
     if version != next && !given.imports {
         return Err(Wrong::InvalidSchema("Version is not one more than previous version".to_owned()));
+    }
+    if given.version.is_some_and(|version| version > HIGHEST) {
+        return Err(Wrong::NotPermitted(format!(
+            "Version {version} of subject {subject} is more than {HIGHEST} / 版本号 {version} 超过上限 {HIGHEST}"
+        )));
     }
     if let Some(there) = earlier.iter().find(|one| one.version == version) {
         if same(&there) && !there.deleted {

@@ -24,11 +24,13 @@ pub use decide::{Compared, Earlier, Given, Outcome, incompatible, next, place};
 pub use in_force::{InForce, Part};
 pub use lookup::{Side, finds, same};
 pub use mode::Mode;
-pub use owner::{OfResource, Owner, by_revising, check_free, check_steward, check_writer};
+pub use owner::{
+    MOST_CONTEXTS, OfResource, Owner, by_revising, check_free, check_more_contexts, check_steward, check_writer,
+};
 pub use registered::{Known, Paging, Registered, Use, Version};
 pub use rules::{Rule, RuleKind, RuleMode, RuleSet};
 pub use subject::{Context, Deleted, Prefix, Subject, VersionId};
-pub use wrong::Wrong;
+pub use wrong::{Wrong, number};
 
 #[cfg(test)]
 mod tests;

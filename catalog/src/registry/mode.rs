@@ -13,7 +13,7 @@ pub enum Mode {
     ReadWrite,
     #[serde(rename = "READONLY")]
     ReadOnly,
-    /// What it did is done by READONLY; kept for those who ask for it.
+    /// Of a context, or of everything: the modes of what is within do not count.
     #[serde(rename = "READONLY_OVERRIDE")]
     ReadOnlyOverride,
     /// Schemas come with the ids and versions they had elsewhere, unchecked.

@@ -103,11 +103,26 @@ pub fn by_revising(subject: &Subject) -> Wrong {
     ))
 }
 
-/// Names of the bus's own topics: their subjects are opened by the bus alone.
+/// The most contexts that others than stewards open: a question without a context may look into each.
+pub const MOST_CONTEXTS: usize = 100;
+
+/// Whether one more context may be opened where so many are.
+pub fn check_more_contexts(caller: &Caller, there: usize, subject: &Subject) -> Result<(), Wrong> {
+    if there < MOST_CONTEXTS || check_steward(caller, "Write", subject).is_ok() {
+        return Ok(());
+    }
+    Err(Wrong::NotPermitted(format!(
+        "Context {} would be one more than {MOST_CONTEXTS}: use one that is there, or ask the authority or an \
+         operator to open it / 语境已达 {MOST_CONTEXTS} 个:请使用已有的语境,或由主管部门、运维员开设",
+        subject.context
+    )))
+}
+
+/// Names of the bus's own topics, in whatever context: their subjects are opened by the bus alone.
 pub fn check_free(prefix: &str, subject: &Subject) -> Result<(), Wrong> {
     let name = subject.name.strip_prefix(prefix).unwrap_or(&subject.name);
     let ours = ["ct.r.", "ct.q.", "ct.g.", "ct.in."].iter().any(|own| name.starts_with(own));
-    if subject.context.is_default() && ours {
+    if ours {
         return Err(Wrong::NotPermitted(format!(
             "Subject {subject} is reserved for the topics of the bus; its schemas come from resources / \
              主题名保留给本系统的主题,其模式来自信息资源"

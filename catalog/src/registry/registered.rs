@@ -57,6 +57,14 @@ impl Known {
         self.uses.iter().any(|used| used.owner.is_seen_by(caller))
     }
 
+    /// Whether whoever names a subject with the id can mean this one only: the subject has it, or the id is of a grant of
+    /// the caller's, whose records name no subject.
+    #[must_use]
+    pub fn is_meant_by(&self, caller: &Caller, subject: &Subject) -> bool {
+        let granted = |used: &Use| matches!(used.owner, Owner::Grant { .. }) && used.owner.is_seen_by(caller);
+        self.version_in(subject).is_some() || self.uses.iter().any(granted)
+    }
+
     /// The newest version that a subject has it as, one that stands before one that is deleted.
     #[must_use]
     pub fn version_in(&self, subject: &Subject) -> Option<i32> {

@@ -70,11 +70,11 @@ impl Context {
         Subject { context: self.clone(), name: name.into() }
     }
 
-    /// A subject as it is written within this context: one that names its own context is in that.
+    /// A subject as it is written within this context: one that names its own context, be it the default one
+    /// (`:.:orders-value`), is in that.
     #[must_use]
     pub fn qualify(&self, text: &str) -> Subject {
-        let subject = Subject::read(text);
-        if subject.context.is_default() { self.subject(subject.name) } else { subject }
+        if text.starts_with(":.") { Subject::read(text) } else { self.subject(text) }
     }
 }
 

@@ -65,10 +65,7 @@ impl Wrong {
             Self::InvalidRules(_) => 42210,
             Self::ContextNotEmpty(_) => 42211,
             Self::Denied(..) => 40301,
-            Self::Refused(refusal) => match refusal.code {
-                Code::StoreUnavailable | Code::OutcomeUnknown | Code::StorageFull => 50001,
-                code => u32::from(code.status()),
-            },
+            Self::Refused(refusal) => number(refusal.code),
         }
     }
 
@@ -76,6 +73,18 @@ impl Wrong {
     pub fn status(&self) -> u16 {
         let code = self.error_code();
         u16::try_from(if code > 999 { code / 100 } else { code }).unwrap_or(500)
+    }
+}
+
+/// The number of a code that the registry has no word for: where its clients know one, that; else the status.
+#[must_use]
+pub fn number(code: Code) -> u32 {
+    match code {
+        Code::Unauthenticated => 40101,
+        Code::Forbidden => 40301,
+        Code::RateLimited | Code::TooManyAtOnce => 42901,
+        Code::Internal | Code::StoreUnavailable | Code::StorageFull => 50001,
+        code => u32::from(code.status()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::registry::Wrong;
+use changtong_catalog::registry::{Wrong, number};
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::{Value, json};
@@ -54,17 +54,6 @@ fn body(refusal: &Refusal, language: Language) -> Value {
             };
             json!({ "error_code": number(refusal.code), "message": message })
         }
-    }
-}
-
-/// The number of a code that the registry has no word for: where its clients know one, that; else the status.
-fn number(code: Code) -> u16 {
-    match code {
-        Code::Unauthenticated => 40101,
-        Code::Forbidden => 40301,
-        Code::RateLimited | Code::TooManyAtOnce => 42901,
-        Code::Internal | Code::StoreUnavailable | Code::StorageFull => 50001,
-        code => code.status(),
     }
 }
 

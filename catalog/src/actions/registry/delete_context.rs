@@ -9,6 +9,12 @@ use crate::store::Store;
 pub async fn delete_context(store: &Store, act: &Act<'_>, context: &Context) -> Result<(), Wrong> {
     let whole = context.subject("");
     check_steward(act.caller, "Delete", &whole)?;
+    if context.is_default() || context.is_global() {
+        return Err(Wrong::NotPermitted(format!(
+            "Context {context} is always there; its settings are deleted by DELETE /config and DELETE /mode / \
+             语境 {context} 始终存在;其设置用 DELETE /config 和 DELETE /mode 删除"
+        )));
+    }
     let mut tx = begin(store, context).await?;
     let prefix = Prefix { context: Some(context.clone()), name: String::new() };
     if !tx.subject_rows(&prefix).await?.is_empty() {

@@ -20,15 +20,12 @@ pub async fn look_up_schema(
     if let Some(registered) = question.under(&mut session, subject).await? {
         return Ok(registered);
     }
-    if subject.context.is_default() {
-        for context in store.registry_contexts().await?.into_iter().skip(1) {
-            let there = context.subject(subject.name.clone());
-            match question.under(&mut session, &there).await {
-                Ok(Some(registered)) => return Ok(registered),
-                // What it refers to may be in another context.
-                Ok(None) | Err(Wrong::InvalidSchema(_)) => {}
-                Err(wrong) => return Err(wrong),
-            }
+    for there in session.elsewhere(caller, subject).await? {
+        match question.under(&mut session, &there).await {
+            Ok(Some(registered)) => return Ok(registered),
+            // What it refers to may be in another context.
+            Ok(None) | Err(Wrong::InvalidSchema(_)) => {}
+            Err(wrong) => return Err(wrong),
         }
     }
     session.seen_versions(caller, subject, with_deleted).await?;

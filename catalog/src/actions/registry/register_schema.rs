@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::prepare::{How, Kept, Prepared, compared, found, kept, prepare};
-use super::{begin, named, resource_schema};
+use super::{begin, named, resource_schema, setting};
 use crate::actions::Act;
 use crate::audit::SchemaRegistered;
 use crate::compat::Level;
@@ -62,10 +62,7 @@ pub async fn register_schema(
     }
     let Outcome::New { version, id, replaced } = outcome else { return Err(Wrong::SchemaNotFound(None)) };
     if row.is_none() {
-        if !subject.context.is_default() {
-            tx.open_context(&subject.context, act.now).await?;
-        }
-        tx.insert_subject(subject, act.caller.agency, act.now).await?;
+        setting::open_subject(&mut tx, act, subject).await?;
     }
     let id = keep(&mut tx, act, subject, &new, (id, known)).await?;
     for older in replaced {

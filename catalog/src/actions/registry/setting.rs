@@ -1,7 +1,9 @@
 //! What the actions on settings share: who may set what, and the row that a setting is kept in.
 
 use crate::actions::Act;
-use crate::registry::{Owner, Subject, Wrong, by_revising, check_free, check_steward, check_writer};
+use crate::registry::{
+    Owner, Subject, Wrong, by_revising, check_free, check_more_contexts, check_steward, check_writer,
+};
 use crate::store::Tx;
 
 /// Whether the caller may set something of a subject or a context.
@@ -28,10 +30,20 @@ pub(super) async fn open(tx: &mut Tx, act: &Act<'_>, at: &Subject) -> Result<(),
     if tx.subject_row(at).await?.is_some() {
         return Ok(());
     }
-    if !at.context.is_default() {
-        tx.open_context(&at.context, act.now).await?;
+    open_subject(tx, act, at).await
+}
+
+/// A new subject, which is its agency's, in a context that is there or is opened with it.
+pub(super) async fn open_subject(tx: &mut Tx, act: &Act<'_>, subject: &Subject) -> Result<(), Wrong> {
+    let context = &subject.context;
+    if !context.is_default() {
+        let contexts = tx.contexts().await?;
+        if !contexts.contains(context) {
+            check_more_contexts(act.caller, contexts.len(), subject)?;
+        }
+        tx.open_context(context, act.now).await?;
     }
-    Ok(tx.insert_subject(at, act.caller.agency, act.now).await?)
+    Ok(tx.insert_subject(subject, act.caller.agency, act.now).await?)
 }
 
 /// Takes the row of a subject away that has nothing any more: its name is free again.

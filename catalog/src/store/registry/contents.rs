@@ -114,6 +114,8 @@ fn counter(context: &Context) -> String {
 
 /// How far beyond the ids given so far an id of another registry may lie: one mistake must not use up all there are.
 const FARTHEST: i64 = 10_000_000;
+/// The highest id that comes from elsewhere, however it is approached: as many are left for what is new.
+const HIGHEST: i64 = 1 << 30;
 
 impl Tx {
     /// Keeps new content: under the id it comes with, or the next. Ids are never given twice.
@@ -145,7 +147,8 @@ impl Tx {
 
     /// Whether an id of another registry lies within reach of the ids given so far.
     pub(crate) async fn id_is_near(&mut self, context: &Context, id: SchemaId) -> Result<bool, Refusal> {
-        Ok(i64::from(id.0) <= self.highest_id(context).await? + FARTHEST)
+        let id = i64::from(id.0);
+        Ok(id <= HIGHEST && id <= self.highest_id(context).await? + FARTHEST)
     }
 
     async fn raise_counter(&mut self, name: &str, least: i64) -> Result<(), Refusal> {

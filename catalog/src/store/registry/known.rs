@@ -86,13 +86,13 @@ impl Store {
     ) -> Result<Arc<Known>, Wrong> {
         let context = subject.map(|subject| subject.context.clone()).unwrap_or_default();
         let mut found = self.known(&context, SchemaId(id)).await?;
-        if let Some(subject) = subject.filter(|subject| subject.context.is_default() && !subject.is_context())
-            && found.as_ref().is_none_or(|known| known.version_in(subject).is_none())
+        if let Some(subject) = subject
+            && found.as_ref().is_none_or(|known| !known.is_meant_by(caller, subject))
         {
-            for context in self.registry_contexts().await?.into_iter().skip(1) {
-                let known = self.known(&context, SchemaId(id)).await?;
-                let subject = context.subject(subject.name.clone());
-                if let Some(known) = known.filter(|known| known.version_in(&subject).is_some()) {
+            let elsewhere = self.read().await?.elsewhere(caller, subject).await?;
+            for there in elsewhere {
+                let known = self.known(&there.context, SchemaId(id)).await?;
+                if let Some(known) = known.filter(|known| known.version_in(&there).is_some()) {
                     found = Some(known);
                     break;
                 }

@@ -94,12 +94,10 @@ impl Store {
         let mut session = self.read().await?;
         let first = session.version(caller, subject, version, with_deleted).await;
         let Err(Wrong::SubjectNotFound(_) | Wrong::VersionNotFound(_)) = &first else { return first };
-        if subject.context.is_default() {
-            for context in session.contexts().await?.into_iter().skip(1) {
-                let there = context.subject(subject.name.clone());
-                if let Ok(found) = session.version(caller, &there, version, with_deleted).await {
-                    return Ok(found);
-                }
+        for there in session.elsewhere(caller, subject).await? {
+            match session.version(caller, &there, version, with_deleted).await {
+                Err(Wrong::SubjectNotFound(_) | Wrong::VersionNotFound(_)) => {}
+                answer => return answer,
             }
         }
         first

@@ -94,19 +94,16 @@ impl Session {
         version: i32,
         with_deleted: bool,
     ) -> Result<i32, Wrong> {
-        let versions = self.versions_of(subject).await?;
-        let mut seen = versions.iter().filter(|one| with_deleted || !one.deleted);
-        let found = if version == -1 { seen.next_back() } else { seen.find(|one| one.version == version) };
+        let found = self.one_version(subject, version, with_deleted).await?;
         found.map(|one| one.version).ok_or_else(|| no_such_reference(subject, version))
     }
 
-    pub(crate) async fn schema_of_version(
+    async fn schema_of_version(
         &mut self,
         subject: &Subject,
         version: i32,
     ) -> Result<super::Stored, Wrong> {
-        let versions = self.versions_of(subject).await?;
-        let found = versions.iter().find(|one| one.version == version);
+        let found = self.one_version(subject, version, true).await?;
         let id = found.ok_or_else(|| no_such_reference(subject, version))?.id;
         let stored = self.stored_schema(&subject.context, id).await?;
         stored.ok_or_else(|| Wrong::Refused(crate::store::error::internal()))

@@ -47,10 +47,13 @@ impl Session {
         })
     }
 
-    /// The settings that count: the subject's over those of the default context; without its own those of its context,
+    /// The settings that count: of a resource's subject the bus's alone. Of others the subject's over those of the default context; without its own those of its context,
     /// of all contexts, or none.
     pub(crate) async fn config_in_scope(&mut self, subject: &Subject) -> Result<Config, Refusal> {
         let of_default = Config::of_level(Level::OF_OTHERS);
+        if let Some(Owner::Resource(_)) = self.subject_row(subject).await?.map(|row| row.owner) {
+            return Ok(Config::of_level(Level::OF_RESOURCES));
+        }
         let own = self.set_of(subject).await?.config;
         if let (Some(own), false) = (own, subject.is_context()) {
             let below = self.set_of_context(&Context::default()).await?.config.unwrap_or_default();
@@ -64,7 +67,14 @@ impl Session {
         Ok(of_default)
     }
 
+    /// The subject's own mode, or its context's, or that of all contexts; where everything is only to be read, whatever
+    /// is said of a part of it, that.
     pub(crate) async fn mode_in_scope(&mut self, subject: &Subject) -> Result<Mode, Refusal> {
+        for context in [&subject.context, &Context::default(), &Context::global()] {
+            if self.set_of_context(context).await?.mode == Some(Mode::ReadOnlyOverride) {
+                return Ok(Mode::ReadOnlyOverride);
+            }
+        }
         if let Some(mode) = self.set_of(subject).await?.mode {
             return Ok(mode);
         }
@@ -77,7 +87,7 @@ impl Session {
     }
 
     /// Contexts that are there, the default one first.
-    pub(super) async fn contexts(&mut self) -> Result<Vec<Context>, Refusal> {
+    pub(crate) async fn contexts(&mut self) -> Result<Vec<Context>, Refusal> {
         const SELECT: &str = "SELECT name FROM registry_context ORDER BY name";
         let rows: Vec<(String,)> = on!(self, |conn| query_as(SELECT).fetch_all(conn))?;
         let others = rows.into_iter().map(|(name,)| Context::stored(name));

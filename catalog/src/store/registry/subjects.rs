@@ -2,6 +2,7 @@
 
 use sqlx::{FromRow, query, query_as};
 
+use crate::account::Caller;
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{AgencyId, ResourceNumber};
@@ -91,6 +92,28 @@ impl Session {
             .bind(subject.name.as_str())
             .fetch_optional(conn))?;
         row.map(SubjectRow::try_from).transpose()
+    }
+
+    /// Where a subject without a context is looked for next: subjects of its name in other contexts, as far as the caller
+    /// sees them.
+    pub(crate) async fn elsewhere(
+        &mut self,
+        caller: &Caller,
+        subject: &Subject,
+    ) -> Result<Vec<Subject>, Refusal> {
+        if !subject.context.is_default() || subject.is_context() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Row> =
+            on!(self, |conn| query_as(select!("WHERE s.name = $1 AND s.context <> '.' ORDER BY s.context"))
+                .bind(subject.name.as_str())
+                .fetch_all(conn))?;
+        let mut found = Vec::new();
+        for row in rows {
+            let row = SubjectRow::try_from(row)?;
+            found.extend(row.owner.is_seen_by(caller).then_some(row.subject));
+        }
+        Ok(found)
     }
 
     /// By context and name, the default context first.

@@ -29,6 +29,25 @@ impl Session {
         Ok(rows.into_iter().map(earlier).collect())
     }
 
+    /// One of them by its number, or the latest (-1).
+    pub(super) async fn one_version(
+        &mut self,
+        subject: &Subject,
+        version: i32,
+        with_deleted: bool,
+    ) -> Result<Option<Earlier>, Refusal> {
+        const SELECT: &str = "SELECT version, id, deleted FROM registry_version \
+            WHERE context = $1 AND subject = $2 AND ($3 = -1 OR version = $3) AND ($4 OR NOT deleted) \
+            ORDER BY version DESC LIMIT 1";
+        let row: Option<Row> = on!(self, |conn| query_as(SELECT)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .bind(version)
+            .bind(with_deleted)
+            .fetch_optional(conn))?;
+        Ok(row.map(|Row { version, id, deleted }| Earlier { version, id, deleted }))
+    }
+
     pub(super) async fn registered_at(
         &mut self,
         subject: &Subject,

@@ -1,9 +1,16 @@
 //! Schemas by id and guid, contexts, and import of ids.
 
+use std::time::Duration;
+
 use changtong_catalog::actions;
 use changtong_catalog::conformance;
-use changtong_catalog::registry::{Candidate, Context, Deleted, Mode, Paging, Prefix, Subject, Wrong};
+use changtong_catalog::registry::{
+    Candidate, Context, Deleted, MOST_CONTEXTS, Mode, Paging, Prefix, Subject, Wrong,
+};
+use changtong_catalog::resource::ShareType;
 use changtong_catalog::store::Store;
+use serde_json::json;
+use tokio::time::timeout;
 
 use super::{Desk, of, record, says};
 
@@ -128,7 +135,91 @@ async fn imported_schemas_keep_their_ids_and_versions(store: &Store) {
     assert_eq!(desk.register("t", "\"bytes\"").await.id.0, 501, "ids go on above");
 }
 
+async fn nobody_else_answers_for_an_id(store: &Store) {
+    let desk = Desk::set(store).await;
+    let ours = desk.register("s", "\"int\"").await;
+    let theirs = desk.try_register(&desk.other, ":.theirs:named", &of("\"long\"")).await.unwrap();
+    assert_eq!((ours.id.0, theirs.id.0), (1, 1));
+    let named = Subject::read("named");
+    let known = store.registry_schema(&desk.one, 1, Some(&named)).await.unwrap();
+    assert_eq!(known.content, ours.content, "a subject that the caller does not see");
+    let known = store.registry_schema(&desk.other, 1, Some(&named)).await.unwrap();
+    assert_eq!(known.content, theirs.content);
+    for reserved in [":.theirs:ct.r.1-value", ":.x:ct.g.1-value"] {
+        let wrong = desk.try_register(&desk.other, reserved, &of("\"long\"")).await.unwrap_err();
+        assert_eq!(wrong.error_code(), 42205, "{reserved}");
+    }
+}
+
+async fn a_grants_id_is_the_grants_whatever_subject_is_named(store: &Store) {
+    let desk = Desk::set(store).await;
+    let entry = desk.stage.published(&desk.office, ShareType::Unconditional).await;
+    let asked = desk.stage.submitted(&desk.consumer, &entry).await;
+    let mut session = store.read().await.unwrap();
+    let granted = session.grant(asked.grant.unwrap()).await.unwrap().unwrap().schema;
+    drop(session);
+    for number in 1..=granted.0 {
+        let text = format!(r#"{{"type":"fixed","name":"F","size":{number}}}"#);
+        desk.try_register(&desk.other, &format!(":.theirs:s{number}"), &of(&text)).await.unwrap();
+    }
+    let named = Subject::read(&format!("s{}", granted.0));
+    let known = store.registry_schema(&desk.other, granted.0, Some(&named)).await.unwrap();
+    assert_eq!((known.context.clone(), known.id), (Context::default(), granted));
+}
+
+async fn contexts_are_bounded(store: &Store) {
+    let desk = Desk::set(store).await;
+    for number in 1..MOST_CONTEXTS {
+        desk.register(&format!(":.c{number}:s"), "\"int\"").await;
+    }
+    assert_eq!(store.registry_contexts().await.unwrap().len(), MOST_CONTEXTS);
+    assert_eq!(desk.refused(":.more:s", &of("\"int\"")).await.error_code(), 42205);
+    let set = desk.configure(&desk.one, ":.more:s", json!({"normalize": true})).await.unwrap_err();
+    assert_eq!(set.error_code(), 42205);
+    desk.register(":.c1:t", "\"int\"").await;
+    desk.configure(&desk.operator(), ":.more:", json!({"compatibility": "FULL"})).await.unwrap();
+    desk.register(":.more:s", "\"int\"").await;
+}
+
+async fn a_question_takes_one_connection(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.register(":.test:s", "\"int\"").await;
+    let mut held = Vec::new();
+    // All but one.
+    while let Ok(Ok(session)) = timeout(Duration::from_millis(300), store.read()).await {
+        held.push(session);
+    }
+    held.pop();
+    assert!(!held.is_empty());
+    assert_eq!(desk.look_up("s", &of("\"int\"")).await.unwrap().version, 1);
+}
+
+async fn numbers_from_elsewhere_leave_room(store: &Store) {
+    let desk = Desk::set(store).await;
+    let act = desk.stage.act(&desk.authority, 33);
+    actions::set_mode(store, &act, &Subject::read("s"), Some(Mode::Import), false).await.unwrap();
+    let numbered = |text: &str, id, version| Candidate { id: Some(id), version: Some(version), ..of(text) };
+    let with = async |candidate| desk.try_register(&desk.one, "s", &candidate).await;
+    let far = with(numbered("\"int\"", 10, i32::MAX)).await.unwrap_err();
+    assert_eq!(far.error_code(), 42205, "{far}");
+    let mut step = 0;
+    // As far as one comes by steps.
+    let refused = loop {
+        step += 1;
+        let text = format!(r#"{{"type":"fixed","name":"F","size":{step}}}"#);
+        if let Err(refused) = with(numbered(&text, step * 10_000_000, step)).await {
+            break refused;
+        }
+    };
+    assert_eq!((refused.error_code(), step), (42205, 108), "{refused}");
+}
+
 conformance!(
+    nobody_else_answers_for_an_id,
+    a_grants_id_is_the_grants_whatever_subject_is_named,
+    contexts_are_bounded,
+    a_question_takes_one_connection,
+    numbers_from_elsewhere_leave_room,
     an_id_is_answered_with_who_has_it,
     each_context_has_its_own_ids,
     imported_schemas_keep_their_ids_and_versions,

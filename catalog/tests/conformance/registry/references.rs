@@ -70,7 +70,22 @@ async fn a_reference_leads_somewhere_the_caller_sees(store: &Store) {
     );
 }
 
+async fn references_are_bounded_and_say_which_context_they_mean(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.register("city", CITY).await;
+    let many = vec![("t.City", "city", 1); 101];
+    assert_eq!(desk.refused("place", &referring(PLACE, &many)).await.error_code(), 42209);
+    let place = desk.try_register(&desk.one, "place", &referring(PLACE, &many[..100])).await.unwrap();
+    assert_eq!(place.content.beside.references.len(), 100);
+    // The default context has a name too.
+    let there = referring(PLACE, &[("t.City", ":.:city", 1)]);
+    let there = desk.try_register(&desk.one, ":.test:place", &there).await.unwrap();
+    assert_eq!(desk.look_up(":.test:place", &referring(PLACE, &[("t.City", ":.:city", 1)])).await, Ok(there));
+    assert_eq!(desk.refused(":.test:p", &referring(PLACE, &[("t.City", "city", 1)])).await.error_code(), 42201);
+}
+
 conformance!(
+    references_are_bounded_and_say_which_context_they_mean,
     references_are_found_kept_and_written_out,
     what_is_referred_to_is_not_deleted,
     a_reference_leads_somewhere_the_caller_sees,

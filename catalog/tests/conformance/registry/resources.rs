@@ -37,6 +37,9 @@ async fn what_is_published_is_the_first_version_of_its_subjects(store: &Store) {
     }
     let config = store.registry_config(&value, false).await.unwrap();
     assert_eq!(config.compatibility_level.as_deref(), Some("FULL_TRANSITIVE"));
+    let settings = json!({"compatibilityGroup": "g", "normalize": true, "validateNewSchemas": false});
+    desk.configure(&desk.operator(), "", settings).await.unwrap();
+    assert_eq!(store.registry_config(&value, true).await.unwrap(), config, "whatever is set of everything");
 }
 
 async fn only_the_entry_changes_them(store: &Store) {

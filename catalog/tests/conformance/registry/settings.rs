@@ -3,7 +3,7 @@
 use changtong_catalog::account::Caller;
 use changtong_catalog::actions;
 use changtong_catalog::conformance;
-use changtong_catalog::registry::{Config, Mode, Subject, Wrong};
+use changtong_catalog::registry::{Config, Context, Mode, Subject, Wrong};
 use changtong_catalog::store::Store;
 use serde_json::json;
 
@@ -96,4 +96,33 @@ async fn nothing_changes_where_reading_is_all(store: &Store) {
     assert_eq!(desk.stage.events_from(35).await, ["registry.mode", "registry.mode"]);
 }
 
-conformance!(a_subjects_own_level_counts_before_its_contexts, nothing_changes_where_reading_is_all);
+async fn read_only_over_all_counts_before_a_subjects_own_mode(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.register("s", "\"int\"").await;
+    mode(&desk, &desk.one, "s", Some(Mode::ReadWrite)).await.unwrap();
+    mode(&desk, &desk.operator(), "", Some(Mode::ReadOnlyOverride)).await.unwrap();
+    let refused = desk.refused("s", &of("\"long\"")).await;
+    assert_eq!(says(&refused), (42205, "Subject s in context  is in read-only mode".to_owned()));
+    assert_eq!(desk.refused(":.test:s", &of("\"long\"")).await.error_code(), 42205, "in all contexts");
+    mode(&desk, &desk.operator(), "", None).await.unwrap();
+    assert_eq!(desk.register("s", "\"long\"").await.version, 2);
+}
+
+async fn what_is_always_there_is_not_deleted(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.configure(&desk.operator(), "", json!({"compatibility": "FULL"})).await.unwrap();
+    desk.configure(&desk.operator(), ":.__GLOBAL:", json!({"compatibility": "NONE"})).await.unwrap();
+    let act = desk.stage.act(&desk.authority, 33);
+    for context in [Context::default(), Context::global()] {
+        let wrong = actions::delete_context(store, &act, &context).await.unwrap_err();
+        assert_eq!(wrong.error_code(), 42205, "{wrong}");
+    }
+    assert_eq!((level(store, "s").await, level(store, ":.x:s").await), ("FULL".to_owned(), "NONE".to_owned()));
+}
+
+conformance!(
+    a_subjects_own_level_counts_before_its_contexts,
+    nothing_changes_where_reading_is_all,
+    read_only_over_all_counts_before_a_subjects_own_mode,
+    what_is_always_there_is_not_deleted,
+);
