@@ -45,6 +45,7 @@ impl Candidate {
         if self.schema.len() > avro::MOST_BYTES || self.references.len() > MOST_REFERENCES {
             return Err(Wrong::TooLarge);
         }
+        self.beside().check_size()?;
         self.rule_set.as_ref().map_or(Ok(()), RuleSet::check).map_err(Wrong::InvalidRules)
     }
 

@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::content::{Beside, Metadata};
+use super::content::{Beside, MOST_BESIDE, Metadata, bytes};
 use super::rules::RuleSet;
 use super::wrong::Wrong;
 use crate::compat::{Level, Policy};
+use crate::error::{Code, Refusal};
 
 /// As it is answered (`compatibilityLevel`) and kept. What is not said stands with whatever is asked next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,13 @@ impl Config {
         }
         for rules in [&new.default_rule_set, &new.override_rule_set].into_iter().flatten() {
             rules.check().map_err(Wrong::InvalidRules)?;
+        }
+        if bytes(&new) > MOST_BESIDE {
+            return Err(Wrong::Refused(Refusal::new(
+                Code::Invalid,
+                format!("设置共超过 {MOST_BESIDE} 字节:请缩短元数据或规则"),
+                format!("the settings are more than {MOST_BESIDE} bytes in all: shorten metadata or rules"),
+            )));
         }
         Ok(new)
     }
@@ -149,8 +157,8 @@ fn set<T: DeserializeOwned>(
 ) -> Result<(), Wrong> {
     let Some(value) = request.get(name) else { return Ok(()) };
     *into = serde_json::from_value(value.clone()).map_err(|_| {
-        Wrong::Refused(crate::error::Refusal::new(
-            crate::error::Code::Invalid,
+        Wrong::Refused(Refusal::new(
+            Code::Invalid,
             format!("{name} 的值不合要求"),
             format!("{name} is not what it must be"),
         ))

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::rules::RuleSet;
+use super::wrong::Wrong;
 use crate::audit::Digest;
 
 /// A canonical text and what stands beside it.
@@ -62,7 +63,20 @@ pub(super) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de
 /// The property by which a client asks for a version of its own although nothing else differs.
 pub const VERSION_PROPERTY: &str = "confluent:version";
 
+/// Bytes, as JSON, of what stands beside a text, and of the settings that it may come from.
+pub const MOST_BESIDE: usize = 64 * 1024;
+
+pub(super) fn bytes(part: &impl Serialize) -> usize {
+    // Serializing maps of texts cannot fail.
+    serde_json::to_string(part).unwrap_or_default().len()
+}
+
 impl Beside {
+    /// Whether it is small enough to be kept with each version.
+    pub fn check_size(&self) -> Result<(), Wrong> {
+        if bytes(self) > MOST_BESIDE { Err(Wrong::TooLarge) } else { Ok(()) }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.references.is_empty() && self.metadata.is_none() && self.rule_set.is_none()

@@ -19,13 +19,14 @@ pub use candidate::{
     normal_references, parse, referred,
 };
 pub use config::Config;
-pub use content::{Beside, Content, Metadata, Reference, VERSION_PROPERTY};
-pub use decide::{Compared, Earlier, Given, Outcome, incompatible, next, place};
+pub use content::{Beside, Content, MOST_BESIDE, Metadata, Reference, VERSION_PROPERTY};
+pub use decide::{Compared, Earlier, Given, MOST_VERSIONS, Outcome, incompatible, next, place};
 pub use in_force::{InForce, Part};
 pub use lookup::{Side, finds, same};
 pub use mode::Mode;
 pub use owner::{
-    MOST_CONTEXTS, OfResource, Owner, by_revising, check_free, check_more_contexts, check_steward, check_writer,
+    MOST_CONTEXTS, MOST_SUBJECTS, OfResource, Owner, by_revising, check_free, check_more_contexts,
+    check_more_subjects, check_steward, check_writer,
 };
 pub use registered::{Known, Paging, Registered, Use, Version};
 pub use rules::{Rule, RuleKind, RuleMode, RuleSet};

@@ -58,6 +58,17 @@ impl Owner {
         }
     }
 
+    /// Records carry the ids of a resource's schemas for as long as there are records: hidden is all that they can be.
+    pub fn check_forgotten(&self, subject: &Subject, permanent: bool) -> Result<(), Wrong> {
+        if !permanent || self.resource().is_none() {
+            return Ok(());
+        }
+        Err(Wrong::NotPermitted(format!(
+            "Records are read by the versions of subject {subject}: they may be deleted, not permanently / \
+             已有数据须按主题的这些版本读取:可以删除,不能彻底删除"
+        )))
+    }
+
     #[must_use]
     pub fn resource(&self) -> Option<OfResource> {
         if let Self::Resource(of) = self { Some(*of) } else { None }
@@ -118,6 +129,20 @@ pub fn check_more_contexts(caller: &Caller, there: usize, subject: &Subject) -> 
     )))
 }
 
+/// The most subjects of an agency: lists look at all of them.
+pub const MOST_SUBJECTS: usize = 5000;
+
+/// Whether an agency that has so many subjects may have one more.
+pub fn check_more_subjects(there: usize) -> Result<(), Wrong> {
+    if there < MOST_SUBJECTS {
+        return Ok(());
+    }
+    Err(Wrong::NotPermitted(format!(
+        "The agency has {MOST_SUBJECTS} subjects: delete for good what is not used / \
+         本机构已有 {MOST_SUBJECTS} 个主题:请彻底删除不再使用的"
+    )))
+}
+
 /// Names of the bus's own topics, in whatever context: their subjects are opened by the bus alone.
 pub fn check_free(prefix: &str, subject: &Subject) -> Result<(), Wrong> {
     let name = subject.name.strip_prefix(prefix).unwrap_or(&subject.name);
@@ -129,4 +154,15 @@ pub fn check_free(prefix: &str, subject: &Subject) -> Result<(), Wrong> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agencys_subjects_are_bounded() {
+        assert_eq!(check_more_subjects(MOST_SUBJECTS - 1), Ok(()));
+        assert!(matches!(check_more_subjects(MOST_SUBJECTS), Err(Wrong::NotPermitted(_))));
+    }
 }

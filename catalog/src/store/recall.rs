@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::{KeyId, ResourceCode, ResourceNumber, SchemaId};
 use crate::ports::{KeyRecord, ResourceStanding};
-use crate::registry::{Context, Known, Subject};
+use crate::registry::{Context, Known, Owner, Subject};
 
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -26,8 +26,8 @@ pub(super) struct Recall {
     pub by_code: Memory<ResourceCode, ResourceStanding>,
     pub by_number: Memory<ResourceNumber, ResourceStanding>,
     pub schemas: Memory<(Context, SchemaId), Arc<Known>>,
-    /// The subject that another stands for.
-    pub aliases: Memory<Subject, Subject>,
+    /// The subject that another stands for, with whose that other is.
+    pub aliases: Memory<Subject, (Option<Owner>, Subject)>,
 }
 
 impl fmt::Debug for Recall {

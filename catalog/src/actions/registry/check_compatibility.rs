@@ -1,9 +1,9 @@
 //! Whether a schema could follow what a subject has, without registering it.
 
-use super::prepare::{How, compared, kept, prepare};
+use super::prepare::{How, broken, prepare};
 use crate::account::Caller;
-use crate::compat::{Level, Policy};
-use crate::registry::{Candidate, Subject, VersionId, Wrong, incompatible};
+use crate::compat::Policy;
+use crate::registry::{Candidate, Subject, VersionId, Wrong};
 use crate::store::Store;
 
 /// What a schema is held against.
@@ -48,12 +48,7 @@ pub async fn check_compatibility(
     let sent = (candidate.schema.as_str(), &candidate.beside());
     let how = How::new(&config, false, normalize);
     let sent = prepare(&mut session, caller, subject, sent, how).await?;
-    if config.level() == Level::None {
-        return Ok(Vec::new());
-    }
-    let kept = kept(&mut session, subject).await?;
-    let against = compared(&mut session, subject, &sent, (&versions, &kept), &config).await?;
     let of_resource = row.is_some_and(|row| row.owner.resource().is_some());
     let policy = if of_resource { Policy::House } else { config.policy() };
-    Ok(incompatible(&sent.schema, &against, config.level(), policy))
+    broken(&mut session, subject, &sent, &versions, (&config, policy)).await
 }

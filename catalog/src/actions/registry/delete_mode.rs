@@ -3,7 +3,7 @@
 use super::{begin, named, setting};
 use crate::actions::Act;
 use crate::audit::{RegistryModeSet, What};
-use crate::registry::{Mode, Prefix, Subject, Wrong};
+use crate::registry::{Mode, Subject, Wrong};
 use crate::store::{Store, Tx};
 
 /// Answers what was set; of the default context what counted there.
@@ -25,9 +25,8 @@ pub async fn delete_mode(
         unset(&mut tx, subject, &mut events).await?;
     }
     if recursive && subject.is_context() {
-        let prefix = Prefix { context: Some(subject.context.clone()), name: String::new() };
-        for row in tx.subject_rows(&prefix).await?.into_iter().filter(|row| row.mode.is_some()) {
-            unset(&mut tx, &row.subject, &mut events).await?;
+        for within in tx.subjects_with_mode(&subject.context).await? {
+            unset(&mut tx, &within, &mut events).await?;
         }
     }
     let answer = match old {

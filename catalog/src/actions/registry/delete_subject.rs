@@ -24,7 +24,7 @@ pub async fn delete_subject(
             return Err(Wrong::SubjectSoftDeleted(subject.to_string()));
         }
     }
-    check_deletable(&mut tx, act, subject).await?;
+    check_deletable(&mut tx, act, subject, permanent).await?;
     check_unreferenced(&mut tx, subject, &versions, permanent).await?;
     if permanent && versions.iter().any(|one| !one.deleted) {
         return Err(Wrong::SubjectNotSoftDeleted(subject.to_string()));

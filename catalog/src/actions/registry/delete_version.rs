@@ -15,7 +15,7 @@ pub async fn delete_version(
 ) -> Result<i32, Wrong> {
     let mut tx = begin(store, &subject.context).await?;
     let versions = tx.seen_versions(act.caller, subject, true).await?;
-    check_deletable(&mut tx, act, subject).await?;
+    check_deletable(&mut tx, act, subject, permanent).await?;
     let found = match version {
         VersionId::Latest => versions.iter().rfind(|one| !one.deleted),
         VersionId::Number(number) => versions.iter().find(|one| one.version == number),
@@ -44,9 +44,15 @@ pub async fn delete_version(
 }
 
 /// Whether the caller may delete of a subject it sees, and the subject lets itself be changed.
-pub(super) async fn check_deletable(tx: &mut Tx, act: &Act<'_>, subject: &Subject) -> Result<(), Wrong> {
+pub(super) async fn check_deletable(
+    tx: &mut Tx,
+    act: &Act<'_>,
+    subject: &Subject,
+    permanent: bool,
+) -> Result<(), Wrong> {
     if let Some(row) = tx.subject_row(subject).await? {
         row.owner.check_write(act.caller, "Delete", subject)?;
+        row.owner.check_forgotten(subject, permanent)?;
     }
     tx.mode_in_scope(subject).await?.check_writable(subject)
 }

@@ -1,7 +1,7 @@
 //! Whether a schema is registered under a subject, and as what. A subject without a context is looked for in the
 //! others too.
 
-use super::prepare::{How, found, kept, prepare};
+use super::prepare::{How, found, prepare};
 use crate::account::Caller;
 use crate::registry::{Beside, Candidate, Config, Earlier, Registered, Subject, Wrong};
 use crate::store::{Session, Store};
@@ -84,7 +84,6 @@ impl Question<'_> {
         {
             return Ok(Some(*one));
         }
-        let kept = kept(session, subject).await?;
-        found(session, subject, &sent, versions, &kept).await
+        found(session, subject, &sent, versions).await
     }
 }

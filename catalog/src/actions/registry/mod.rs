@@ -1,5 +1,6 @@
 //! What changes the Schema Registry, one file per action, and the two questions that need its rules. What changes holds
-//! the lock of its context from before it looks until it is done.
+//! the lock of its context from before it looks until it is done; of what is read before that it makes sure that it
+//! still stands.
 
 mod check_compatibility;
 mod delete_config;
@@ -30,11 +31,23 @@ pub use set_mode::set_mode;
 use crate::audit::Digest;
 use crate::error::Refusal;
 use crate::registry::{Context, Subject};
-use crate::store::{LockClass, Store, Tx};
+use crate::store::{Lock, LockClass, Store, Tx};
 
 async fn begin(store: &Store, context: &Context) -> Result<Tx, Refusal> {
     let mut tx = store.begin().await?;
     tx.lock_exclusive(LockClass::Registry, context).await?;
+    Ok(tx)
+}
+
+/// The same, while what is referred to in other contexts stays as it is.
+async fn begin_referring<'a>(
+    store: &Store,
+    context: &Context,
+    to: impl Iterator<Item = &'a Context>,
+) -> Result<Tx, Refusal> {
+    let mut tx = store.begin().await?;
+    let shared = to.map(|context| Lock::on(LockClass::Registry, context)).collect();
+    tx.lock_mixed(shared, vec![Lock::on(LockClass::Registry, context)]).await?;
     Ok(tx)
 }
 

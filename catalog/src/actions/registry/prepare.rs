@@ -1,14 +1,12 @@
-//! Reading what was sent and what is kept, with everything they refer to.
-
-use std::collections::BTreeMap;
+//! Reading what was sent and what is kept, with everything they refer to. What is kept is read one version at a time,
+//! the newest first, and no further than is needed.
 
 use crate::account::Caller;
 use crate::avro::{Rules, Schema};
-use crate::error::Refusal;
-use crate::ids::SchemaId;
+use crate::compat::{Level, Policy};
 use crate::registry::{
-    Beside, Compared, Config, Content, Earlier, Side, Subject, Wrong, canonical, finds, no_such_reference,
-    normal_references, parse, referred,
+    Beside, Compared, Config, Content, Earlier, Side, Subject, Wrong, canonical, finds, incompatible,
+    no_such_reference, normal_references, parse, referred,
 };
 use crate::store::{Session, StoredSchema};
 
@@ -24,14 +22,8 @@ pub(super) struct How {
 pub(super) struct Prepared {
     pub content: Content,
     pub schema: Schema,
-}
-
-/// The schemas of a subject's versions, by id.
-pub(super) type Kept = BTreeMap<SchemaId, StoredSchema>;
-
-pub(super) async fn kept(session: &mut Session, subject: &Subject) -> Result<Kept, Refusal> {
-    let stored = session.stored_schemas_of(subject).await?;
-    Ok(stored.into_iter().map(|stored| (stored.id, stored)).collect())
+    /// What it refers to.
+    pub referred: Vec<(Subject, Earlier)>,
 }
 
 impl How {
@@ -68,7 +60,7 @@ pub(super) async fn prepare(
     let parsed = canonical(text, &texts, how.rules, how.normalize)?;
     let references = if how.normalize { normal_references(found.references) } else { found.references };
     let content = Content { text: parsed.text, beside: Beside { references, ..beside.clone() } };
-    Ok(Prepared { content, schema: parsed.schema })
+    Ok(Prepared { content, schema: parsed.schema, referred: found.versions })
 }
 
 /// The newest version that a sent schema finds although its text differs.
@@ -77,13 +69,15 @@ pub(super) async fn found(
     subject: &Subject,
     sent: &Prepared,
     versions: &[Earlier],
-    kept: &Kept,
 ) -> Result<Option<Earlier>, Wrong> {
-    for one in versions.iter().rev() {
-        let Some(stored) = kept.get(&one.id).filter(|stored| could_be(&sent.content, &stored.content)) else {
+    let like = session.ids_like(subject, &sent.content.text).await?;
+    let bytes = histogram(&sent.content.text);
+    for one in versions.iter().rev().filter(|one| like.contains(&one.id)) {
+        let Some(stored) = session.stored_schema(&subject.context, one.id).await? else { continue };
+        if !could_be(&sent.content, &bytes, &stored.content) {
             continue;
-        };
-        let schema = read(session, subject, stored).await?;
+        }
+        let schema = read(session, subject, &stored).await?;
         let sent = Side { schema: &sent.schema, beside: &sent.content.beside };
         let stored = Side { schema: &schema, beside: &stored.content.beside };
         if finds(sent, stored, one.version) {
@@ -93,15 +87,22 @@ pub(super) async fn found(
     Ok(None)
 }
 
-/// Texts that differ only in the order of their members have the same bytes; anything else need not be read.
-fn could_be(sent: &Content, kept: &Content) -> bool {
-    let sorted = |text: &str| {
-        let mut bytes = text.as_bytes().to_vec();
-        bytes.sort_unstable();
-        bytes
-    };
-    !kept.beside.references.is_empty()
-        || sent.text.len() == kept.text.len() && sorted(&sent.text) == sorted(&kept.text)
+/// How often a text has each byte: texts that differ only in the order of their members have the same bytes.
+fn histogram(text: &str) -> [u32; 256] {
+    let mut counts = [0; 256];
+    for byte in text.bytes() {
+        counts[usize::from(byte)] += 1;
+    }
+    counts
+}
+
+/// Whether a kept schema needs to be read to know that it is not what was sent.
+fn could_be(sent: &Content, bytes: &[u32; 256], kept: &Content) -> bool {
+    let (of_sent, of_kept) = (&sent.beside.references, &kept.beside.references);
+    if of_kept.is_empty() {
+        return of_sent.is_empty() && sent.text.len() == kept.text.len() && histogram(&kept.text) == *bytes;
+    }
+    of_sent.is_empty() || of_sent == of_kept
 }
 
 async fn read(session: &mut Session, subject: &Subject, stored: &StoredSchema) -> Result<Schema, Wrong> {
@@ -111,28 +112,39 @@ async fn read(session: &mut Session, subject: &Subject, stored: &StoredSchema) -
     parse(&stored.content.text, &texts, Rules::STORED)
 }
 
-/// The versions that a new schema is held against, newest first.
-pub(super) async fn compared(
+/// What a schema breaks of the versions that the level holds it against: of the newest that it breaks with.
+pub(super) async fn broken(
     session: &mut Session,
     subject: &Subject,
     sent: &Prepared,
-    (versions, kept): (&[Earlier], &Kept),
-    config: &Config,
-) -> Result<Vec<Compared>, Wrong> {
+    versions: &[Earlier],
+    (config, policy): (&Config, Policy),
+) -> Result<Vec<String>, Wrong> {
+    let level = config.level();
     let group = |content: &Content| {
         let name = config.compatibility_group.as_ref()?;
         content.beside.metadata.as_ref()?.properties.get(name).cloned()
     };
-    let most = if config.level().transitive() { usize::MAX } else { 1 };
-    let standing = versions.iter().rev().filter(|one| !one.deleted);
-    let mut compared = Vec::new();
-    for one in standing {
-        let Some(stored) = kept.get(&one.id) else { continue };
-        if compared.len() == most || group(&stored.content) != group(&sent.content) {
+    let mut left = match level {
+        Level::None => 0,
+        level if level.transitive() => usize::MAX,
+        _ => 1,
+    };
+    for one in versions.iter().rev().filter(|one| !one.deleted) {
+        if left == 0 {
+            break;
+        }
+        let Some(stored) = session.stored_schema(&subject.context, one.id).await? else { continue };
+        if group(&stored.content) != group(&sent.content) {
             continue;
         }
-        let schema = read(session, subject, stored).await?;
-        compared.push(Compared { version: one.version, schema, text: stored.content.text.clone() });
+        left -= 1;
+        let schema = read(session, subject, &stored).await?;
+        let against = Compared { version: one.version, schema, text: stored.content.text.clone() };
+        let messages = incompatible(&sent.schema, &against, level, policy);
+        if !messages.is_empty() {
+            return Ok(messages);
+        }
     }
-    Ok(compared)
+    Ok(Vec::new())
 }

@@ -1,18 +1,19 @@
-//! A schema becomes a version of a subject, or is one already. Equal content has one id in its context.
+//! A schema becomes a version of a subject, or is one already. Equal content has one id in its context. It is read and
+//! compared before anything is locked: whoever asks for what is there, or brings what breaks it, keeps nobody waiting.
 
 use std::sync::Arc;
 
-use super::prepare::{How, Kept, Prepared, compared, found, kept, prepare};
-use super::{begin, named, resource_schema, setting};
+use super::prepare::{How, Prepared, broken, found, prepare};
+use super::{begin_referring, named, resource_schema, setting};
 use crate::actions::Act;
 use crate::audit::SchemaRegistered;
-use crate::compat::Level;
+use crate::error::{Code, Refusal};
 use crate::ids::SchemaId;
 use crate::registry::{
-    Beside, Candidate, Config, Earlier, Given, Mode, Outcome, Registered, Subject, VERSION_PROPERTY, Wrong,
-    check_free, check_writer, incompatible, next, place,
+    Beside, Candidate, Config, Earlier, Given, Mode, OfResource, Outcome, Owner, Registered, Subject,
+    VERSION_PROPERTY, Wrong, check_free, check_writer, next, place,
 };
-use crate::store::{Store, Tx};
+use crate::store::{Session, Store, Tx};
 
 /// How a schema is registered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub struct Registering {
     /// Whatever it breaks.
     pub force: bool,
 }
+
+/// How often it is looked again at what others changed meanwhile.
+const ATTEMPTS: usize = 10;
 
 pub async fn register_schema(
     store: &Store,
@@ -31,99 +35,187 @@ pub async fn register_schema(
 ) -> Result<Registered, Wrong> {
     subject.check()?;
     candidate.check()?;
-    let mut tx = begin(store, &subject.context).await?;
-    let row = tx.subject_row(subject).await?;
-    match row.as_ref().map(|row| row.owner) {
-        None => {
-            check_free(&act.rules.topic_prefix, subject)?;
-            check_writer(act.caller, "Write", subject)?;
+    let asked = Asked { act, subject, candidate, how };
+    for _ in 0..ATTEMPTS {
+        let mut session = store.read().await?;
+        let before = Before::read(&mut session, subject).await?;
+        if let Some(of) = asked.check(&before)? {
+            drop(session);
+            return resource_schema::register(store, act, subject, of, (candidate, how)).await;
         }
-        Some(owner) => match owner.resource() {
-            Some(of) => {
-                return resource_schema::register((store, tx), act, subject, of, (candidate, how)).await;
-            }
-            None => owner.check_write(act.caller, "Write", subject)?,
-        },
-    }
-    let mode = tx.mode_in_scope(subject).await?;
-    mode.check_register(subject, candidate.given_id().is_some())?;
-    let config = tx.config_in_scope(subject).await?;
-    let before = Before { earlier: tx.versions_of(subject).await?, kept: kept(&mut tx, subject).await? };
-    let new = read(&mut tx, act, subject, (candidate, how), (&config, mode), &before).await?;
-    let given =
-        Given { id: candidate.given_id(), version: candidate.given_version(), imports: mode.imports() };
-    let known = tx.stored_id(&subject.context, &new.content).await?;
-    let outcome = place(subject, &before.earlier, known, given)?;
-    if let Some(version) = stands(&mut tx, subject, &new, &before, &outcome, given).await? {
-        return Ok(tx.registered(subject, version).await?);
-    }
-    if !mode.imports() && !how.force {
-        check_compatible(&mut tx, subject, &new, &before, &config).await?;
-    }
-    let Outcome::New { version, id, replaced } = outcome else { return Err(Wrong::SchemaNotFound(None)) };
-    if row.is_none() {
-        setting::open_subject(&mut tx, act, subject).await?;
-    }
-    let id = keep(&mut tx, act, subject, &new, (id, known)).await?;
-    for older in replaced {
-        if tx.referrers(subject, older).await?.is_empty() {
-            tx.remove_version(subject, older).await?;
+        let new = match asked.judge(&mut session, &before).await? {
+            Judged::Stands(one) => return Ok(session.registered(subject, one).await?),
+            Judged::New(new) => new,
+        };
+        drop(session);
+        let to = new.referred.iter().map(|(to, _)| &to.context);
+        let mut tx = begin_referring(store, &subject.context, to).await?;
+        if Before::read(&mut tx, subject).await? == before && still_refers(&mut tx, &new).await? {
+            return asked.write(tx, &before, new).await;
         }
     }
-    tx.insert_version(subject, version, id, act.now).await?;
-    let fingerprint = new.content.fingerprint();
-    let event =
-        SchemaRegistered { subject: named(subject), subject_version: version, schema: id, fingerprint };
-    let guid = new.content.guid();
-    act.finish(tx, 200, id, vec![event.into()]).await?;
-    Ok(Registered {
-        subject: subject.clone(),
-        version,
-        id,
-        guid,
-        content: Arc::new(new.content),
-        deleted: false,
-        at: act.now,
-    })
+    Err(Wrong::Refused(Refusal::new(
+        Code::TooManyAtOnce,
+        "同时登记到该主题的过多:请稍后再试",
+        "too many register under this subject at once: try again later",
+    )))
 }
 
-/// What the subject has.
+/// What stands of the subject, and what counts for it.
+#[derive(PartialEq)]
 struct Before {
+    owner: Option<Owner>,
+    mode: Mode,
+    config: Config,
     earlier: Vec<Earlier>,
-    kept: Kept,
 }
 
 impl Before {
-    fn latest(&self) -> Option<(&str, &Beside)> {
-        let latest = self.earlier.iter().rfind(|one| !one.deleted)?;
-        self.kept.get(&latest.id).map(|stored| (stored.content.text.as_str(), &stored.content.beside))
+    async fn read(session: &mut Session, subject: &Subject) -> Result<Self, Refusal> {
+        Ok(Self {
+            owner: session.subject_row(subject).await?.map(|row| row.owner),
+            mode: session.mode_in_scope(subject).await?,
+            config: session.config_in_scope(subject).await?,
+            earlier: session.versions_of(subject).await?,
+        })
     }
 }
 
-/// What was sent, completed from the version before and from the settings.
-async fn read(
-    tx: &mut Tx,
-    act: &Act<'_>,
-    subject: &Subject,
-    (candidate, how): (&Candidate, Registering),
-    (config, mode): (&Config, Mode),
-    before: &Before,
-) -> Result<Prepared, Wrong> {
-    let how = How::new(config, mode.imports(), how.normalize);
-    let given = candidate.beside();
-    if mode.imports() {
-        return prepare(tx, act.caller, subject, (&candidate.schema, &given), how).await;
+enum Judged {
+    Stands(Earlier),
+    New(Prepared),
+}
+
+async fn still_refers(tx: &mut Tx, new: &Prepared) -> Result<bool, Refusal> {
+    for (to, version) in &new.referred {
+        if tx.one_version(to, version.version, version.deleted).await? != Some(*version) {
+            return Ok(false);
+        }
     }
-    let latest = before.latest();
-    let mut beside = config.filled(&given, latest.map(|(_, beside)| beside));
-    let mut text = candidate.schema.as_str();
-    if !candidate.has_text() {
-        let (earlier, of) = latest.ok_or_else(|| Wrong::InvalidSchema("Empty schema".to_owned()))?;
-        text = earlier;
-        beside.references.clone_from(&of.references);
+    Ok(true)
+}
+
+struct Asked<'a> {
+    act: &'a Act<'a>,
+    subject: &'a Subject,
+    candidate: &'a Candidate,
+    how: Registering,
+}
+
+impl Asked<'_> {
+    /// Whether the caller may; a resource's subject is another matter.
+    fn check(&self, before: &Before) -> Result<Option<OfResource>, Wrong> {
+        let Self { act, subject, candidate, .. } = self;
+        match &before.owner {
+            None => {
+                check_free(&act.rules.topic_prefix, subject)?;
+                check_writer(act.caller, "Write", subject)?;
+            }
+            Some(Owner::Resource(of)) => return Ok(Some(*of)),
+            Some(owner) => owner.check_write(act.caller, "Write", subject)?,
+        }
+        before.mode.check_register(subject, candidate.given_id().is_some())?;
+        Ok(None)
     }
-    number(candidate, &mut beside, next(&before.earlier));
-    prepare(tx, act.caller, subject, (text, &beside), how).await
+
+    fn given(&self, before: &Before) -> Given {
+        let (id, version) = (self.candidate.given_id(), self.candidate.given_version());
+        Given { id, version, imports: before.mode.imports() }
+    }
+
+    async fn judge(&self, session: &mut Session, before: &Before) -> Result<Judged, Wrong> {
+        let Self { subject, .. } = self;
+        let new = self.read(session, before).await?;
+        new.content.beside.check_size()?;
+        let known = session.stored_id(&subject.context, &new.content).await?;
+        let outcome = place(subject, &before.earlier, known, self.given(before))?;
+        if let Some(version) = self.stands(session, &new, before, &outcome).await? {
+            return Ok(Judged::Stands(version));
+        }
+        if !before.mode.imports() && !self.how.force {
+            let by = (&before.config, before.config.policy());
+            let messages = broken(session, subject, &new, &before.earlier, by).await?;
+            if !messages.is_empty() {
+                return Err(Wrong::Incompatible(subject.to_string(), messages));
+            }
+        }
+        Ok(Judged::New(new))
+    }
+
+    /// What was sent, completed from the version before and from the settings.
+    async fn read(&self, session: &mut Session, before: &Before) -> Result<Prepared, Wrong> {
+        let Self { act, subject, candidate, .. } = self;
+        let how = How::new(&before.config, before.mode.imports(), self.how.normalize);
+        let given = candidate.beside();
+        if before.mode.imports() {
+            return prepare(session, act.caller, subject, (&candidate.schema, &given), how).await;
+        }
+        let latest = match before.earlier.iter().rfind(|one| !one.deleted) {
+            Some(one) => session.stored_schema(&subject.context, one.id).await?,
+            None => None,
+        };
+        let latest = latest.as_ref().map(|latest| &latest.content);
+        let mut beside = before.config.filled(&given, latest.map(|latest| &latest.beside));
+        let mut text = candidate.schema.as_str();
+        if !candidate.has_text() {
+            let latest = latest.ok_or_else(|| Wrong::InvalidSchema("Empty schema".to_owned()))?;
+            text = &latest.text;
+            beside.references.clone_from(&latest.beside.references);
+        }
+        number(candidate, &mut beside, next(&before.earlier));
+        prepare(session, act.caller, subject, (text, &beside), how).await
+    }
+
+    /// The version that has it already.
+    async fn stands(
+        &self,
+        session: &mut Session,
+        new: &Prepared,
+        before: &Before,
+        outcome: &Outcome,
+    ) -> Result<Option<Earlier>, Wrong> {
+        if let Outcome::Stands(version) = outcome {
+            return Ok(before.earlier.iter().find(|one| one.version == *version).copied());
+        }
+        let given = self.given(before);
+        if given.version.is_some() {
+            return Ok(None);
+        }
+        let fits = |one: &&Earlier| !one.deleted && given.id.is_none_or(|id| one.id.0 == id);
+        let standing: Vec<Earlier> = before.earlier.iter().filter(fits).copied().collect();
+        found(session, self.subject, new, &standing).await
+    }
+
+    /// Only the id may have become known since it was judged.
+    async fn write(&self, mut tx: Tx, before: &Before, new: Prepared) -> Result<Registered, Wrong> {
+        let Self { act, subject, .. } = self;
+        let known = tx.stored_id(&subject.context, &new.content).await?;
+        let outcome = place(subject, &before.earlier, known, self.given(before))?;
+        let Outcome::New { version, id, replaced } = outcome else { return Err(Wrong::SchemaNotFound(None)) };
+        if before.owner.is_none() {
+            setting::open_subject(&mut tx, act, subject).await?;
+        }
+        let id = keep(&mut tx, act, subject, &new, (id, known)).await?;
+        for older in replaced {
+            if tx.referrers(subject, older).await?.is_empty() {
+                tx.remove_version(subject, older).await?;
+            }
+        }
+        tx.insert_version(subject, version, id, act.now).await?;
+        let (fingerprint, guid) = (new.content.fingerprint(), new.content.guid());
+        let event =
+            SchemaRegistered { subject: named(subject), subject_version: version, schema: id, fingerprint };
+        act.finish(tx, 200, id, vec![event.into()]).await?;
+        Ok(Registered {
+            subject: (*subject).clone(),
+            version,
+            id,
+            guid,
+            content: Arc::new(new.content),
+            deleted: false,
+            at: act.now,
+        })
+    }
 }
 
 /// Who asks for a version of its own gets one, as its number is part of what is kept.
@@ -134,41 +226,6 @@ fn number(candidate: &Candidate, beside: &mut Beside, next: i32) {
         let metadata = beside.metadata.get_or_insert_default();
         metadata.properties.insert(VERSION_PROPERTY.to_owned(), next.to_string());
     }
-}
-
-/// The version that has it already.
-async fn stands(
-    tx: &mut Tx,
-    subject: &Subject,
-    new: &Prepared,
-    before: &Before,
-    outcome: &Outcome,
-    given: Given,
-) -> Result<Option<Earlier>, Wrong> {
-    if let Outcome::Stands(version) = outcome {
-        return Ok(before.earlier.iter().find(|one| one.version == *version).copied());
-    }
-    if given.version.is_some() {
-        return Ok(None);
-    }
-    let fits = |one: &&Earlier| !one.deleted && given.id.is_none_or(|id| one.id.0 == id);
-    let standing: Vec<Earlier> = before.earlier.iter().filter(fits).copied().collect();
-    found(tx, subject, new, &standing, &before.kept).await
-}
-
-async fn check_compatible(
-    tx: &mut Tx,
-    subject: &Subject,
-    new: &Prepared,
-    before: &Before,
-    config: &Config,
-) -> Result<(), Wrong> {
-    if config.level() == Level::None {
-        return Ok(());
-    }
-    let against = compared(tx, subject, new, (&before.earlier, &before.kept), config).await?;
-    let messages = incompatible(&new.schema, &against, config.level(), config.policy());
-    if messages.is_empty() { Ok(()) } else { Err(Wrong::Incompatible(subject.to_string(), messages)) }
 }
 
 /// The id of the content: the one it has, the one it came with, or the next.

@@ -3,20 +3,20 @@
 //! so.
 
 use super::Registering;
-use super::prepare::{How, compared, found, kept, prepare};
+use super::prepare::{How, broken, found, prepare};
 use crate::account::Role;
 use crate::actions::Act;
 use crate::actions::adopt_schema::adopt_schema;
 use crate::compat::Policy;
 use crate::error::{Code, Refusal};
 use crate::ids::TopicName;
-use crate::registry::{Candidate, OfResource, Part, Registered, Subject, Wrong, by_revising, incompatible};
+use crate::registry::{Candidate, OfResource, Part, Registered, Subject, Wrong, by_revising};
 use crate::resource::{Resource, ResourceState};
-use crate::store::{Store, Tx};
+use crate::store::Store;
 use crate::visible::{self, Sight};
 
 pub(super) async fn register(
-    (store, mut tx): (&Store, Tx),
+    store: &Store,
     act: &Act<'_>,
     subject: &Subject,
     of: OfResource,
@@ -25,31 +25,31 @@ pub(super) async fn register(
     if visible::standing(act.caller, of.provider, of.state, of.share_type) != Sight::Whole {
         return Err(by_revising(subject));
     }
-    let config = tx.config_in_scope(subject).await?;
-    let (versions, kept) = (tx.versions_of(subject).await?, kept(&mut tx, subject).await?);
+    let mut session = store.read().await?;
+    let config = session.config_in_scope(subject).await?;
+    let versions = session.versions_of(subject).await?;
     let sent = (candidate.schema.as_str(), &candidate.beside());
     let how = How::new(&config, false, how.normalize);
-    let new = prepare(&mut tx, act.caller, subject, sent, how).await?;
-    let known = tx.stored_id(&subject.context, &new.content).await?;
+    let new = prepare(&mut session, act.caller, subject, sent, how).await?;
+    let known = session.stored_id(&subject.context, &new.content).await?;
     let same = versions.iter().rfind(|one| !one.deleted && Some(one.id) == known).copied();
     let same = match same {
         Some(same) => Some(same),
-        None => found(&mut tx, subject, &new, &versions, &kept).await?.filter(|one| !one.deleted),
+        None => found(&mut session, subject, &new, &versions).await?.filter(|one| !one.deleted),
     };
     if let Some(same) = same {
-        return Ok(tx.registered(subject, same).await?);
+        return Ok(session.registered(subject, same).await?);
     }
-    let entry = tx.resource(of.number).await?.filter(|_| new.content.beside.is_empty());
+    let entry = session.resource(of.number).await?.filter(|_| new.content.beside.is_empty());
     let Some(entry) = entry.filter(|entry| may_put_in_force(act, subject, entry)) else {
         return Err(by_revising(subject));
     };
-    let against = compared(&mut tx, subject, &new, (&versions, &kept), &config).await?;
-    let messages = incompatible(&new.schema, &against, config.level(), Policy::House);
+    let messages = broken(&mut session, subject, &new, &versions, (&config, Policy::House)).await?;
     if !messages.is_empty() {
         return Err(Wrong::Incompatible(subject.to_string(), messages));
     }
     let text = new.content.text;
-    drop(tx);
+    drop(session);
     // Whatever changed meanwhile, the revision judges again what stands then.
     adopt_schema(store, act, &entry.code, &text).await.map_err(|refusal| refused(subject, refusal))?;
     let mut session = store.read().await?;

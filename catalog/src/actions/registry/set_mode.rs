@@ -52,7 +52,7 @@ async fn clear(tx: &mut Tx, at: &Subject, events: &mut Vec<What>) -> Result<(), 
     if within.iter().any(|row| row.standing > 0) {
         return Err(Wrong::NotPermitted("Cannot import since found existing subjects".to_owned()));
     }
-    for row in within {
+    for row in within.into_iter().filter(|row| row.owner.check_forgotten(&row.subject, true).is_ok()) {
         let versions = tx.versions_of(&row.subject).await?;
         check_unreferenced(tx, &row.subject, &versions, true).await?;
         take_away(tx, &row.subject, &versions).await?;

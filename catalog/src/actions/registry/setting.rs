@@ -2,7 +2,8 @@
 
 use crate::actions::Act;
 use crate::registry::{
-    Owner, Subject, Wrong, by_revising, check_free, check_more_contexts, check_steward, check_writer,
+    Owner, Subject, Wrong, by_revising, check_free, check_more_contexts, check_more_subjects, check_steward,
+    check_writer,
 };
 use crate::store::Tx;
 
@@ -35,6 +36,7 @@ pub(super) async fn open(tx: &mut Tx, act: &Act<'_>, at: &Subject) -> Result<(),
 
 /// A new subject, which is its agency's, in a context that is there or is opened with it.
 pub(super) async fn open_subject(tx: &mut Tx, act: &Act<'_>, subject: &Subject) -> Result<(), Wrong> {
+    check_more_subjects(tx.subjects_of(act.caller.agency).await?)?;
     let context = &subject.context;
     if !context.is_default() {
         let contexts = tx.contexts().await?;
@@ -51,8 +53,8 @@ pub(super) async fn close(tx: &mut Tx, at: &Subject) -> Result<(), Wrong> {
     if at.is_context() {
         return Ok(());
     }
-    let row = tx.subject_row(at).await?;
-    if row.is_some_and(|row| row.versions == 0 && row.config.is_none() && row.mode.is_none()) {
+    let (row, set) = (tx.subject_row(at).await?, tx.set_of(at).await?);
+    if row.is_some_and(|row| row.versions == 0) && set.config.is_none() && set.mode.is_none() {
         tx.remove_subject(at).await?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Schemas by id, by what they say, and by guid. The default context's ids are those of `schema_text`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sqlx::{FromRow, query, query_as};
@@ -79,16 +80,23 @@ impl Session {
         Ok(row.map(|(id,)| id))
     }
 
-    /// The schemas of a subject's versions, deleted ones too.
-    pub(crate) async fn stored_schemas_of(&mut self, subject: &Subject) -> Result<Vec<Stored>, Refusal> {
-        let rows: Vec<Row> = on!(self, |conn| query_as(select!(
-            "WHERE context = $1 AND id IN \
-             (SELECT v.id FROM registry_version v WHERE v.context = $1 AND v.subject = $2)"
-        ))
-        .bind(subject.context.as_str())
-        .bind(subject.name.as_str())
-        .fetch_all(conn))?;
-        rows.into_iter().map(Stored::try_from).collect()
+    /// The ids of a subject whose texts are as long as this one, or refer to others.
+    pub(crate) async fn ids_like(
+        &mut self,
+        subject: &Subject,
+        text: &str,
+    ) -> Result<HashSet<SchemaId>, Refusal> {
+        const LIKE: &str = "SELECT id FROM registry_schema s WHERE context = $1 AND id IN \
+            (SELECT v.id FROM registry_version v WHERE v.context = $1 AND v.subject = $2) \
+            AND (length(text) = $3 OR EXISTS \
+            (SELECT 1 FROM registry_reference f WHERE f.context = s.context AND f.id = s.id))";
+        let characters = i32::try_from(text.chars().count()).map_err(|_| internal())?;
+        let rows: Vec<(SchemaId,)> = on!(self, |conn| query_as(LIKE)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .bind(characters)
+            .fetch_all(conn))?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// In the default context first, then by the names of contexts.

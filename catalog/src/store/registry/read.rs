@@ -7,12 +7,18 @@ use crate::avro::Rules;
 use crate::error::Refusal;
 use crate::ids::SchemaId;
 use crate::registry::{
-    Config, Content, Context, Deleted, Earlier, Metadata, Mode, Registered, Subject, VersionId, Wrong, parse,
+    Config, Content, Context, Deleted, Earlier, Metadata, Mode, Owner, Registered, Subject, VersionId, Wrong,
+    parse,
 };
 use crate::store::error::internal;
 use crate::store::{Session, Store};
 
 impl Session {
+    /// Whether a subject is nobody's or the caller's to see: of any other it learns what it would if there were none.
+    async fn is_not_hidden(&mut self, caller: &Caller, subject: &Subject) -> Result<bool, Refusal> {
+        Ok(self.subject_row(subject).await?.is_none_or(|row| row.owner.is_seen_by(caller)))
+    }
+
     /// Its versions, if the caller sees the subject and it has any that count.
     pub(crate) async fn seen_versions(
         &mut self,
@@ -155,22 +161,36 @@ impl Store {
     }
 
     /// What is set of a subject or a context; with `in_scope` what counts for it.
-    pub async fn registry_config(&self, subject: &Subject, in_scope: bool) -> Result<Config, Wrong> {
+    pub async fn registry_config(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        in_scope: bool,
+    ) -> Result<Config, Wrong> {
         let mut session = self.read().await?;
+        let seen = session.is_not_hidden(caller, subject).await?;
         if in_scope || subject.is_context() && (subject.context.is_default() || subject.context.is_global()) {
-            return Ok(session.config_in_scope(subject).await?);
+            let of = if seen { subject.clone() } else { subject.context.subject("") };
+            return Ok(session.config_in_scope(&of).await?);
         }
-        let own = session.set_of(subject).await?.config;
+        let own = if seen { session.set_of(subject).await?.config } else { None };
         own.ok_or_else(|| Wrong::NoLevel(subject.to_string()))
     }
 
     /// The same of the mode.
-    pub async fn registry_mode(&self, subject: &Subject, in_scope: bool) -> Result<Mode, Wrong> {
+    pub async fn registry_mode(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        in_scope: bool,
+    ) -> Result<Mode, Wrong> {
         let mut session = self.read().await?;
+        let seen = session.is_not_hidden(caller, subject).await?;
         if in_scope || subject.is_context() && (subject.context.is_default() || subject.context.is_global()) {
-            return Ok(session.mode_in_scope(subject).await?);
+            let of = if seen { subject.clone() } else { subject.context.subject("") };
+            return Ok(session.mode_in_scope(&of).await?);
         }
-        let own = session.set_of(subject).await?.mode;
+        let own = if seen { session.set_of(subject).await?.mode } else { None };
         own.ok_or_else(|| Wrong::NoMode(subject.to_string()))
     }
 
@@ -185,18 +205,27 @@ impl Store {
     }
 
     /// The subject that is meant: its own, or the one that its settings name in its place.
-    pub async fn registry_alias(&self, subject: &Subject) -> Result<Subject, Wrong> {
+    pub async fn registry_alias(&self, caller: &Caller, subject: &Subject) -> Result<Subject, Wrong> {
         if subject.is_context() {
             return Ok(subject.clone());
         }
+        let (owner, meant) = self.stands_for(subject).await?;
+        let seen = owner.is_none_or(|owner| owner.is_seen_by(caller));
+        Ok(if seen { meant } else { subject.clone() })
+    }
+
+    /// Whoever asks, with whose the subject is.
+    async fn stands_for(&self, subject: &Subject) -> Result<(Option<Owner>, Subject), Refusal> {
         let asked = self.recall.ask();
         if let Some(known) = self.recall.aliases.get(subject, asked) {
             return Ok(known);
         }
-        let set = self.read().await?.set_of(subject).await?;
+        let mut session = self.read().await?;
+        let owner = session.subject_row(subject).await?.map(|row| row.owner);
+        let set = session.set_of(subject).await?;
         let alias = set.config.and_then(|config| config.alias).filter(|alias| !alias.is_empty());
         let meant = alias.map_or_else(|| subject.clone(), |alias| subject.context.qualify(&alias));
-        self.recall.aliases.put(subject.clone(), asked, meant.clone());
-        Ok(meant)
+        self.recall.aliases.put(subject.clone(), asked, (owner, meant.clone()));
+        Ok((owner, meant))
     }
 }

@@ -7,9 +7,11 @@ use sqlx::{FromRow, query, query_as};
 use crate::error::Refusal;
 use crate::ids::SchemaId;
 use crate::registry::{
-    Context, MOST_REFERENCED_BYTES, MOST_REFERENCES, Reference, Subject, Wrong, no_such_reference, referred,
+    Context, Earlier, MOST_REFERENCED_BYTES, MOST_REFERENCES, Reference, Subject, Wrong, no_such_reference,
+    referred,
 };
 use crate::store::dispatch::{on, one, rows};
+use crate::store::error::internal;
 use crate::store::{Session, Tx};
 
 /// What a schema refers to, found.
@@ -17,6 +19,8 @@ use crate::store::{Session, Tx};
 pub(crate) struct Resolved {
     /// With the numbers of versions that were only called the latest.
     pub references: Vec<Reference>,
+    /// The versions that they mean.
+    pub versions: Vec<(Subject, Earlier)>,
     /// Texts of all of them, each before those that name it.
     pub texts: Vec<String>,
 }
@@ -52,7 +56,9 @@ impl Session {
         for reference in references {
             let subject = referred(context, reference);
             let mut resolved = reference.clone();
-            resolved.version = self.referred_version(&subject, reference.version, with_deleted).await?;
+            let version = self.referred_version(&subject, reference.version, with_deleted).await?;
+            resolved.version = version.version;
+            found.versions.push((subject, version));
             todo.push(Step::Enter(context.clone(), resolved.clone()));
             found.references.push(resolved);
         }
@@ -79,7 +85,7 @@ impl Session {
             }
             let subject = referred(&within, &reference);
             let version = self.referred_version(&subject, reference.version, with_deleted).await?;
-            let stored = self.schema_of_version(&subject, version).await?;
+            let stored = self.stored_schema(&subject.context, version.id).await?.ok_or_else(internal)?;
             todo.push(Step::Leave(stored.content.text.clone()));
             let inner = stored.content.beside.references.iter().rev().cloned();
             todo.extend(inner.map(|inner| Step::Enter(subject.context.clone(), inner)));
@@ -87,26 +93,15 @@ impl Session {
         Ok(found)
     }
 
-    /// The number of the version that a reference means.
+    /// The version that a reference means.
     async fn referred_version(
         &mut self,
         subject: &Subject,
         version: i32,
         with_deleted: bool,
-    ) -> Result<i32, Wrong> {
+    ) -> Result<Earlier, Wrong> {
         let found = self.one_version(subject, version, with_deleted).await?;
-        found.map(|one| one.version).ok_or_else(|| no_such_reference(subject, version))
-    }
-
-    async fn schema_of_version(
-        &mut self,
-        subject: &Subject,
-        version: i32,
-    ) -> Result<super::Stored, Wrong> {
-        let found = self.one_version(subject, version, true).await?;
-        let id = found.ok_or_else(|| no_such_reference(subject, version))?.id;
-        let stored = self.stored_schema(&subject.context, id).await?;
-        stored.ok_or_else(|| Wrong::Refused(crate::store::error::internal()))
+        found.ok_or_else(|| no_such_reference(subject, version))
     }
 
     /// The versions whose schemas refer to a version.

@@ -5,6 +5,7 @@ use sqlx::{FromRow, query, query_as};
 use crate::clock::Time;
 use crate::compat::Level;
 use crate::error::Refusal;
+use crate::ids::ResourceNumber;
 use crate::registry::{Config, Context, Mode, Owner, Subject};
 use crate::store::dispatch::{on, one, rows};
 use crate::store::document::{checked, from_json, from_word, to_json};
@@ -14,6 +15,22 @@ use crate::store::{Session, Tx};
 struct Row {
     config: Option<String>,
     mode: Option<String>,
+}
+
+impl Row {
+    fn set(self) -> Result<Set, Refusal> {
+        Ok(Set {
+            config: self.config.map(|text| from_json(&text)).transpose()?,
+            mode: self.mode.map(from_word).transpose()?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct SubjectRow {
+    config: Option<String>,
+    mode: Option<String>,
+    resource: Option<ResourceNumber>,
 }
 
 /// What is set of a subject or a context itself.
@@ -29,22 +46,24 @@ impl Session {
         if subject.is_context() {
             return self.set_of_context(&subject.context).await;
         }
-        let Some(row) = self.subject_row(subject).await? else { return Ok(Set::default()) };
-        if let Owner::Resource(_) = row.owner {
+        const SELECT: &str =
+            "SELECT config, mode, resource FROM registry_subject WHERE context = $1 AND name = $2";
+        let row: Option<SubjectRow> = on!(self, |conn| query_as(SELECT)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .fetch_optional(conn))?;
+        let Some(row) = row else { return Ok(Set::default()) };
+        if row.resource.is_some() {
             return Ok(Set { config: Some(Config::of_level(Level::OF_RESOURCES)), mode: None });
         }
-        Ok(Set { config: row.config, mode: row.mode })
+        Row { config: row.config, mode: row.mode }.set()
     }
 
     async fn set_of_context(&mut self, context: &Context) -> Result<Set, Refusal> {
         const SELECT: &str = "SELECT config, mode FROM registry_context WHERE name = $1";
         let row: Option<Row> =
             on!(self, |conn| query_as(SELECT).bind(context.as_str()).fetch_optional(conn))?;
-        let Some(row) = row else { return Ok(Set::default()) };
-        Ok(Set {
-            config: row.config.map(|text| from_json(&text)).transpose()?,
-            mode: row.mode.map(from_word).transpose()?,
-        })
+        row.map_or_else(|| Ok(Set::default()), Row::set)
     }
 
     /// The settings that count: of a resource's subject the bus's alone. Of others the subject's over those of the default context; without its own those of its context,

@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::ids::{AgencyId, ResourceNumber};
 use crate::registry::{Config, Context, Mode, OfResource, Owner, Prefix, Subject};
 use crate::store::dispatch::{on, one, rows};
-use crate::store::document::{checked, from_json, from_word, to_json};
+use crate::store::document::{checked, from_word, to_json};
 use crate::store::error::internal;
 use crate::store::{Session, Tx};
 
@@ -21,8 +21,6 @@ struct Row {
     provider: Option<AgencyId>,
     state: Option<String>,
     share_type: Option<String>,
-    config: Option<String>,
-    mode: Option<String>,
     versions: i64,
     standing: i64,
 }
@@ -32,8 +30,6 @@ struct Row {
 pub(crate) struct SubjectRow {
     pub subject: Subject,
     pub owner: Owner,
-    pub config: Option<Config>,
-    pub mode: Option<Mode>,
     /// Deleted ones included.
     pub versions: i64,
     pub standing: i64,
@@ -46,8 +42,6 @@ impl TryFrom<Row> for SubjectRow {
         Ok(Self {
             subject: Context::stored(row.context).subject(row.name),
             owner,
-            config: row.config.map(|text| from_json(&text)).transpose()?,
-            mode: row.mode.map(from_word).transpose()?,
             versions: row.versions,
             standing: row.standing,
         })
@@ -74,7 +68,7 @@ pub(super) fn owner(
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT s.context, s.name, s.owner, s.resource, r.provider, r.state, r.share_type, s.config, s.mode, \
+            "SELECT s.context, s.name, s.owner, s.resource, r.provider, r.state, r.share_type, \
              (SELECT count(*) FROM registry_version v WHERE v.context = s.context AND v.subject = s.name) \
              AS versions, \
              (SELECT count(*) FROM registry_version v WHERE v.context = s.context AND v.subject = s.name \
@@ -127,6 +121,22 @@ impl Session {
         .bind(prefix.name.as_str())
         .fetch_all(conn))?;
         rows.into_iter().map(SubjectRow::try_from).collect()
+    }
+}
+
+impl Session {
+    pub(crate) async fn subjects_of(&mut self, agency: AgencyId) -> Result<usize, Refusal> {
+        const COUNT: &str = "SELECT count(*) FROM registry_subject WHERE owner = $1";
+        let (count,): (i64,) = on!(self, |conn| query_as(COUNT).bind(agency).fetch_one(conn))?;
+        usize::try_from(count).map_err(|_| internal())
+    }
+
+    /// The subjects of a context that have a mode of their own.
+    pub(crate) async fn subjects_with_mode(&mut self, context: &Context) -> Result<Vec<Subject>, Refusal> {
+        const SELECT: &str =
+            "SELECT name FROM registry_subject WHERE context = $1 AND mode IS NOT NULL ORDER BY name";
+        let rows: Vec<(String,)> = on!(self, |conn| query_as(SELECT).bind(context.as_str()).fetch_all(conn))?;
+        Ok(rows.into_iter().map(|(name,)| context.subject(name)).collect())
     }
 }
 

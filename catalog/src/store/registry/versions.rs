@@ -30,7 +30,7 @@ impl Session {
     }
 
     /// One of them by its number, or the latest (-1).
-    pub(super) async fn one_version(
+    pub(crate) async fn one_version(
         &mut self,
         subject: &Subject,
         version: i32,

@@ -66,7 +66,10 @@ async fn what_is_taken_away_is_gone_and_its_id_never_comes_back(store: &Store) {
     assert_eq!(desk.delete("s", true).await.unwrap_err().error_code(), 40401);
     assert!(store.registry_schema(&desk.one, 1, None).await.is_ok(), "the other subject has it");
     assert_eq!(store.registry_schema(&desk.one, 2, None).await.unwrap_err().error_code(), 40403);
-    assert_eq!(store.registry_config(&Subject::read("s"), false).await.unwrap_err().error_code(), 40408);
+    assert_eq!(
+        store.registry_config(&desk.one, &Subject::read("s"), false).await.unwrap_err().error_code(),
+        40408
+    );
 
     let again = desk.register("s", &record(&["a", "b?"])).await;
     assert_eq!((again.version, again.id.0), (1, 3), "a new number, a new id");

@@ -131,7 +131,7 @@ async fn imported_schemas_keep_their_ids_and_versions(store: &Store) {
         42205,
         "without an id it is not imported"
     );
-    assert_eq!(store.registry_mode(&subject, false).await, Ok(Mode::Import));
+    assert_eq!(store.registry_mode(&desk.one, &subject, false).await, Ok(Mode::Import));
     assert_eq!(desk.register("t", "\"bytes\"").await.id.0, 501, "ids go on above");
 }
 

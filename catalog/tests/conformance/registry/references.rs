@@ -1,8 +1,11 @@
 //! Schemas that refer to others.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use changtong_catalog::conformance;
 use changtong_catalog::registry::{Context, Subject, VersionId};
-use changtong_catalog::store::Store;
+use changtong_catalog::store::{LockClass, Store};
 
 use super::{Desk, of, referring, says};
 
@@ -81,10 +84,38 @@ async fn references_are_bounded_and_say_which_context_they_mean(store: &Store) {
     let there = referring(PLACE, &[("t.City", ":.:city", 1)]);
     let there = desk.try_register(&desk.one, ":.test:place", &there).await.unwrap();
     assert_eq!(desk.look_up(":.test:place", &referring(PLACE, &[("t.City", ":.:city", 1)])).await, Ok(there));
-    assert_eq!(desk.refused(":.test:p", &referring(PLACE, &[("t.City", "city", 1)])).await.error_code(), 42201);
+    assert_eq!(
+        desk.refused(":.test:p", &referring(PLACE, &[("t.City", "city", 1)])).await.error_code(),
+        42201
+    );
+}
+
+async fn what_is_referred_to_is_held_until_it_is_written(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.register(":.lib:city", CITY).await;
+    let mut held = store.begin().await.unwrap();
+    held.lock_exclusive(LockClass::Registry, ".lib").await.unwrap();
+    let done = AtomicBool::new(false);
+    let place = referring(PLACE, &[("t.City", ":.lib:city", 1)]);
+    let register = async {
+        let registered = desk.try_register(&desk.one, "place", &place).await;
+        done.store(true, Ordering::SeqCst);
+        registered
+    };
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let early = done.load(Ordering::SeqCst);
+        held.finish().await.unwrap();
+        early
+    };
+    let (registered, early) = tokio::join!(register, other);
+    assert!(!early, "whoever changes the other context is waited for");
+    registered.unwrap();
+    assert_eq!(desk.delete(":.lib:city", false).await.unwrap_err().error_code(), 42206);
 }
 
 conformance!(
+    what_is_referred_to_is_held_until_it_is_written,
     references_are_bounded_and_say_which_context_they_mean,
     references_are_found_kept_and_written_out,
     what_is_referred_to_is_not_deleted,

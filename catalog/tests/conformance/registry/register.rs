@@ -3,7 +3,7 @@
 use changtong_catalog::actions::{self, Against, Registering};
 use changtong_catalog::conformance;
 use changtong_catalog::registry::{Beside, Candidate, Metadata, Subject, VersionId, Wrong};
-use changtong_catalog::store::Store;
+use changtong_catalog::store::{LockClass, Store};
 use serde_json::json;
 
 use super::{Desk, of, record, says};
@@ -151,6 +151,38 @@ async fn metadata_and_rules_come_from_before_and_from_settings(store: &Store) {
     assert_eq!(desk.refused("s", &wrong).await.error_code(), 42210);
 }
 
+async fn what_stands_is_answered_while_another_writes(store: &Store) {
+    let desk = Desk::set(store).await;
+    let first = desk.register("s", &record(&["a"])).await;
+    let mut held = store.begin().await.unwrap();
+    held.lock_exclusive(LockClass::Registry, ".").await.unwrap();
+    assert_eq!(desk.register("s", &record(&["a"])).await, first);
+    let wrong = desk.refused("s", &of(&record(&["a", "b"]))).await;
+    assert_eq!(wrong.error_code(), 409, "what is refused needs no lock either");
+    held.finish().await.unwrap();
+}
+
+async fn what_changed_meanwhile_is_judged_again(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.configure(&desk.one, "s", json!({"compatibility": "FULL_TRANSITIVE"})).await.unwrap();
+    // Each fits what was there, any two of them do not fit each other.
+    let kinds = ["int", "string", "boolean", "long", "double"];
+    let texts = kinds.map(|kind| {
+        let field = json!({"name": "x", "type": ["null", kind], "default": null});
+        json!({"type": "record", "name": "R", "fields": [field]}).to_string()
+    });
+    let register = async |text: &str| desk.try_register(&desk.one, "s", &of(text)).await.is_ok();
+    let [a, b, c, d, e] = &texts;
+    let (a, b, c, d, e) = tokio::join!(register(a), register(b), register(c), register(d), register(e));
+    assert_eq!([a, b, c, d, e].into_iter().filter(|done| *done).count(), 1);
+    // And what does fit gets a number of its own, however many come at once.
+    let number = async |field: &str| desk.register("t", &record(&[field])).await.version;
+    let (a, b, c, d) = tokio::join!(number("a?"), number("b?"), number("c?"), number("d?"));
+    let mut numbers = [a, b, c, d];
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
 async fn two_at_once_get_one_id(store: &Store) {
     let desk = Desk::set(store).await;
     let register = async |subject: &str| desk.register(subject, &record(&["a"])).await;
@@ -206,5 +238,7 @@ conformance!(
     what_is_no_schema_says_so,
     metadata_and_rules_come_from_before_and_from_settings,
     two_at_once_get_one_id,
+    what_stands_is_answered_while_another_writes,
+    what_changed_meanwhile_is_judged_again,
     a_subject_is_its_first_agencys,
 );

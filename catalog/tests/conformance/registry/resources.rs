@@ -5,7 +5,7 @@ use changtong_catalog::actions::{self, Against};
 use changtong_catalog::conformance;
 use changtong_catalog::grant::Cause;
 use changtong_catalog::ids::{AgencyId, Generation, TopicName};
-use changtong_catalog::registry::{Deleted, Part, Subject, VersionId, Wrong};
+use changtong_catalog::registry::{Deleted, Mode, Part, Subject, VersionId, Wrong};
 use changtong_catalog::resource::ShareType;
 use changtong_catalog::store::Store;
 use serde_json::json;
@@ -35,11 +35,15 @@ async fn what_is_published_is_the_first_version_of_its_subjects(store: &Store) {
         assert!(store.registry_schema(&desk.other, seen.id.0, None).await.is_ok());
         assert_eq!(seen.guid, seen.content.guid());
     }
-    let config = store.registry_config(&value, false).await.unwrap();
+    let config = store.registry_config(&desk.one, &value, false).await.unwrap();
     assert_eq!(config.compatibility_level.as_deref(), Some("FULL_TRANSITIVE"));
     let settings = json!({"compatibilityGroup": "g", "normalize": true, "validateNewSchemas": false});
     desk.configure(&desk.operator(), "", settings).await.unwrap();
-    assert_eq!(store.registry_config(&value, true).await.unwrap(), config, "whatever is set of everything");
+    assert_eq!(
+        store.registry_config(&desk.one, &value, true).await.unwrap(),
+        config,
+        "whatever is set of everything"
+    );
 }
 
 async fn only_the_entry_changes_them(store: &Store) {
@@ -86,7 +90,7 @@ async fn a_withheld_entry_shows_its_schemas_to_nobody_else(store: &Store) {
     }
 }
 
-async fn what_is_retired_may_be_cleared_away(store: &Store) {
+async fn what_is_retired_may_be_hidden_not_forgotten(store: &Store) {
     let desk = Desk::set(store).await;
     let office = &desk.office;
     let entry = desk.stage.published(office, ShareType::Conditional).await;
@@ -98,12 +102,24 @@ async fn what_is_retired_may_be_cleared_away(store: &Store) {
     assert_eq!(editor.error_code(), 40301, "its head does");
     let act = desk.stage.act(&office.head, 41);
     assert_eq!(actions::delete_subject(store, &act, &subject, false).await, Ok(vec![1]));
-    assert_eq!(actions::delete_subject(store, &act, &subject, true).await, Ok(vec![1]));
     let id = entry.schema.unwrap();
-    assert!(
-        store.read().await.unwrap().schema(id).await.unwrap().is_some(),
-        "the entry still names its schema"
-    );
+    // Records still carry it: by whatever way, what reads them stays.
+    let forever = actions::delete_subject(store, &act, &subject, true).await.unwrap_err();
+    assert_eq!(forever.error_code(), 42205);
+    let one = VersionId::Number(1);
+    let forever = actions::delete_version(store, &act, &subject, one, true).await.unwrap_err();
+    assert_eq!(forever.error_code(), 42205);
+    let key = Subject::read("ct.r.1-key");
+    assert_eq!(actions::delete_subject(store, &act, &key, false).await, Ok(vec![1]));
+    let steward = desk.stage.act(&desk.authority, 42);
+    let everything = Subject::read("");
+    actions::set_mode(store, &steward, &everything, Some(Mode::Import), false).await.unwrap();
+    let mut session = store.read().await.unwrap();
+    let read_by = session.versions_of_resource(entry.number, Generation(1), Part::Value).await.unwrap();
+    assert_eq!(read_by.iter().map(|one| one.schema).collect::<Vec<_>>(), [id]);
+    assert!(session.schema(id).await.unwrap().is_some());
+    drop(session);
+    actions::set_mode(store, &steward, &everything, None, false).await.unwrap();
     assert_eq!(
         desk.refused("ct.r.1-value", &of("\"int\"")).await.error_code(),
         42205,
@@ -189,6 +205,6 @@ conformance!(
     what_is_published_is_the_first_version_of_its_subjects,
     only_the_entry_changes_them,
     a_withheld_entry_shows_its_schemas_to_nobody_else,
-    what_is_retired_may_be_cleared_away,
+    what_is_retired_may_be_hidden_not_forgotten,
     a_grants_schema_is_seen_by_both_sides,
 );

@@ -3,21 +3,22 @@
 use changtong_catalog::account::Caller;
 use changtong_catalog::actions;
 use changtong_catalog::conformance;
-use changtong_catalog::registry::{Config, Context, Mode, Subject, Wrong};
+use changtong_catalog::registry::{Candidate, Config, Context, Mode, Subject, Wrong};
 use changtong_catalog::store::Store;
 use serde_json::json;
 
 use super::{Desk, of, record, says};
 
-async fn level(store: &Store, subject: &str) -> String {
-    let config: Config = store.registry_config(&Subject::read(subject), true).await.unwrap();
+async fn level(desk: &Desk<'_>, subject: &str) -> String {
+    let subject = Subject::read(subject);
+    let config: Config = desk.store.registry_config(&desk.authority, &subject, true).await.unwrap();
     config.compatibility_level.unwrap()
 }
 
 async fn a_subjects_own_level_counts_before_its_contexts(store: &Store) {
     let desk = Desk::set(store).await;
-    assert_eq!(level(store, "").await, "BACKWARD");
-    let none = store.registry_config(&Subject::read("s"), false).await.unwrap_err();
+    assert_eq!(level(&desk, "").await, "BACKWARD");
+    let none = store.registry_config(&desk.one, &Subject::read("s"), false).await.unwrap_err();
     assert_eq!(
         says(&none),
         (40408, "Subject 's' does not have subject-level compatibility configured".to_owned())
@@ -32,7 +33,7 @@ async fn a_subjects_own_level_counts_before_its_contexts(store: &Store) {
     desk.configure(&desk.one, "s", json!({"compatibility": "backward_transitive"})).await.unwrap();
     let expected = [("s", "BACKWARD_TRANSITIVE"), ("t", "FULL"), (":.test:s", "FORWARD"), (":.x:s", "NONE")];
     for (subject, word) in expected {
-        assert_eq!(level(store, subject).await, word, "{subject}");
+        assert_eq!(level(&desk, subject).await, word, "{subject}");
     }
     let foreign = desk.configure(&desk.other, "s", json!({"compatibility": "NONE"})).await.unwrap_err();
     assert_eq!(foreign.error_code(), 40301, "who first set it has it");
@@ -44,16 +45,19 @@ async fn a_subjects_own_level_counts_before_its_contexts(store: &Store) {
         actions::delete_config(store, &act, &Subject::read("s")).await.unwrap_err().error_code(),
         40401
     );
-    assert_eq!(level(store, "s").await, "FULL");
+    assert_eq!(level(&desk, "s").await, "FULL");
     desk.configure(&desk.other, "s", json!({"normalize": true})).await.unwrap();
     desk.configure(&desk.other, "s", json!({"alias": "t", "normalize": null})).await.unwrap();
-    let set = store.registry_config(&Subject::read("s"), false).await.unwrap();
+    let set = store.registry_config(&desk.other, &Subject::read("s"), false).await.unwrap();
     assert_eq!(set, Config { alias: Some("t".to_owned()), ..Config::default() });
+    let alias = async || store.registry_alias(&desk.other, &Subject::read("s")).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(store.registry_alias(&Subject::read("s")).await.unwrap(), Subject::read("t"));
+        assert_eq!(alias().await, Subject::read("t"));
     }
+    let unseen = store.registry_alias(&desk.one, &Subject::read("s")).await.unwrap();
+    assert_eq!(unseen, Subject::read("s"), "what is remembered is not told to others either");
     desk.configure(&desk.other, "s", json!({"alias": null})).await.unwrap();
-    assert_eq!(store.registry_alias(&Subject::read("s")).await.unwrap(), Subject::read("s"), "as it is now");
+    assert_eq!(alias().await, Subject::read("s"), "as it is now");
 }
 
 async fn mode(desk: &Desk<'_>, caller: &Caller, subject: &str, mode: Option<Mode>) -> Result<(), Wrong> {
@@ -64,7 +68,7 @@ async fn mode(desk: &Desk<'_>, caller: &Caller, subject: &str, mode: Option<Mode
 async fn nothing_changes_where_reading_is_all(store: &Store) {
     let desk = Desk::set(store).await;
     desk.register("s", &record(&["a"])).await;
-    let none = store.registry_mode(&Subject::read("s"), false).await.unwrap_err();
+    let none = store.registry_mode(&desk.one, &Subject::read("s"), false).await.unwrap_err();
     assert_eq!(says(&none), (40409, "Subject 's' does not have subject-level mode configured".to_owned()));
     mode(&desk, &desk.one, "s", Some(Mode::ReadOnly)).await.unwrap();
     let refused = desk.refused("s", &of(&record(&["a", "b?"]))).await;
@@ -91,8 +95,11 @@ async fn nothing_changes_where_reading_is_all(store: &Store) {
     let act = desk.stage.act(&operator, 35);
     let old = actions::delete_mode(store, &act, &Subject::read(""), true).await;
     assert_eq!(old, Ok(Some(Mode::ReadOnly)));
-    assert_eq!(store.registry_mode(&Subject::read("t"), true).await, Ok(Mode::ReadWrite));
-    assert_eq!(store.registry_mode(&Subject::read("t"), false).await.unwrap_err().error_code(), 40409);
+    assert_eq!(store.registry_mode(&desk.one, &Subject::read("t"), true).await, Ok(Mode::ReadWrite));
+    assert_eq!(
+        store.registry_mode(&desk.one, &Subject::read("t"), false).await.unwrap_err().error_code(),
+        40409
+    );
     assert_eq!(desk.stage.events_from(35).await, ["registry.mode", "registry.mode"]);
 }
 
@@ -117,10 +124,47 @@ async fn what_is_always_there_is_not_deleted(store: &Store) {
         let wrong = actions::delete_context(store, &act, &context).await.unwrap_err();
         assert_eq!(wrong.error_code(), 42205, "{wrong}");
     }
-    assert_eq!((level(store, "s").await, level(store, ":.x:s").await), ("FULL".to_owned(), "NONE".to_owned()));
+    assert_eq!(
+        (level(&desk, "s").await, level(&desk, ":.x:s").await),
+        ("FULL".to_owned(), "NONE".to_owned())
+    );
+}
+
+async fn settings_are_shown_to_whoever_sees_the_subject(store: &Store) {
+    let desk = Desk::set(store).await;
+    let subject = Subject::read("s");
+    desk.configure(&desk.one, "s", json!({"compatibility": "FULL", "alias": "t"})).await.unwrap();
+    mode(&desk, &desk.one, "s", Some(Mode::ReadOnly)).await.unwrap();
+    for in_scope in [false, true] {
+        let config = store.registry_config(&desk.one, &subject, in_scope).await.unwrap();
+        assert_eq!(config.compatibility_level.as_deref(), Some("FULL"));
+        assert_eq!(store.registry_mode(&desk.one, &subject, in_scope).await, Ok(Mode::ReadOnly));
+    }
+    assert_eq!(store.registry_config(&desk.other, &subject, false).await.unwrap_err().error_code(), 40408);
+    assert_eq!(store.registry_mode(&desk.other, &subject, false).await.unwrap_err().error_code(), 40409);
+    let config = store.registry_config(&desk.other, &subject, true).await.unwrap();
+    assert_eq!(config.compatibility_level.as_deref(), Some("BACKWARD"), "as if it were not there");
+    assert_eq!(store.registry_mode(&desk.other, &subject, true).await, Ok(Mode::ReadWrite));
+    assert_eq!(store.registry_alias(&desk.other, &subject).await, Ok(subject.clone()));
+}
+
+async fn what_stands_beside_a_text_is_bounded(store: &Store) {
+    let desk = Desk::set(store).await;
+    let properties = |bytes: usize| json!({"properties": {"x": "y".repeat(bytes)}});
+    let wrong = desk.configure(&desk.one, "s", json!({"defaultMetadata": properties(70_000)})).await;
+    assert_eq!(wrong.unwrap_err().error_code(), 422);
+    let with = |metadata| Candidate { metadata: serde_json::from_value(metadata).unwrap(), ..of("\"int\"") };
+    assert_eq!(desk.refused("s", &with(properties(70_000))).await.error_code(), 42209);
+    // Together they are too much, each for itself is not.
+    let name = json!({"properties": {"z": "y".repeat(40_000)}});
+    desk.configure(&desk.one, "s", json!({"overrideMetadata": name})).await.unwrap();
+    assert_eq!(desk.refused("s", &with(properties(40_000))).await.error_code(), 42209);
+    assert_eq!(desk.try_register(&desk.one, "s", &with(properties(10))).await.unwrap().version, 1);
 }
 
 conformance!(
+    settings_are_shown_to_whoever_sees_the_subject,
+    what_stands_beside_a_text_is_bounded,
     a_subjects_own_level_counts_before_its_contexts,
     nothing_changes_where_reading_is_all,
     read_only_over_all_counts_before_a_subjects_own_mode,

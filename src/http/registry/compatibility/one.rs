@@ -22,7 +22,7 @@ pub async fn one(
     Document(candidate): Document<Candidate>,
 ) -> Answer<Json<Value>> {
     let (against, normalize) = (Against::Version(place.version()?), asked.flag("normalize"));
-    let subject = app.store.registry_alias(&place.subject()).await?;
+    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
     let messages = check_compatibility(&app.store, &caller, &subject, &candidate, against, normalize).await?;
     Ok(told(&asked, &messages))
 }

@@ -10,6 +10,11 @@ use crate::http::registry::asked::Asked;
 use crate::http::registry::caller::Registrant;
 use crate::http::registry::place::Place;
 
-pub async fn show(State(app): State<Web>, _: Registrant, place: Place, asked: Asked) -> Answer<Json<Config>> {
-    Ok(Json(app.store.registry_config(&place.subject(), asked.flag("defaultToGlobal")).await?))
+pub async fn show(
+    State(app): State<Web>,
+    Registrant(caller): Registrant,
+    place: Place,
+    asked: Asked,
+) -> Answer<Json<Config>> {
+    Ok(Json(app.store.registry_config(&caller, &place.subject(), asked.flag("defaultToGlobal")).await?))
 }

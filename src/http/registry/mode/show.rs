@@ -11,6 +11,11 @@ use crate::http::registry::asked::Asked;
 use crate::http::registry::caller::Registrant;
 use crate::http::registry::place::Place;
 
-pub async fn show(State(app): State<Web>, _: Registrant, place: Place, asked: Asked) -> Answer<Json<Value>> {
-    Ok(shown(app.store.registry_mode(&place.subject(), asked.flag("defaultToGlobal")).await?))
+pub async fn show(
+    State(app): State<Web>,
+    Registrant(caller): Registrant,
+    place: Place,
+    asked: Asked,
+) -> Answer<Json<Value>> {
+    Ok(shown(app.store.registry_mode(&caller, &place.subject(), asked.flag("defaultToGlobal")).await?))
 }
