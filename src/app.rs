@@ -91,6 +91,7 @@ impl App {
         let taken = take_database(&store, &node, &clock, &*ids, &alive).await?;
         let (store, lease) = (store.under(taken.epoch), Mutex::new(taken));
         store.keep_pseudonym_key(&keys.in_force(Purpose::Pseudonym)?.0).await?;
+        store.name_subjects(&settings.log.prefix).await?;
         let metrics = Metrics::new()?;
         let starting = async {
             let log = wiring::open_log(&settings, clock.clone(), &metrics.registry).await?;

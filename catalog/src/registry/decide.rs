@@ -108,43 +108,15 @@ pub struct Compared {
     pub text: String,
 }
 
-/// Why a schema is incompatible with an earlier version; nothing if it is compatible.
+/// Why a schema is incompatible with earlier versions, newest first: of the first that it breaks with. Nothing if it is
+/// compatible.
 #[must_use]
-pub fn incompatible(new: &Schema, earlier: &Compared, level: Level, policy: Policy) -> Vec<String> {
-    let found = breaks(new, &[&earlier.schema], level, policy).next();
-    let number = u32::try_from(earlier.version).unwrap_or(0);
-    found.map(|found| found.messages(number, &earlier.text, level)).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLAIN: Given = Given { id: None, version: None, imports: false };
-
-    fn earlier(count: i32) -> Vec<Earlier> {
-        (1..=count).map(|version| Earlier { version, id: SchemaId(version), deleted: false }).collect()
-    }
-
-    #[test]
-    fn a_subject_has_a_thousand_versions_and_no_more() {
-        let subject = Subject::read("s");
-        let there = earlier(1000);
-        assert!(matches!(
-            place(&subject, &there[..999], None, PLAIN),
-            Ok(Outcome::New { version: 1000, .. })
-        ));
-        assert!(matches!(place(&subject, &there, None, PLAIN), Err(Wrong::NotPermitted(_))));
-        assert_eq!(place(&subject, &there, Some(SchemaId(7)), PLAIN), Ok(Outcome::Stands(7)));
-    }
-
-    #[test]
-    fn numbers_do_not_run_over() {
-        let subject = Subject::read("s");
-        let last = [Earlier { version: i32::MAX, id: SchemaId(1), deleted: false }];
-        assert!(matches!(place(&subject, &last, None, PLAIN), Err(Wrong::NotPermitted(_))));
-        let imported = |version| Given { id: Some(1), version: Some(version), imports: true };
-        assert!(place(&subject, &[], None, imported(1 << 30)).is_ok());
-        assert!(matches!(place(&subject, &[], None, imported((1 << 30) + 1)), Err(Wrong::NotPermitted(_))));
-    }
+pub fn incompatible(new: &Schema, earlier: &[Compared], level: Level, policy: Policy) -> Vec<String> {
+    let schemas: Vec<&Schema> = earlier.iter().map(|one| &one.schema).collect();
+    let first = breaks(new, &schemas, level, policy).next();
+    let told = first.and_then(|found| {
+        let with = earlier.get(found.version)?;
+        Some(found.messages(u32::try_from(with.version).unwrap_or(0), &with.text, level))
+    });
+    told.unwrap_or_default()
 }

@@ -155,14 +155,3 @@ pub fn check_free(prefix: &str, subject: &Subject) -> Result<(), Wrong> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agencys_subjects_are_bounded() {
-        assert_eq!(check_more_subjects(MOST_SUBJECTS - 1), Ok(()));
-        assert!(matches!(check_more_subjects(MOST_SUBJECTS), Err(Wrong::NotPermitted(_))));
-    }
-}

@@ -141,7 +141,7 @@ pub(super) async fn broken(
         left -= 1;
         let schema = read(session, subject, &stored).await?;
         let against = Compared { version: one.version, schema, text: stored.content.text.clone() };
-        let messages = incompatible(&sent.schema, &against, level, policy);
+        let messages = incompatible(&sent.schema, &[against], level, policy);
         if !messages.is_empty() {
             return Ok(messages);
         }

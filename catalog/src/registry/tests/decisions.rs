@@ -45,6 +45,28 @@ fn numbers_of_its_own_are_for_imports() {
 }
 
 #[test]
+fn a_subject_has_a_thousand_versions_and_no_more() {
+    let there: Vec<Earlier> = (1..=1000).map(|version| earlier(version, version, version % 2 == 0)).collect();
+    let after = |there: &[Earlier], known: Option<i32>| {
+        place(&Subject::read("s"), there, known.map(SchemaId), NOTHING)
+    };
+    assert!(matches!(after(&there[..999], None), Ok(Outcome::New { version: 1000, .. })));
+    assert_eq!(after(&there, None).unwrap_err().error_code(), 42205);
+    assert_eq!(after(&there, Some(7)), Ok(Outcome::Stands(7)), "what is there is still answered");
+}
+
+#[test]
+fn numbers_do_not_run_over() {
+    let last = [earlier(i32::MAX, 1, false)];
+    assert_eq!(place(&Subject::read("s"), &last, None, NOTHING).unwrap_err().error_code(), 42205);
+    let imported = |version| {
+        place(&Subject::read("s"), &[], None, Given { id: Some(1), version: Some(version), imports: true })
+    };
+    assert!(imported(1 << 30).is_ok());
+    assert_eq!(imported((1 << 30) + 1).unwrap_err().error_code(), 42205);
+}
+
+#[test]
 fn the_first_version_it_breaks_with_is_told() {
     let compared = |version, text: &str| Compared { version, schema: schema(text), text: text.to_owned() };
     let before = [compared(2, "\"int\""), compared(1, "\"string\"")];

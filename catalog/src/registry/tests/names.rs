@@ -29,6 +29,7 @@ fn a_subject_is_read_and_written_with_its_context() {
         let context = Context::parse(text).unwrap();
         assert_eq!(context.qualify("s").to_string(), ":.test:s");
         assert_eq!(context.qualify(":.other:s").to_string(), ":.other:s");
+        assert_eq!(context.qualify(":.:s").to_string(), "s", "the default context has a name too");
     }
     assert!(Context::parse(".").unwrap().is_default());
     assert_eq!(Context::default().qualify("s").to_string(), "s");
@@ -86,7 +87,11 @@ fn errors_have_the_numbers_and_statuses_that_clients_know() {
         (Wrong::InvalidLevel, 42203, 422),
         (Wrong::Denied("Read", text()), 40301, 403),
         (Wrong::Refused(Refusal::new(Code::StoreUnavailable, "", "")), 50001, 500),
-        (Wrong::Refused(Refusal::new(Code::Forbidden, "", "")), 403, 403),
+        (Wrong::Refused(Refusal::new(Code::StorageFull, "", "")), 50001, 500),
+        (Wrong::Refused(Refusal::new(Code::OutcomeUnknown, "", "")), 503, 503),
+        (Wrong::Refused(Refusal::new(Code::Forbidden, "", "")), 40301, 403),
+        (Wrong::Refused(Refusal::new(Code::RateLimited, "", "")), 42901, 429),
+        (Wrong::Refused(Refusal::new(Code::Invalid, "", "")), 422, 422),
     ] {
         assert_eq!((wrong.error_code(), wrong.status()), (code, status), "{wrong:?}");
     }
@@ -140,10 +145,21 @@ fn subjects_are_named_as_clients_make_them_of_topics() {
         ("east-ct.r.7-value", false),
         ("ct.in.1", false),
         ("ct-r", true),
-        (":.c:ct.r.7-value", true),
+        (":.c:ct.r.7-value", false),
     ] {
         assert_eq!(check_free("east-", &Subject::read(subject)).is_ok(), free, "{subject}");
     }
+}
+
+#[test]
+fn what_anybody_may_open_is_bounded() {
+    let (writer, steward) = (caller(1, 1, &[Role::Integrator]), caller(9, 9, &[Role::Operator]));
+    let subject = Subject::read(":.c:s");
+    let opens = |who, there| check_more_contexts(who, there, &subject).is_ok();
+    assert!(opens(&writer, MOST_CONTEXTS - 1) && !opens(&writer, MOST_CONTEXTS));
+    assert!(opens(&steward, MOST_CONTEXTS));
+    assert!(check_more_subjects(MOST_SUBJECTS - 1).is_ok());
+    assert_eq!(check_more_subjects(MOST_SUBJECTS).unwrap_err().error_code(), 42205);
 }
 
 #[test]
@@ -177,5 +193,8 @@ fn who_sees_and_changes_what() {
     assert!(!of(ResourceState::Draft, ShareType::Conditional).is_seen_by(&other));
     let retired = of(ResourceState::Retired, ShareType::Conditional);
     assert!(retired.check_write(&head, "Delete", &subject).is_ok());
+    assert!(retired.check_forgotten(&subject, false).is_ok());
+    assert_eq!(retired.check_forgotten(&subject, true).unwrap_err().error_code(), 42205);
+    assert!(free.check_forgotten(&subject, true).is_ok());
     assert_eq!(retired.check_write(&other, "Delete", &subject).unwrap_err().error_code(), 40301);
 }

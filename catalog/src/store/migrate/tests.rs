@@ -155,6 +155,22 @@ mod on_stores {
         let without: (i64,) = on!(session, |conn| query_as(WITHOUT).fetch_one(conn)).unwrap();
         assert_eq!(without.0, 0, "each has its guid");
         drop(session);
+        store.name_subjects("east-").await.unwrap();
+        store.name_subjects("east-").await.unwrap();
+        for (name, versions) in [
+            ("ct.r.1-value", vec![]),
+            ("ct.r.1-key", vec![]),
+            ("east-ct.r.1-value", vec![(1, value)]),
+            ("east-ct.r.1-key", vec![(1, key)]),
+            ("east-ct.r.2.2-value", vec![(1, value)]),
+        ] {
+            assert_eq!(subject(&store, name).await, versions, "{name}");
+        }
+        let mut session = store.read().await.unwrap();
+        let number = ResourceNumber(1);
+        let in_force = session.versions_of_resource(number, Generation(1), Part::Key).await.unwrap();
+        assert_eq!(in_force[0].schema, key);
+        drop(session);
         store.close().await;
         fresh.done().await;
     }

@@ -6,6 +6,7 @@ mod guids;
 mod in_force;
 mod known;
 mod lists;
+mod names;
 mod read;
 mod references;
 mod settings;

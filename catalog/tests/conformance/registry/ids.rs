@@ -78,6 +78,11 @@ async fn each_context_has_its_own_ids(store: &Store) {
         store.registry_schemas(&desk.one, &any, Deleted::Without, latest, None, page).await.unwrap()
     };
     assert_eq!(all(false, Paging::default()).await.len(), 4);
+    let whole = all(false, Paging::default()).await;
+    for offset in 0..5 {
+        let page = all(false, Paging { offset, limit: Some(2) }).await;
+        assert_eq!(page, whole.iter().skip(offset).take(2).cloned().collect::<Vec<_>>(), "{offset}");
+    }
     let latest = all(true, Paging { offset: 1, limit: Some(2) }).await;
     let latest: Vec<_> = latest.iter().map(|one| (one.subject.to_string(), one.version)).collect();
     assert_eq!(latest, [(":.test:only".to_owned(), 1), (":.test:s".to_owned(), 1)]);
@@ -199,7 +204,7 @@ async fn numbers_from_elsewhere_leave_room(store: &Store) {
     let act = desk.stage.act(&desk.authority, 33);
     actions::set_mode(store, &act, &Subject::read("s"), Some(Mode::Import), false).await.unwrap();
     let numbered = |text: &str, id, version| Candidate { id: Some(id), version: Some(version), ..of(text) };
-    let with = async |candidate| desk.try_register(&desk.one, "s", &candidate).await;
+    let with = async |candidate| desk.try_register(&desk.authority, "s", &candidate).await;
     let far = with(numbered("\"int\"", 10, i32::MAX)).await.unwrap_err();
     assert_eq!(far.error_code(), 42205, "{far}");
     let mut step = 0;
