@@ -70,7 +70,7 @@ pub struct TopicEdges {
     pub begins: Vec<i64>,
     /// Where a reader of this generation stops, once another is in force.
     pub ends: Option<Vec<i64>>,
-    /// When it was replaced: what its topic took later is a stranger's.
+    /// When the copy into the next began: what its topic took later is a stranger's.
     pub ended_at: Option<Time>,
     /// What counted below its ends and was not copied, as the log had lost it or held others there.
     pub lost: Vec<Run>,

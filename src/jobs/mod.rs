@@ -27,6 +27,11 @@ struct Job {
 
 const JOBS: &[Job] = &[
     Job { name: "settle", every: Duration::from_secs(1), run: |app| Box::pin(app.gate.tick()) },
+    Job {
+        name: "replaced",
+        every: Duration::from_secs(1),
+        run: |app| Box::pin(app.gate.look_for_replaced()),
+    },
     Job { name: "clock", every: Duration::from_secs(10), run: |app| Box::pin(ask_the_time(app)) },
     Job { name: "key_uses", every: Duration::from_secs(30), run: |app| Box::pin(app.uses.write(&app.store)) },
     Job { name: "refusals", every: Duration::from_secs(10), run: |app| Box::pin(write_refusals(app)) },

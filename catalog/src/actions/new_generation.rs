@@ -55,7 +55,8 @@ pub async fn new_generation(
     }
     let Some(floors) = floors(&mut tx, copied).await? else { return Ok(CutOver::Changed) };
     let views = copied.views();
-    tx.end_topic(from, &copied.ends, &copied.lost, Some(act.now)).await?;
+    // Nothing was published since the copy began, however long it took.
+    tx.end_topic(from, &copied.ends, &copied.lost, Some(copied.began)).await?;
     tx.begin_topic(to, &copied.begins).await?;
     tx.open_topic((to.resource, to.generation), &settlements(&views)).await?;
     for (grant, floor) in &floors {

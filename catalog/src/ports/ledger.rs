@@ -257,6 +257,7 @@ pub enum Ended {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOpen {
     pub window: WindowId,
+    pub grant: GrantId,
     pub resource: ResourceNumber,
     pub generation: Generation,
     pub from: Vec<i64>,

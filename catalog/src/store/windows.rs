@@ -156,13 +156,13 @@ impl Session {
 
     /// Windows of earlier epochs.
     pub(super) async fn windows_before(&mut self, epoch: i64) -> Result<Vec<LeftOpen>, Refusal> {
-        const SELECT: &str = "SELECT id, resource, generation, start_offsets, most FROM delivery_window \
-            WHERE epoch < $1 ORDER BY id";
-        let rows: Vec<(WindowId, ResourceNumber, Generation, String, i64)> =
+        const SELECT: &str = "SELECT id, grant_id, resource, generation, start_offsets, most \
+            FROM delivery_window WHERE epoch < $1 ORDER BY id";
+        let rows: Vec<(WindowId, GrantId, ResourceNumber, Generation, String, i64)> =
             on!(self, |conn| query_as(SELECT).bind(epoch).fetch_all(conn))?;
         rows.into_iter()
-            .map(|(window, resource, generation, from, most)| {
-                Ok(LeftOpen { window, resource, generation, from: from_json(&from)?, most })
+            .map(|(window, grant, resource, generation, from, most)| {
+                Ok(LeftOpen { window, grant, resource, generation, from: from_json(&from)?, most })
             })
             .collect()
     }

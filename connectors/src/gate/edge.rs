@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::{Grant, Subscription};
 use changtong_catalog::ids::SubscriptionId;
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::deliver::Onward;
 use super::{Gate, refusals};
-use crate::commit::{Partitions, key_of};
+use crate::commit::{Partitions, TopicKey, key_of};
 use crate::events::{EdgeLeft, EdgeNear};
 
 /// Subscriptions found near the edge, so that each is told of once.
@@ -25,22 +26,25 @@ impl Gate {
     /// retention where that is shorter.
     pub async fn watch_edges(&self, notice: Duration) -> Result<(), Refusal> {
         self.alive.check()?;
-        let mut near = BTreeSet::new();
+        let (mut near, mut first_failure) = (BTreeSet::new(), Ok(()));
         for (topic, kept) in self.directory.forgetting().await? {
             let age = kept.saturating_sub(notice.min(kept / 2));
             let oldest = self.clock.now() - chrono::Duration::from_std(age).map_err(|_| refusals::fault())?;
             let mut edges = HashMap::new();
             for (subscription, grant) in self.directory.live_readers(topic.resource, self.clock.now()).await?
             {
-                let (topic, next) = self.ahead(&subscription, &grant, &topic).await?;
-                let views = self.committer.load(&topic).await?;
-                let edge = match edges.entry(key_of(&topic)) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(asked) => asked.insert(self.log.offsets_at(&topic.name, oldest).await?),
+                let known = self.edges.0.lock().contains(&subscription.id);
+                let is_near = match self.is_near(&subscription, &grant, &topic, oldest, &mut edges).await {
+                    Ok(is_near) => is_near,
+                    // What cannot be told of one says nothing of the others; of itself it stays as it was.
+                    Err(refusal) => {
+                        first_failure = first_failure.and(Err(refusal));
+                        known
+                    }
                 };
-                if anything_before(&views, &next, edge) {
+                if is_near {
                     near.insert(subscription.id);
-                    if !self.edges.0.lock().contains(&subscription.id) {
+                    if !known {
                         let grant = grant.id;
                         EdgeNear { subscription: subscription.id, grant, resource: topic.resource }.emit();
                     }
@@ -50,7 +54,25 @@ impl Gate {
         self.metrics.near_retention_edge.set(i64::try_from(near.len()).unwrap_or(i64::MAX));
         let before = std::mem::replace(&mut *self.edges.0.lock(), near.clone());
         before.difference(&near).for_each(|subscription| EdgeLeft { subscription: *subscription }.emit());
-        Ok(())
+        first_failure
+    }
+
+    /// Whether a reader has records ahead that were appended before `oldest`; where those end is asked once per topic.
+    async fn is_near(
+        &self,
+        subscription: &Subscription,
+        grant: &Grant,
+        topic: &Topic,
+        oldest: Time,
+        edges: &mut HashMap<TopicKey, Vec<i64>>,
+    ) -> Result<bool, Refusal> {
+        let (topic, next) = self.ahead(subscription, grant, topic).await?;
+        let views = self.committer.load(&topic).await?;
+        let edge = match edges.entry(key_of(&topic)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(asked) => asked.insert(self.log.offsets_at(&topic.name, oldest).await?),
+        };
+        Ok(anything_before(&views, &next, edge))
     }
 
     /// Where the subscription goes on: of a stream it may be in an earlier generation.

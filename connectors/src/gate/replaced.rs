@@ -32,7 +32,8 @@ struct State {
     /// When all are asked about next.
     next_round: Duration,
     noted: HashMap<TopicKey, Noted>,
-    suspected: HashMap<TopicKey, Duration>,
+    /// Asked about every time, as their records go on being served: since when.
+    suspected: HashMap<TopicKey, (Topic, Duration)>,
 }
 
 /// Per partition the first offset appended then or later, or the end.
@@ -51,6 +52,21 @@ impl State {
         }
         begins
     }
+
+    /// Those to be asked about now.
+    fn take(&mut self) -> Vec<Topic> {
+        let suspected = &self.suspected;
+        self.turn.retain(|topic| !suspected.contains_key(&key_of(topic)));
+        let some = self.turn.len().min(AT_ONCE);
+        let suspects = self.suspected.values().map(|(topic, _)| topic.clone());
+        suspects.chain(self.turn.drain(..some)).collect()
+    }
+
+    fn forget(&mut self, key: TopicKey) {
+        self.turn.retain(|topic| key_of(topic) != key);
+        self.noted.remove(&key);
+        self.suspected.remove(&key);
+    }
 }
 
 impl Replaced {
@@ -62,11 +78,18 @@ impl Replaced {
     pub fn noted(&self) -> BTreeMap<TopicKey, Noted> {
         self.0.lock().noted.iter().map(|(topic, noted)| (*topic, noted.clone())).collect()
     }
+
+    /// Another generation is in force: what becomes of this one's topic stops nobody.
+    pub fn forget(&self, key: TopicKey) {
+        self.0.lock().forget(key);
+    }
 }
 
 impl Gate {
-    /// Asks about the topics whose turn it is.
-    pub(super) async fn look_for_replaced(&self) -> Result<(), Refusal> {
+    /// Every second: asks about the topics whose turn it is. Not part of the second in which holes are settled: a log
+    /// that does not answer takes its time for each topic.
+    pub async fn look_for_replaced(&self) -> Result<(), Refusal> {
+        self.alive.check()?;
         if self.is_store_older() {
             return Ok(());
         }
@@ -76,13 +99,10 @@ impl Gate {
             let keys: HashSet<TopicKey> = topics.iter().map(key_of).collect();
             let mut state = self.replaced.0.lock();
             state.noted.retain(|key, _| keys.contains(key));
+            state.suspected.retain(|key, _| keys.contains(key));
             state.turn = topics;
         }
-        let some: Vec<Topic> = {
-            let turn = &mut self.replaced.0.lock().turn;
-            let some = turn.len().min(AT_ONCE);
-            turn.drain(..some).collect()
-        };
+        let some = self.replaced.0.lock().take();
         for topic in some {
             self.look_at(&topic, now).await?;
         }
@@ -92,10 +112,10 @@ impl Gate {
     async fn look_at(&self, topic: &Topic, now: Duration) -> Result<(), Refusal> {
         let key = key_of(topic);
         let before = self.replaced.0.lock().noted.get(&key).cloned();
-        // One that does not answer has told nothing; one that is gone is found by its end.
-        if let Some(before) = before
-            && let Ok(first) = self.log.offsets_at(&topic.name, before.at).await
-        {
+        // One that does not answer has told nothing, and what was noted stays until it was compared; one that is gone is
+        // found by its end.
+        if let Some(before) = before {
+            let Ok(first) = self.log.offsets_at(&topic.name, before.at).await else { return Ok(()) };
             if first.len() < before.first.len()
                 || first.iter().zip(&before.first).any(|(now, then)| now < then)
             {
@@ -113,18 +133,46 @@ impl Gate {
     /// Stops the resource once two answers some time apart say the same.
     async fn suspect(&self, topic: &Topic, now: Duration) -> Result<(), Refusal> {
         let since = {
-            let mut state = self.replaced.0.lock();
-            state.turn.push_back(topic.clone());
-            *state.suspected.entry(key_of(topic)).or_insert(now)
+            let suspected = &mut self.replaced.0.lock().suspected;
+            suspected.entry(key_of(topic)).or_insert_with(|| (topic.clone(), now)).1
         };
         if now.saturating_sub(since) < ROLLED_BACK_AFTER {
             return Ok(());
         }
         self.stop_rolled_back(topic).await?;
-        let mut state = self.replaced.0.lock();
-        state.turn.retain(|other| other != topic);
-        state.noted.remove(&key_of(topic));
-        state.suspected.remove(&key_of(topic));
+        self.replaced.forget(key_of(topic));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use changtong_catalog::ids::{Generation, ResourceNumber, TopicName};
+
+    use super::*;
+
+    fn topic(number: i64) -> Topic {
+        let (resource, generation) = (ResourceNumber(number), Generation(1));
+        let name = TopicName::records("", resource, generation);
+        Topic { name, resource, generation, partitions: 3, made: true }
+    }
+
+    #[test]
+    fn a_suspect_is_asked_about_every_time_and_holds_nobody_off() {
+        let all: Vec<Topic> = (1..=40).map(topic).collect();
+        let mut state = State { turn: all.iter().cloned().collect(), ..State::default() };
+        let suspect = topic(30);
+        state.suspected.insert(key_of(&suspect), (suspect.clone(), Duration::ZERO));
+        let mut asked = Vec::new();
+        while !state.turn.is_empty() {
+            let some = state.take();
+            assert_eq!(some[0], suspect);
+            assert!(some.len() <= AT_ONCE + 1);
+            asked.extend(some.into_iter().skip(1));
+        }
+        let others: Vec<Topic> = all.into_iter().filter(|topic| *topic != suspect).collect();
+        assert_eq!(asked, others);
+        state.forget(key_of(&suspect));
+        assert!(state.take().is_empty());
     }
 }

@@ -16,7 +16,7 @@ use changtong_catalog::visibility::{PartitionView, Run, Verdict};
 use chrono::DateTime;
 
 use super::calls::{Body, OnInvalid, Publish, Replay, SetAside};
-use super::deliver::{READ, RECORDS};
+use super::deliver::{Over, READ, RECORDS};
 use super::permit::{Permit, PermitKind};
 use super::publish::Replayed;
 use super::{Gate, claims, refusals};
@@ -27,13 +27,17 @@ use crate::log::{LogRecord, Range};
 
 /// Records that are looked through for a newer one; a table that took more since is asked about too.
 const MOST_LOOKED_THROUGH: usize = 1_000_000;
+/// The same between what was looked through and what has been appended, whose commit waits meanwhile.
+const MOST_BETWEEN: usize = 20_000;
 
 /// What stands in the way of a replay.
 enum Newer {
     Nothing,
     Record(Topic, LogRecord),
-    /// So many records came since that nobody looked through them all, or a log is gone.
-    Unknown,
+    /// So many records came since that nobody looked through them all.
+    TooMany,
+    /// The log of an earlier generation lacks some of what came since.
+    Lacking,
 }
 
 /// How far the partitions of a table have been looked through for newer records.
@@ -116,7 +120,7 @@ impl Gate {
         since: Time,
     ) -> Result<Newer, Refusal> {
         let Some(key) = &record.key else { return Err(refusals::fault()) };
-        let mut look = Look::new(key);
+        let mut look = Look::new(key, MOST_LOOKED_THROUGH);
         for before in self.directory.generations(standing.resource.number).await? {
             let in_force = before.topic.generation == topic.generation;
             let Some(views) = self.views_of(&before, topic, views).await? else { continue };
@@ -124,7 +128,7 @@ impl Gate {
                 continue;
             }
             if !in_force && !self.log.has_topic(&before.topic.name).await? {
-                return Ok(Newer::Unknown);
+                return Ok(Newer::Lacking);
             }
             let partition = partition::of_key(key, before.topic.partitions);
             let part = usize::try_from(partition).map_err(|_| refusals::fault())?;
@@ -135,7 +139,11 @@ impl Gate {
             // What was copied is as old as it was where it was copied from, whatever its append time.
             let begin = before.begins.get(part).copied().unwrap_or_default().max(*begin);
             let visible = view.visible(begin, i64::MAX).collect();
-            if !self.look_through(&before.topic, partition, visible, &mut look).await? {
+            let over = match in_force {
+                true => None,
+                false => Some(self.over(before.topic.resource, before.topic.generation).await?),
+            };
+            if !self.look_through(&before.topic, over.as_deref(), partition, visible, &mut look).await? {
                 break;
             }
         }
@@ -198,23 +206,26 @@ impl Gate {
         let dead = view.runs.iter().filter(|stored| stored.verdict == Verdict::Dead);
         let mut between = PartitionView { settled: run.first, runs: dead.copied().collect() };
         between.runs.retain(|stored| stored.first < run.first);
-        let mut look = Look::new(key);
+        let mut look = Look::new(key, MOST_BETWEEN);
         let stretches = between.visible(from, run.first).collect();
-        self.look_through(topic, run.partition, stretches, &mut look).await?;
+        self.look_through(topic, None, run.partition, stretches, &mut look).await?;
         match look.found() {
             // Whether it counts is being decided: whoever asks again is told.
             Newer::Record(topic, newer) if !view.counting(newer.offset, newer.offset + 1).is_empty() => {
                 Err(newer_record(&topic, &newer))
             }
-            Newer::Record(..) => Err(refusals::too_late()),
+            // Asked again, it is looked through before anything is appended.
+            Newer::Record(..) | Newer::TooMany => Err(refusals::too_late()),
             found => found.refuse(),
         }
     }
 
-    /// Looks through stretches of a partition; `false` once there are too many records.
+    /// Looks through stretches of a partition; `false` once there are too many records, or where the log of a generation
+    /// that is over lacks some.
     async fn look_through(
         &self,
         topic: &Topic,
+        over: Option<&Over>,
         partition: i32,
         stretches: Vec<Offsets<i64>>,
         look: &mut Look<'_>,
@@ -223,27 +234,33 @@ impl Gate {
         for stretch in stretches {
             let mut next = stretch.start;
             while next < stretch.end {
-                if look.through >= MOST_LOOKED_THROUGH {
-                    look.whole = false;
+                if look.through >= look.most {
+                    look.missed = Some(Newer::TooMany);
                     return Ok(false);
                 }
-                let (name, deadline) = (topic.name.clone(), self.settings.append_deadline);
-                let permit = Permit::mint(
-                    PermitKind::Steward,
-                    name,
-                    topic.resource,
-                    topic.generation,
-                    RECORDS,
-                    deadline,
-                );
-                let read =
-                    self.log.read(permit, &[Range { partition, from: next, to: stretch.end }], READ).await?;
-                let Some(last) = read.last() else { return Err(refusals::log_silent(&topic.name)) };
+                let ranges = [Range { partition, from: next, to: stretch.end }];
+                let read = match over {
+                    Some(over) => over.read(self, &ranges, || self.looking(topic), READ).await?,
+                    None => self.log.read(self.looking(topic), &ranges, READ).await?,
+                };
+                let Some(last) = read.last() else {
+                    if over.is_none() {
+                        return Err(refusals::log_silent(&topic.name));
+                    }
+                    look.missed = Some(Newer::Lacking);
+                    return Ok(false);
+                };
                 next = last.offset + 1;
                 look.take(topic, read);
             }
         }
         Ok(true)
+    }
+
+    fn looking(&self, topic: &Topic) -> Permit {
+        let (name, deadline) = (topic.name.clone(), self.settings.append_deadline);
+        let (resource, generation) = (topic.resource, topic.generation);
+        Permit::mint(PermitKind::Steward, name, resource, generation, RECORDS, deadline)
     }
 }
 
@@ -252,12 +269,14 @@ struct Look<'k> {
     key: &'k Bytes,
     last: Option<(Topic, LogRecord)>,
     through: usize,
-    whole: bool,
+    most: usize,
+    /// Why not all of it was seen.
+    missed: Option<Newer>,
 }
 
 impl<'k> Look<'k> {
-    fn new(key: &'k Bytes) -> Self {
-        Self { key, last: None, through: 0, whole: true }
+    fn new(key: &'k Bytes, most: usize) -> Self {
+        Self { key, last: None, through: 0, most, missed: None }
     }
 
     fn take(&mut self, topic: &Topic, read: Vec<LogRecord>) {
@@ -270,8 +289,7 @@ impl<'k> Look<'k> {
     fn found(self) -> Newer {
         match self.last {
             Some((topic, record)) => Newer::Record(topic, record),
-            None if self.whole => Newer::Nothing,
-            None => Newer::Unknown,
+            None => self.missed.unwrap_or(Newer::Nothing),
         }
     }
 }
@@ -281,7 +299,8 @@ impl Newer {
         match self {
             Self::Nothing => Ok(()),
             Self::Record(topic, newer) => Err(newer_record(&topic, &newer)),
-            Self::Unknown => Err(perhaps_newer()),
+            Self::TooMany => Err(too_many_since()),
+            Self::Lacking => Err(log_lacking()),
         }
     }
 }
@@ -312,7 +331,16 @@ fn newer_record(topic: &Topic, newer: &LogRecord) -> Refusal {
     .with("published_at", at)
 }
 
-fn perhaps_newer() -> Refusal {
+fn log_lacking() -> Refusal {
+    Refusal::new(
+        Code::NewerRecord,
+        "前一代主题的日志已不完整,无法查明隔离之后该主键是否已有更新的记录;若确定要发布,请加 overwrite=true(命令行 --force)",
+        "the log of an earlier generation is no longer whole, so nobody can say whether a record of this key was \
+         published since; overwrite=true (--force) publishes it all the same",
+    )
+}
+
+fn too_many_since() -> Refusal {
     Refusal::new(
         Code::NewerRecord,
         "隔离之后发布的记录过多,未能逐条查看该主键是否已有更新的记录;若确定要发布,请加 overwrite=true(命令行 --force)",

@@ -111,8 +111,7 @@ impl Gate {
         self.tail.sweep();
         self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
         let told = self.end_fallen().await;
-        self.settle_all().await.and(told)?;
-        self.look_for_replaced().await
+        self.settle_all().await.and(told)
     }
 
     async fn settle_all(&self) -> Result<(), Refusal> {

@@ -71,7 +71,8 @@ async fn last_left(app: &App, grant: &Grant) -> Result<Option<BTreeMap<Subscript
     match grant.state_at(app.clock.now()) {
         GrantState::Active => Ok(None),
         // Nobody called for its end, so nobody has waited for its windows.
-        GrantState::Expired => app.gate.end(&ended).await.map(Some),
-        GrantState::Suspended | GrantState::Revoked => app.gate.last_left(&ended).await.map(Some),
+        GrantState::Expired | GrantState::Revoked => app.gate.end(&ended).await.map(Some),
+        // It may be resumed while this waits.
+        GrantState::Suspended => app.gate.ended(&ended).await.map(Some),
     }
 }

@@ -97,6 +97,7 @@ impl Gate {
     pub async fn moved(&self, copied: &Copied) -> Result<(), Refusal> {
         self.topics.forget(&copied.from);
         self.settler.lock().await.forget(key_of(&copied.from));
+        self.replaced.forget(key_of(&copied.from));
         self.topics.touch(&copied.to, self.clock.monotonic());
         self.end(&Ended::Resource(copied.from.resource)).await.map(drop)
     }

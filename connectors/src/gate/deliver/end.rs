@@ -8,6 +8,7 @@ use std::time::Duration;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::ports::{CloseReason, Closing, Ended, LeftOpen};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::super::Gate;
@@ -21,6 +22,20 @@ impl Gate {
     /// per subscription.
     pub async fn end(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
         let waits = self.windows.end(ended);
+        self.after(waits, ended).await
+    }
+
+    /// The same of what another call ends or has ended: it waits for the closings, and ends nothing that stands again.
+    pub async fn ended(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
+        let waits = self.windows.ending(ended);
+        self.after(waits, ended).await
+    }
+
+    async fn after(
+        &self,
+        waits: Vec<watch::Receiver<bool>>,
+        ended: &Ended,
+    ) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
         let all = async {
             for mut over in waits {
                 // A window that is dropped is over too.
@@ -32,7 +47,7 @@ impl Gate {
     }
 
     /// What was let out of something that has ended, per subscription, as its windows' closings say.
-    pub async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
+    async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, String>, Refusal> {
         let last_left = self.ledger.last_left(ended).await?;
         let key = self.keys.cursor.get(self.keys.cursor.current())?;
         Ok(last_left.into_iter().map(|(id, cursor)| (id, cursor.encode(key))).collect())
@@ -74,6 +89,7 @@ impl Gate {
             };
             self.committer.close(closing, Box::new(tell));
             let _ = timeout(CLOSINGS, closed).await.map_err(|_| closings_missing())?;
+            self.windows.turns.closed(window.grant);
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ mod windows;
 pub use answer::Delivery;
 pub(super) use fetch::{READ, RECORDS, visible_ranges};
 pub use file::File;
-pub(super) use past::{Onward, Past};
+pub(super) use past::{Onward, Over, Past};
 pub(super) use stand::skip_dead;
 pub use stream::{EventStream, Frame};
 pub(super) use windows::Windows;

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::{Gate, refusals};
-use super::daily::Counted;
+use super::daily::{Calls, Counted};
 use super::seat::Seat;
 use super::window::Window;
 use super::windows::Windows;
@@ -90,7 +90,7 @@ impl Gate {
         (opening.counts, opening.readers) = (counts, readers);
         let limit = opening.calls_per_day.filter(|_| counts);
         let Some(value) = limit else {
-            let (window, _) = self.ask(seat, opening, now).await?;
+            let (window, _) = self.ask(seat, opening, now, None).await?;
             seat.counted = Some(day.date);
             return self.standing(seat, window).await;
         };
@@ -100,33 +100,31 @@ impl Gate {
         if let Counted::No(used) = counted {
             return Err(self.no_calls(value, used));
         }
-        match self.ask(seat, opening, now).await {
-            Ok((window, opened)) => {
-                if counted == Counted::ByTheStore {
-                    calls.learn(opened.calls);
-                }
-                seat.counted = Some(day.date);
-                self.standing(seat, window).await
-            }
-            Err(refusal) => {
-                // Of an opening that nobody heard of nobody knows whether it counts.
-                if counted == Counted::Here && refusal.code != Code::OutcomeUnknown {
-                    calls.give_back();
-                }
-                Err(refusal)
-            }
+        let here = (counted == Counted::Here).then(|| calls.clone());
+        let (window, opened) = self.ask(seat, opening, now, here).await?;
+        if counted == Counted::ByTheStore {
+            calls.learn(opened.calls);
         }
+        seat.counted = Some(day.date);
+        self.standing(seat, window).await
     }
 
-    async fn ask(&self, seat: &Seat, opening: Opening, now: Time) -> Result<(Arc<Window>, Opened), Refusal> {
+    /// `counted`: where this process has counted the call, which counts for nothing if no window opens.
+    async fn ask(
+        &self,
+        seat: &Seat,
+        opening: Opening,
+        now: Time,
+        counted: Option<Arc<Calls>>,
+    ) -> Result<(Arc<Window>, Opened), Refusal> {
         let before = self.clock.monotonic();
         let window = Window::opening(opening.window, seat, opening.day, &opening.from);
         self.windows.add(&window);
         let (committer, windows, grant) = (self.committer.clone(), self.windows.clone(), opening.grant);
         let never_opened = Box::new(move || windows.turns.closed(grant));
         let asking = tokio::spawn(async move { committer.open(opening, never_opened).await });
-        let opened =
-            Asking { windows: &self.windows, window: &window, answer: Some(asking) }.answer().await?;
+        let asking = Asking { windows: &self.windows, window: &window, counted, answer: Some(asking) };
+        let opened = asking.answer().await?;
         fault::point(fault::OPENED);
         let granted = (opened.until - now).to_std().unwrap_or(Duration::ZERO);
         let lasts = granted.min(self.settings.window);
@@ -204,6 +202,7 @@ impl Gate {
 struct Asking<'a> {
     windows: &'a Arc<Windows>,
     window: &'a Arc<Window>,
+    counted: Option<Arc<Calls>>,
     answer: Option<JoinHandle<Result<Opened, Refusal>>>,
 }
 
@@ -212,7 +211,10 @@ impl Asking<'_> {
         let Some(answer) = &mut self.answer else { return Err(refusals::fault()) };
         let opened = answer.await.unwrap_or_else(|_| Err(refusals::fault()));
         self.answer = None;
-        opened.inspect_err(|_| self.windows.forget(self.window))
+        opened.inspect_err(|refusal| {
+            give_back(self.counted.take(), refusal);
+            self.windows.forget(self.window);
+        })
     }
 }
 
@@ -220,15 +222,26 @@ impl Drop for Asking<'_> {
     fn drop(&mut self) {
         let Some(answer) = self.answer.take() else { return };
         let (windows, window) = (self.windows.clone(), self.window.clone());
+        let counted = self.counted.take();
         tokio::spawn(async move {
-            match answer.await {
-                Ok(Ok(opened)) => {
+            match answer.await.unwrap_or_else(|_| Err(refusals::fault())) {
+                Ok(opened) => {
                     window.opened(&opened, Duration::ZERO);
                     windows.opened(&window, Duration::ZERO);
                     windows.close(&window, CloseReason::Reader);
                 }
-                _ => windows.forget(&window),
+                Err(refusal) => {
+                    give_back(counted, &refusal);
+                    windows.forget(&window);
+                }
             }
         });
+    }
+}
+
+/// Of an opening that nobody heard of nobody knows whether it counts.
+fn give_back(counted: Option<Arc<Calls>>, refusal: &Refusal) {
+    if let Some(calls) = counted.filter(|_| refusal.code != Code::OutcomeUnknown) {
+        calls.give_back();
     }
 }

@@ -14,10 +14,11 @@ use changtong_catalog::visibility::{PartitionView, StoredRun, Verdict};
 use parking_lot::Mutex;
 
 use super::super::permit::Permit;
+use super::super::settle::ROLLED_BACK_AFTER;
 use super::super::{Gate, refusals};
 use super::stand::skip_dead;
 use crate::commit::{Partitions, TopicKey, key_of};
-use crate::log::{LogRecord, Range, damaged_offsets};
+use crate::log::{LogRecord, Range, damaged_offsets, expired_firsts};
 
 /// How far the clocks of log and store may lie apart.
 const APART: Duration = Duration::from_secs(5);
@@ -46,6 +47,8 @@ pub(in crate::gate) struct Over {
     /// What its log has been found to lack by partition, although it was copied: whoever stands there begins anew in
     /// the generation in force, where it lies.
     cut_off: Mutex<Vec<(i32, Offsets<i64>)>>,
+    /// Where the log of a partition has ended, too early, and since when.
+    short: Mutex<HashMap<i32, (i64, Duration)>>,
 }
 
 /// Where a reader of an earlier generation stands.
@@ -100,7 +103,11 @@ impl Gate {
         Ok(self.over(resource, generation).await?.views.as_slice().into())
     }
 
-    async fn over(&self, resource: ResourceNumber, generation: Generation) -> Result<Arc<Over>, Refusal> {
+    pub(in crate::gate) async fn over(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Arc<Over>, Refusal> {
         if let Some(known) = self.past.0.lock().get(&(resource, generation)) {
             return Ok(known.clone());
         }
@@ -131,6 +138,7 @@ impl Gate {
             topic,
             ends,
             cut_off: Mutex::default(),
+            short: Mutex::default(),
         });
         self.past.0.lock().insert(key_of(&over.topic), over.clone());
         Ok(over)
@@ -151,13 +159,17 @@ impl Over {
             while let Some(range) = self.whole(*asked) {
                 let read = gate.tail.read(permit(), &[range], bytes).await;
                 let gone = match read {
-                    Err(refusal) if refusal.code == Code::PositionExpired => return Err(refusal),
                     Ok(records) if records.first().is_some_and(|first| self.is_ours(first)) => {
-                        return Ok(records.into_iter().take_while(|record| self.is_ours(record)).collect());
+                        let ours: Vec<LogRecord> =
+                            records.into_iter().take_while(|record| self.is_ours(record)).collect();
+                        self.not_short(range.partition, &ours);
+                        return Ok(ours);
                     }
-                    Ok(records) if !records.is_empty() => range.from..range.to,
+                    Ok(records) if !records.is_empty() => Some(range.from..range.to),
                     read => self.gone(gate, range, read.err()).await?,
                 };
+                // Of a topic that is gone nothing is kept in mind: `onward` asks for it each time.
+                let Some(gone) = gone else { return Ok(Vec::new()) };
                 self.cut_off.lock().push((range.partition, gone));
             }
         }
@@ -182,30 +194,58 @@ impl Over {
         (range.from < to).then_some(Range { to, ..range })
     }
 
-    /// What of a range is gone, of which nothing could be read.
-    async fn gone(&self, gate: &Gate, range: Range, said: Option<Refusal>) -> Result<Offsets<i64>, Refusal> {
-        if let Some((from, until)) = said.as_ref().and_then(damaged_offsets) {
-            let gone = from.max(range.from)..until.min(range.to);
-            if !gone.is_empty() {
-                return Ok(gone);
-            }
+    /// What of a range is gone, of which nothing could be read; `None` if all of the topic is.
+    async fn gone(
+        &self,
+        gate: &Gate,
+        range: Range,
+        said: Option<Refusal>,
+    ) -> Result<Option<Offsets<i64>>, Refusal> {
+        if let Some(gone) = said.as_ref().and_then(|said| said_gone(said, range)) {
+            return Ok(Some(gone));
         }
-        let extents =
-            gate.log.extents(std::slice::from_ref(&self.topic.name)).await?.remove(&self.topic.name);
-        let end = match extents {
-            Some(extents) => {
-                usize::try_from(range.partition).ok().and_then(|at| extents.get(at)).map_or(0, |at| at.end)
-            }
-            None if gate.log.has_topic(&self.topic.name).await? => range.to,
-            None => 0,
+        let name = &self.topic.name;
+        let silent = || refusals::log_silent(name);
+        let Some(extents) = gate.log.extents(std::slice::from_ref(name)).await?.remove(name) else {
+            return match gate.log.has_topic(name).await? {
+                true => Err(said.unwrap_or_else(silent)),
+                false => Ok(None),
+            };
         };
-        if end <= range.from {
-            return Ok(range.from..range.to);
+        let end = usize::try_from(range.partition).ok().and_then(|at| extents.get(at)).map_or(0, |at| at.end);
+        if end > range.from {
+            return Err(said.unwrap_or_else(silent));
         }
-        Err(said.unwrap_or_else(|| refusals::log_silent(&self.topic.name)))
+        // One answer may be a broker on its way back.
+        let now = gate.clock.monotonic();
+        let (_, since) = *self.short.lock().entry(range.partition).or_insert((range.from, now));
+        if now.saturating_sub(since) < ROLLED_BACK_AFTER {
+            return Err(silent());
+        }
+        Ok(Some(range.from..range.to))
+    }
+
+    /// Something was read: a log that has come back reaches as far again.
+    fn not_short(&self, partition: i32, read: &[LogRecord]) {
+        let last = read.last().map_or(-1, |record| record.offset);
+        self.short.lock().retain(|short, (at, _)| *short != partition || last < *at);
     }
 
     fn is_ours(&self, record: &LogRecord) -> bool {
         record.appended_ms <= self.latest_ms
     }
+}
+
+/// What of the beginning of a range, or within it, a refusal of the log names as damaged or past its retention.
+fn said_gone(said: &Refusal, range: Range) -> Option<Offsets<i64>> {
+    let (from, until) = match said.code {
+        Code::PositionExpired => {
+            let firsts = expired_firsts(said);
+            let (_, first) = firsts.iter().find(|(partition, _)| *partition == range.partition)?;
+            (range.from, *first)
+        }
+        _ => damaged_offsets(said)?,
+    };
+    let gone = from.max(range.from)..until.min(range.to);
+    (!gone.is_empty()).then_some(gone)
 }

@@ -54,6 +54,11 @@ impl Turns {
             turn.closings.send_modify(|count| *count += 1);
         }
     }
+
+    /// Something was ended: who waits asks again, and is told if that was what it rests on.
+    pub fn look_again(&self) {
+        self.0.lock().values().for_each(|turn| turn.closings.send_modify(|count| *count += 1));
+    }
 }
 
 impl Waiter<'_> {

@@ -109,7 +109,13 @@ impl Windows {
         let waits = concerned.iter().map(|window| window.watch_over()).collect();
         concerned.iter().for_each(|window| self.close(window, CloseReason::Ended));
         self.waits.end(ended);
+        self.turns.look_again();
         waits
+    }
+
+    /// Turns true when the closing of each window that is concerned is committed, whoever closes it.
+    pub(super) fn ending(&self, ended: &Ended) -> Vec<watch::Receiver<bool>> {
+        self.matching(|window| window.is_concerned(ended)).iter().map(|window| window.watch_over()).collect()
     }
 
     /// Wakes the waiting polls, lets answers under way end, closes everything.

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use changtong_catalog::clock::Clock as _;
+use changtong_catalog::error::Code;
 use changtong_catalog::grant::GrantState;
+use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::resource::Kind;
 
 use super::generations::move_on;
-use super::world::{SUBSCRIPTION, World, whole};
+use super::world::{SUBSCRIPTION, World, code, whole};
 use crate::gate::Poll;
 
 const NOTICE: Duration = Duration::from_secs(86_400);
@@ -79,4 +81,19 @@ async fn a_reader_in_the_generation_before_is_told_of_too() {
     let rest = world.read(Some(&first.next)).await.unwrap();
     world.acknowledge(&rest).await.unwrap();
     assert_eq!(near(&world).await, 0, "it goes on in the next");
+}
+
+#[tokio::test]
+async fn one_subscription_that_nobody_can_tell_of_keeps_no_other_from_its_alarm() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    let other = SubscriptionId(uuid::Uuid::from_u128(6));
+    world.subscribe(SUBSCRIPTION);
+    world.subscribe(other);
+    keep(&world, 20);
+    // Whichever is asked about first, the log does not answer.
+    *world.log.deaf.lock() = 1;
+    assert_eq!(code(world.gate.watch_edges(NOTICE).await), Code::BrokerUnavailable);
+    assert_eq!(world.gate.metrics().near_retention_edge.get(), 1, "the other is told of");
+    assert_eq!(near(&world).await, 2);
 }

@@ -174,3 +174,19 @@ async fn not_even_the_last_line_follows_an_end() {
     assert!(delivery.next_piece().await.unwrap().is_err());
     assert!(delivery.next_piece().await.is_none());
 }
+
+#[tokio::test]
+async fn who_asks_after_an_end_waits_for_its_closings_and_ends_nothing() {
+    let world = World::with(|settings, _| settings.window = Duration::from_secs(600));
+    world.rows(0..3).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    world.read(None).await.unwrap();
+    world.revoke_in_store();
+    let gate = world.gate.clone();
+    let mut asking = Box::pin(gate.ended(&GRANT));
+    // The fake answers `last_left` only if no window is open.
+    assert!(futures::poll!(&mut asking).is_pending());
+    assert_eq!(world.gate.windows.count(), 1, "it stands");
+    let last_left = world.gate.end(&GRANT).await.unwrap();
+    assert_eq!(asking.await.unwrap(), last_left);
+}

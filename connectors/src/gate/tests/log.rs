@@ -25,6 +25,9 @@ pub enum LogFault {
 
 type Stored = Option<(Option<Bytes>, Option<Bytes>)>;
 
+/// The end that a partition has lost.
+pub struct Lost(Vec<Stored>);
+
 #[derive(Default)]
 struct Topics(BTreeMap<TopicName, Vec<Partition>>);
 
@@ -46,6 +49,10 @@ pub struct MemoryLog {
     pub reads: Mutex<usize>,
     /// While true, no extent is told.
     pub mute: Mutex<bool>,
+    /// So many of the next questions for offsets by their time fail.
+    pub deaf: Mutex<usize>,
+    /// While true, none of them is answered.
+    pub hold_times: watch::Sender<bool>,
     /// What happens while the next read is under way: time passes.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -59,6 +66,8 @@ impl Default for MemoryLog {
             appends: Mutex::default(),
             reads: Mutex::default(),
             mute: Mutex::default(),
+            deaf: Mutex::default(),
+            hold_times: watch::Sender::new(false),
             meanwhile: Mutex::default(),
         }
     }
@@ -73,11 +82,16 @@ impl MemoryLog {
     }
 
     /// Loses the end of a partition.
-    pub fn lose(&self, topic: &TopicName, partition: usize, times: usize) {
+    pub fn lose(&self, topic: &TopicName, partition: usize, times: usize) -> Lost {
         let mut topics = self.topics.lock();
         let records = &mut topics.0.get_mut(topic).unwrap()[partition].records;
         let kept = records.len() - times;
-        records.truncate(kept);
+        Lost(records.split_off(kept))
+    }
+
+    /// What seemed lost is there again.
+    pub fn regain(&self, topic: &TopicName, partition: usize, lost: Lost) {
+        self.topics.lock().0.get_mut(topic).unwrap()[partition].records.extend(lost.0);
     }
 
     /// The end of a partition was written again then, from an offset on.
@@ -170,7 +184,8 @@ impl Log for MemoryLog {
         for range in ranges {
             let partition = &partitions[range.partition as usize];
             if range.from < partition.first {
-                return Err(Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired"));
+                let expired = Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired");
+                return Err(expired.with("first", vec![vec![i64::from(range.partition), partition.first]]));
             }
             let damaged = partition.damaged.filter(|(from, until)| *from < range.to && range.from < *until);
             if let Some((from, until)) = damaged {
@@ -213,6 +228,14 @@ impl Log for MemoryLog {
 
     /// Record N of a partition was appended N + 1 seconds after 1970.
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let _ = self.hold_times.subscribe().wait_for(|held| !held).await;
+        {
+            let mut deaf = self.deaf.lock();
+            if *deaf > 0 {
+                *deaf -= 1;
+                return Err(broken());
+            }
+        }
         let topics = self.topics.lock();
         let wanted = (time.timestamp_millis() + 999) / 1000 - 1;
         let at = |p: &Partition| {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use changtong_catalog::api_key::Fallen;
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::{GrantId, KeyId, SubscriptionId};
 use changtong_catalog::ports::Ended;
@@ -102,6 +103,30 @@ async fn a_call_whose_window_is_ended_in_its_commit_counts_as_the_store_counted_
 }
 
 #[tokio::test]
+async fn a_call_whose_asker_left_while_the_store_refused_it_counts_for_nothing() {
+    let world = World::with(|settings, grant| {
+        settings.window = Duration::from_secs(60);
+        grant.limits.calls_per_day = Some(3);
+    });
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..20).await.unwrap();
+    let first = read(&world, one(&world, None, false)).await.unwrap();
+    let begun = *world.store.begun.borrow();
+    world.store.hold.send_replace(true);
+    world.store.faults.lock().push_back(StoreFault::NotSent);
+    let (gate, poll) = (world.gate.clone(), one(&world, None, true));
+    let leaving = tokio::spawn(async move { gate.deliver(poll).await.map(drop) });
+    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    leaving.abort();
+    let _ = leaving.await;
+    world.store.hold.send_replace(false);
+    until(async || world.gate.windows.count() == 1).await;
+    let second = read(&world, one(&world, Some(&first.next), false)).await.unwrap();
+    let third = read(&world, one(&world, Some(&second.next), false)).await.unwrap();
+    assert_eq!(code(read(&world, one(&world, Some(&third.next), false)).await), Code::QuotaExceeded);
+}
+
+#[tokio::test]
 async fn who_waits_for_quota_is_told_when_a_window_that_nobody_heard_of_is_closed() {
     let world = World::with(|settings, grant| {
         settings.window = Duration::from_secs(600);
@@ -127,6 +152,25 @@ async fn who_waits_for_quota_is_told_when_a_window_that_nobody_heard_of_is_close
     assert_eq!(code(unheard.await.unwrap()), Code::OutcomeUnknown);
     let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody told it");
     assert_eq!(waited.unwrap().unwrap().records.len(), 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_quota_under_a_key_that_is_revoked_is_told_at_once() {
+    let world = World::with(|settings, grant| {
+        settings.window = Duration::from_secs(600);
+        grant.limits.records_per_day = Some(20);
+    });
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..20).await.unwrap();
+    read(&world, one(&world, None, false)).await.unwrap();
+    let (gate, poll) = (world.gate.clone(), one(&world, None, true));
+    let waiting = tokio::spawn(async move { gate.deliver(poll).await.map(drop) });
+    until(async || world.gate.windows.turns().waiting(GRANT) == 1).await;
+    let key = KeyId("another".to_owned());
+    world.store.state.lock().ended_keys.insert(key.clone(), Fallen::Revoked);
+    world.gate.windows.end(&Ended::Key(key));
+    let told = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody told it");
+    assert_eq!(code(told.unwrap()), Code::Unauthenticated);
 }
 
 #[tokio::test]

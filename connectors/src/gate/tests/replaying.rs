@@ -1,6 +1,6 @@
 //! Records set aside that are published after all: once, corrected, and not over a newer one unasked.
 
-use changtong_catalog::clock::Time;
+use changtong_catalog::clock::{Clock as _, Time};
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::QuarantineId;
 use changtong_catalog::resource::Item;
@@ -132,6 +132,22 @@ async fn a_copy_into_a_new_generation_is_no_newer_than_what_it_is_a_copy_of() {
     let refusal = world.replay(other.clone(), Some("{\"id\":2}"), false).await.unwrap_err();
     assert_eq!(refusal.code, Code::NewerRecord);
     assert!(refusal.extra["record"].as_str().unwrap().starts_with("1."), "in its generation");
+
+    // What the old log lost or took since is no answer, and no fault either.
+    let moved = world.clock.now();
+    let topic = world.topic();
+    let harms: [&dyn Fn(usize); 2] = [
+        &|partition| world.log.rewrite(&topic, partition, 0, moved + chrono::Duration::hours(1)),
+        &|partition| world.log.damage(&topic, partition, 0, 1000),
+    ];
+    for harm in harms {
+        (0..3).for_each(harm);
+        let world = world.restart(2, None);
+        let refusal = world.replay(other.clone(), Some("{\"id\":2}"), false).await.unwrap_err();
+        assert_eq!(refusal.code, Code::NewerRecord);
+        assert!(refusal.text.en.contains("no longer whole"), "{}", refusal.text.en);
+    }
+    let world = world.restart(3, None);
     world.log.remove(&world.topic());
     assert_eq!(code(world.replay(other, Some("{\"id\":2}"), false).await), Code::NewerRecord, "nobody knows");
 }

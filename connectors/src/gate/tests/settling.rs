@@ -15,6 +15,7 @@ async fn seconds(world: &World, n: u64) {
     for _ in 0..n {
         world.clock.advance(Duration::from_secs(1));
         world.gate.tick().await.unwrap();
+        world.gate.look_for_replaced().await.unwrap();
     }
 }
 
@@ -217,4 +218,32 @@ async fn a_topic_filled_again_past_its_end_is_found_out() {
     assert!(!rolled_back(&next), "one answer tells nothing yet");
     seconds(&next, 20).await;
     assert!(rolled_back(&next));
+}
+
+#[tokio::test]
+async fn a_topic_replaced_while_the_log_gave_no_answer_is_found_out_too() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    seconds(&world, 25).await;
+    world.clock.advance(Duration::from_secs(60));
+    (0..3).for_each(|partition| world.log.rewrite(&world.topic(), partition, 0, world.clock.now()));
+    // The first question, about the time noted, fails; the next one would be answered.
+    *world.log.deaf.lock() = 1;
+    seconds(&world, 20).await;
+    assert_eq!(*world.log.deaf.lock(), 0);
+    assert!(world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back);
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_tell_times_holds_no_settling_up() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.log.hold_times.send_replace(true);
+    let gate = world.gate.clone();
+    let looking = tokio::spawn(async move { gate.look_for_replaced().await });
+    let second = tokio::time::timeout(Duration::from_secs(30), world.gate.tick());
+    second.await.expect("it waited").unwrap();
+    assert!(!looking.is_finished());
+    world.log.hold_times.send_replace(false);
+    looking.await.unwrap().unwrap();
 }

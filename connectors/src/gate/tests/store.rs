@@ -364,6 +364,7 @@ impl Ledger for MemoryStore {
         Ok(open
             .map(|opening| LeftOpen {
                 window: opening.window,
+                grant: opening.grant,
                 resource: opening.resource,
                 generation: opening.generation,
                 from: opening.from.clone(),
