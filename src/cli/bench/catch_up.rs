@@ -21,6 +21,8 @@ use crate::client::{CallError, Client, Reading};
 const FIRST_LIVE: u32 = 1_000_000_000;
 /// How long a live reader's poll waits for a record.
 const WAIT: Duration = Duration::from_secs(20);
+/// A grant has 64 subscriptions at most, unless the server's settings say otherwise.
+const OF_ONE_AGENCY: usize = 50;
 /// After a change of what runs, before anything is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -45,8 +47,6 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
     let provider = setup::agency(authority).await?;
     let code = setup::resource(&provider).await?;
     deliver::fill(&provider.first, &code, &bench.common, bench.thousands).await?;
-    let consumer = setup::agency(authority).await?;
-    let grant = setup::grant(&consumer, &code).await?;
     let live = Arc::new(Live {
         sent: Mutex::default(),
         times: Mutex::default(),
@@ -54,9 +54,13 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
         ended: AtomicBool::new(false),
     });
     let mut readers = JoinSet::new();
-    for number in 0..bench.readers {
-        let subscription = setup::subscription(&consumer, &grant, &format!("live-{number}"), "end").await?;
-        readers.spawn(follow(consumer.first.clone(), subscription, live.clone()));
+    for first in (0..bench.readers).step_by(OF_ONE_AGENCY) {
+        let (consumer, grant) = consumer(authority, &code).await?;
+        for number in first..bench.readers.min(first + OF_ONE_AGENCY as u16) {
+            let subscription =
+                setup::subscription(&consumer, &grant, &format!("live-{number}"), "end").await?;
+            readers.spawn(follow(consumer.first.clone(), subscription, live.clone()));
+        }
     }
     let publisher =
         tokio::spawn(publish(provider.first.clone(), code.clone(), bench.publishes, live.clone()));
@@ -64,6 +68,7 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
 
     let (mut alone, cpu_alone) = phase(&live, time, bench).await;
     let catch_up = Arc::new(CatchUp::default());
+    let (consumer, grant) = consumer(authority, &code).await?;
     let reading = setup::subscription(&consumer, &grant, "catch-up", "start").await?;
     let rate = bench.rate;
     let catching = tokio::spawn(catch(consumer.first.clone(), reading, rate, catch_up.clone()));
@@ -95,6 +100,12 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
             .with_some("p50_slower_percent", p50)
             .with_some("p99_slower_percent", p99),
     ])
+}
+
+async fn consumer(authority: &Client, code: &str) -> Done<(setup::Agency, String)> {
+    let consumer = setup::agency(authority).await?;
+    let grant = setup::grant(&consumer, code).await?;
+    Ok((consumer, grant))
 }
 
 fn row(name: String, mut times: Times, cpu: Option<f64>) -> Row {
