@@ -148,7 +148,9 @@ impl Bus for GateBus {
         let standing = self.app.store.subscription(subscription.id).await?;
         let standing = standing.ok_or_else(|| Refusal::not_found("订阅", "subscription"))?;
         let (grant, file) = (&standing.grant, &standing.resource.resource.file);
-        let fields = derived_fields(&file.items, &grant.items, &grant.masks);
+        let held = standing.resource.versions.iter().find(|known| known.version == grant.schema_version);
+        let held = held.ok_or_else(no_version)?;
+        let fields = derived_fields(&held.items, &grant.items, &grant.masks);
         let item = |field: changtong_catalog::schema::Field<'_>| GrantedItem {
             name: field.item.name.clone(),
             avro: field.item.avro(),
@@ -201,6 +203,14 @@ impl Bus for GateBus {
     async fn subscription_position(&self, subscription: SubscriptionId) -> Result<String, Refusal> {
         self.app.gate.position(subscription).await
     }
+}
+
+fn no_version() -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        "授权所用的模式版本已不存在",
+        "the schema version that the grant holds is gone",
+    )
 }
 
 fn other_end() -> Refusal {

@@ -71,7 +71,7 @@ pub(super) fn of(
     in_force: &SchemaVersion,
     new: &str,
 ) -> Result<Vec<Break>, Refusal> {
-    let mut found = protection(in_force, proposal.items);
+    let mut found = protection(proposal.versions, in_force, proposal.items);
     if new == in_force.schema.text {
         return Ok(found);
     }
@@ -93,7 +93,33 @@ pub(super) fn of(
             text: change.text,
         }));
     }
+    let types = types(proposal, &found);
+    found.extend(types);
     Ok(found)
+}
+
+/// Items of another type that no other rule has found: Avro reads strings as bytes and bytes as strings, people do not.
+fn types(proposal: &Proposal<'_>, found: &[Break]) -> Vec<Break> {
+    let mut changed = Vec::new();
+    for version in proposal.versions.iter().rev() {
+        for new in proposal.items {
+            let old = version.items.iter().find(|old| old.name == new.name);
+            let told = |found: &Break| found.version == version.version && found.item() == new.name;
+            if old.is_some_and(|old| old.avro() != new.avro()) && !found.iter().any(told) {
+                changed.push(Break {
+                    version: version.version,
+                    path: new.name.clone(),
+                    rule: Rule::Meaning,
+                    reason: "type_changed".to_owned(),
+                    text: Text::new(
+                        "类型改变了:同样的字节含义不同",
+                        "its type is another: the same bytes mean something else",
+                    ),
+                });
+            }
+        }
+    }
+    changed
 }
 
 /// Our own texts are always read.
@@ -118,23 +144,24 @@ fn of_avro(version: i32, rule: Rule, found: Difference) -> Break {
     Break { version, path: found.reader, rule, reason: found.kind.word().to_lowercase(), text }
 }
 
-/// A lower grade, and a mask that is gone or shows more, need a decision of their own.
-fn protection(in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
+/// A lower grade, and a mask that is gone or shows more, need a decision of their own. What comes again under a name
+/// that went is held to what it was last.
+fn protection(versions: &[SchemaVersion], in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
     let mut found = Vec::new();
-    let mut add = |item: &Item, reason: &str, text| {
-        found.push(Break {
-            version: in_force.version,
-            path: item.name.clone(),
-            rule: Rule::Protection,
-            reason: reason.to_owned(),
-            text,
-        });
-    };
     for new in items {
-        let Some(old) = in_force.items.iter().find(|old| old.name == new.name) else { continue };
+        let known = |version: &'_ SchemaVersion| version.items.iter().position(|old| old.name == new.name);
+        let last = versions.iter().rev().find_map(|version| Some((version, &version.items[known(version)?])));
+        let Some((version, old)) = last else { continue };
+        let mut add = |rule: Rule, reason: &str, text: Text| {
+            let (version, path, reason) = (version.version, new.name.clone(), reason.to_owned());
+            found.push(Break { version, path, rule, reason, text });
+        };
+        if version.version != in_force.version && (new.title != old.title || new.unit != old.unit) {
+            add(Rule::Meaning, "name_reused", reused(old, version.version));
+        }
         if new.grade < old.grade {
             add(
-                new,
+                Rule::Protection,
                 "grade_loosened",
                 Text::new(
                     format!("分级由 {} 降为 {};降级不能随模式变更一并生效", old.grade, new.grade),
@@ -148,7 +175,7 @@ fn protection(in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
         let Some(least) = old.mask else { continue };
         match new.mask {
             None => add(
-                new,
+                Rule::Protection,
                 "mask_removed",
                 Text::new(
                     format!("去掉了脱敏规则 {least};放宽脱敏不能随模式变更一并生效"),
@@ -156,7 +183,7 @@ fn protection(in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
                 ),
             ),
             Some(mask) if mask.looser_than(least) => add(
-                new,
+                Rule::Protection,
                 "mask_loosened",
                 Text::new(
                     format!("脱敏规则由 {least} 换成 {mask},会露出更多;放宽脱敏不能随模式变更一并生效"),
@@ -169,4 +196,17 @@ fn protection(in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
         }
     }
     found
+}
+
+fn reused(old: &Item, version: i32) -> Text {
+    let (title, unit) = (&old.title, old.unit.as_deref().unwrap_or("-"));
+    Text::new(
+        format!(
+            "第 {version} 版有同名的信息项“{title}”(单位 {unit}),已有的记录里还有它;恢复时名称与单位须相同,否则请换一个名称"
+        ),
+        format!(
+            "version {version} had an item of this name, \"{title}\" (unit {unit}), and records still hold it: it comes \
+             again with the same title and unit, or takes another name"
+        ),
+    )
 }

@@ -98,6 +98,54 @@ fn every_version_of_the_generation_counts() {
 }
 
 #[test]
+fn text_does_not_become_bytes_though_avro_reads_one_as_the_other() {
+    let told = |from, to| {
+        let versions = [version(1, &[nullable("x", from)]), version(2, &[nullable("y", ItemType::C)])];
+        let found = judged(&versions, &[nullable("y", ItemType::C), nullable("x", to)]).breaks;
+        found.into_iter().map(|found| (found.version, found.path, found.reason)).collect::<Vec<_>>()
+    };
+    let broken = [(1, "x".to_owned(), "type_changed".to_owned())];
+    assert_eq!(told(ItemType::C, ItemType::G), broken);
+    assert_eq!(told(ItemType::G, ItemType::M), broken);
+    assert_eq!(told(ItemType::C, ItemType::M), [], "both are strings");
+}
+
+#[test]
+fn what_comes_again_is_held_to_what_it_was() {
+    let x = Item { grade: 3, mask: Some(Mask::First), ..nullable("x", ItemType::C) };
+    let id = item("id", ItemType::I);
+    let versions = [version(1, &[id.clone(), x.clone()]), version(2, std::slice::from_ref(&id))];
+    let told = |again: Item| {
+        let found = judged(&versions, &[id.clone(), again]).breaks;
+        found.into_iter().map(|found| (found.version, found.path, found.reason)).collect::<Vec<_>>()
+    };
+    let one = |reason: &str| vec![(1, "x".to_owned(), reason.to_owned())];
+    assert_eq!(told(x.clone()), []);
+    assert_eq!(told(Item { grade: 4, mask: Some(Mask::Blank), ..x.clone() }), [], "stricter");
+    assert_eq!(told(Item { title: "其他".to_owned(), ..x.clone() }), one("name_reused"));
+    assert_eq!(told(Item { grade: 1, ..x.clone() }), one("grade_loosened"));
+    assert_eq!(told(Item { mask: None, ..x.clone() }), one("mask_removed"));
+    assert_eq!(told(Item { mask: Some(Mask::Name), ..x }), one("mask_loosened"));
+}
+
+#[test]
+fn a_mask_that_a_grant_would_not_get_waits_for_the_grant() {
+    let mut held = grant();
+    let masked = |mask| move |items: &mut Vec<Item>| items[0].mask = Some(mask);
+    let reasons = |held: &Grant, mask| {
+        let found = of(held, masked(mask)).1.own;
+        found.into_iter().map(|found| (found.path, found.reason)).collect::<Vec<_>>()
+    };
+    let broken = [("origin".to_owned(), "mask_not_held".to_owned())];
+    assert_eq!(reasons(&held, Mask::Blank), broken);
+    held.masks.insert("origin".to_owned(), Mask::First);
+    assert_eq!(reasons(&held, Mask::Hmac), broken);
+    held.masks.insert("origin".to_owned(), Mask::Blank);
+    assert_eq!(reasons(&held, Mask::Hmac), []);
+    assert!(!of(&held, |items| items[2].mask = Some(Mask::Blank)).1.breaks(), "tailnum is not granted");
+}
+
+#[test]
 fn a_change_that_the_schema_does_not_show_makes_no_new_one() {
     let before = file().items;
     let mut after = before.clone();

@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::{Break, Fate, ItemChange, Proposal, Rule, Verdict, item_changes};
-use crate::error::Refusal;
+use crate::error::{Code, Refusal};
 use crate::filter;
 use crate::grant::Grant;
 use crate::ids::{AgencyId, GrantId, GrantNumber};
+use crate::mask::Mask;
+use crate::ports::SchemaVersion;
 use crate::resource::Item;
 use crate::schema;
 
@@ -47,7 +49,7 @@ pub fn concerned(proposal: &Proposal<'_>, verdict: &Verdict, grant: &Grant) -> R
         consumer: grant.consumer,
         uses: verdict.changes.iter().filter(uses).map(|change| change.item.clone()).collect(),
         derived_changes: derived_differs(proposal, grant)?,
-        own: own(grant, in_force.version, proposal.items),
+        own: own(grant, in_force, proposal.items),
         shared: shared.map(|(place, _)| place).collect(),
     })
 }
@@ -94,9 +96,10 @@ pub fn derived_changes(grant: &Grant, before: &[Item], after: &[Item]) -> Vec<It
 }
 
 /// Filters and masks over the new items.
-fn own(grant: &Grant, version: i32, items: &[Item]) -> Vec<Break> {
+fn own(grant: &Grant, in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
     let mut found = Vec::new();
     let mut add = |path: String, reason: &str, refusal: Refusal| {
+        let version = in_force.version;
         found.push(Break { version, path, rule: Rule::Grant, reason: reason.to_owned(), text: refusal.text });
     };
     for (name, text) in filters(grant) {
@@ -110,5 +113,27 @@ fn own(grant: &Grant, version: i32, items: &[Item]) -> Vec<Break> {
             add(name.clone(), "mask_invalid", refusal);
         }
     }
+    for item in items.iter().filter(|item| grant.items.contains(&item.name)) {
+        let before = in_force.items.iter().find(|before| before.name == item.name);
+        let Some(least) = item.mask.filter(|least| before.and_then(|before| before.mask) != Some(*least))
+        else {
+            continue;
+        };
+        if grant.masks.get(&item.name).is_none_or(|held| held.looser_than(least)) {
+            add(item.name.clone(), "mask_not_held", not_held(least));
+        }
+    }
     found
+}
+
+/// A grant keeps its terms, so it would go on without the mask.
+fn not_held(least: Mask) -> Refusal {
+    Refusal::new(
+        Code::SchemaIncompatible,
+        format!("新的脱敏规则 {least} 不会用于已有的授权;请先撤销该授权,或由使用方以新的条件重新申请"),
+        format!(
+            "its new mask {least} would not reach this grant, which keeps its terms: revoke the grant first and let the \
+             consumer ask anew"
+        ),
+    )
 }

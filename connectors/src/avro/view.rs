@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use changtong_catalog::cell::Cell;
-use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::error::Refusal;
 use changtong_catalog::filter::{self, Filter, Truth};
 use changtong_catalog::grant::Grant;
 use changtong_catalog::handle::HandleKey;
@@ -67,14 +67,12 @@ pub struct View {
 impl View {
     /// `items` are the plan's, as the catalog has them.
     pub fn compile(plan: Arc<Plan>, items: &[Item], grant: &Grant, keys: GrantKeys) -> Result<Self, Refusal> {
-        let shown = grant
-            .items
-            .iter()
-            .map(|name| {
-                let at = plan.index(name).ok_or_else(|| stale(name))?;
-                Ok(Shown { at, mask: grant.masks.get(name).copied() })
-            })
-            .collect::<Result<Vec<_>, Refusal>>()?;
+        // An item that the version held lacks is in no record of its shape, and in no derived schema.
+        let shown = |name: &String| {
+            let at = plan.index(name)?;
+            Some(Shown { at, mask: grant.masks.get(name).copied() })
+        };
+        let shown = grant.items.iter().filter_map(shown).collect();
         let filters = [&grant.provider_filter, &grant.consumer_filter]
             .into_iter()
             .flatten()
@@ -218,12 +216,4 @@ pub(super) fn put_place(generation: Generation, record: &LogRecord, out: &mut Ve
     line::put_integer(i64::from(record.partition), out);
     out.push(b'.');
     line::put_integer(record.offset, out);
-}
-
-fn stale(name: &str) -> Refusal {
-    Refusal::new(
-        Code::Internal,
-        format!("授权中的信息项 {name} 已不在资源中"),
-        format!("the grant names the item {name}, which the resource no longer has"),
-    )
 }

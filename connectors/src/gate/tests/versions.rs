@@ -81,6 +81,14 @@ async fn an_old_and_a_new_grant_read_records_of_both_versions() {
 }
 
 #[tokio::test]
+async fn a_granted_item_that_the_version_held_lacks_is_left_out() {
+    let world = two_versions().await;
+    let new = seen(&world, 2, &["id", "v", "secret"], None).await;
+    let upserts: Vec<_> = new.iter().filter(|line| line[0] == "upsert").map(|line| &line[1]).collect();
+    assert_eq!(upserts, [&json!({"id": 1, "secret": "s"}), &json!({"id": 2, "secret": "t"})]);
+}
+
+#[tokio::test]
 async fn an_item_that_a_version_lacks_is_null_to_filters() {
     let world = two_versions().await;
     let is_null = seen(&world, 2, &["id"], Some("kind == null")).await;
