@@ -83,7 +83,7 @@ impl Before {
 
 enum Judged {
     Stands(Earlier),
-    New(Prepared),
+    New(Box<Prepared>),
 }
 
 async fn still_refers(tx: &mut Tx, new: &Prepared) -> Result<bool, Refusal> {
@@ -139,7 +139,7 @@ impl Asked<'_> {
                 return Err(Wrong::Incompatible(subject.to_string(), messages));
             }
         }
-        Ok(Judged::New(new))
+        Ok(Judged::New(Box::new(new)))
     }
 
     /// What was sent, completed from the version before and from the settings.
