@@ -45,7 +45,7 @@ pub async fn register_schema(
         }
         let new = match asked.judge(&mut session, &before).await? {
             Judged::Stands(one) => return Ok(session.registered(subject, one).await?),
-            Judged::New(new) => new,
+            Judged::New(new) => *new,
         };
         drop(session);
         let to = new.referred.iter().map(|(to, _)| &to.context);
