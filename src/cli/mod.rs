@@ -178,6 +178,7 @@ fn block_on<T, E: From<String>>(work: impl Future<Output = Result<T, E>>) -> Res
     let done = runtime.block_on(work);
     // A thread that waits for an engine that is gone keeps no command from its end.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    changtong_connectors::log::kafka::wait_for_ends(std::time::Duration::from_secs(3));
     done
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use changtong::client::Client;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -47,7 +49,13 @@ async fn a_server_paused_past_its_lease_sends_no_further_byte() {
     // Under way: the reader has stopped reading, so the rest waits in buffers, the server's own among them.
     let mut answer = request(&first, &reader.path("max_bytes=67108864"), &reader.key).await;
     assert!(arrived(&mut answer, 64 << 10).await > 0, "the answer has begun");
-    let waiting = tokio::spawn(poll(first.url.clone(), reader.path("wait=60s"), reader.key.clone()));
+    let consumer = Client::new(&first.url, &reader.key, "en").expect("a client");
+    let subscribe = format!("/grants/{}/subscriptions", reader.grant);
+    let made =
+        consumer.post(&subscribe, &json!({ "name": "waiting", "from": "end" })).await.expect("a position");
+    let path =
+        format!("/api/v1/subscriptions/{}/records?wait=60s", made.body["id"].as_str().expect("its id"));
+    let waiting = tokio::spawn(poll(first.url.clone(), path, reader.key.clone()));
     tokio::time::sleep(Duration::from_millis(300)).await;
     first.signal("-STOP");
     first.stands_still().await;
@@ -61,6 +69,8 @@ async fn a_server_paused_past_its_lease_sends_no_further_byte() {
         }
         assert!(second.said().contains("another_server_active"), "{}", second.said());
     };
+    let later = BATCHES * BATCH..BATCHES * BATCH + 10;
+    table.publish(&second, "later", later).await.expect("what the waiting poll must not get");
     let left = table.revoke(&second, &reader.grant).await;
     assert!(left["last_left"][&reader.subscription].is_string(), "{left}");
 

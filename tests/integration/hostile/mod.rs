@@ -54,7 +54,7 @@
 //! | 25 | keys without end | `credentials.rs`: `an_account_has_so_many_keys_and_no_more` |
 //! | 26 | ids of other agencies, guessed or known | `tenants.rs`: `a_guessed_id_tells_nothing_and_opens_nothing` |
 //! | 27 | a key wider than its account, or than the key that makes it | `tenants.rs`: `a_key_is_never_wider_than_its_account` |
-//! | 30 | a revision that would drop a mask or change an item | `masks.rs`: `a_revision_breaks_no_reader_and_loosens_no_mask` |
+//! | 30 | a revision that would drop a mask or break a reader | `masks.rs`: `a_revision_breaks_no_reader_and_loosens_no_mask` |
 //! | 31, 40 | ways around a mask; what a mask does not recognise | `masks.rs`: `what_is_masked_leaves_by_no_other_way` |
 //! | 33, 37 | values of records, keys and passwords in logs, metrics, errors, events, the process | `leaks.rs`: `nothing_of_a_record_or_a_secret_shows` |
 //! | 34 | who asks agrees with itself | `tenants.rs`: `nobody_agrees_with_itself` |

@@ -18,6 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -207,15 +208,30 @@ fn task_failed() -> Refusal {
     Refusal::new(Code::Internal, "读取日志的任务中断", "a task that asked the log broke off")
 }
 
+/// Clients that are being ended.
+static ENDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits, but not for long, until no client is being ended: a process that leaves while one still speaks TLS takes the
+/// library's state from under it, and dies of it.
+pub fn wait_for_ends(most: Duration) {
+    let began = Instant::now();
+    while ENDING.load(Ordering::Acquire) > 0 && began.elapsed() < most {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Runs what may block for long on a thread that nobody need wait for: the runtime's own threads would hold up the
 /// end of the process.
 fn elsewhere(work: impl FnOnce() + Send + 'static) -> oneshot::Receiver<()> {
     let (done, waiting) = oneshot::channel();
+    ENDING.fetch_add(1, Ordering::AcqRel);
     let spawned = std::thread::Builder::new().name("kafka-end".to_owned()).spawn(move || {
         work();
+        ENDING.fetch_sub(1, Ordering::AcqRel);
         let _ = done.send(());
     });
     if let Err(error) = spawned {
+        ENDING.fetch_sub(1, Ordering::AcqRel);
         tracing::error!(%error, "no thread for the end of a kafka client");
     }
     waiting
