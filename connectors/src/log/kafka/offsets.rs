@@ -21,7 +21,7 @@ use crate::log::{Extent, refusals};
 pub(super) const ASKING: Duration = Duration::from_secs(5);
 
 /// How long is waited for the reason of a failure.
-const NOTICING: Duration = Duration::from_secs(15);
+const NOTICING: Duration = Duration::from_secs(6);
 
 /// Topics whose ends are asked in one go.
 const BULK: usize = 200;
