@@ -7,10 +7,11 @@ use super::registry::put_in_force::put_in_force as next_version;
 use super::resource::{Opened, open, save};
 use crate::audit::{Digest, ResourceRevised, ResourceSchemaPutInForce, What};
 use crate::error::{Code, Refusal};
+use crate::evolution::Fate;
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
-use crate::resource::{Resource, ResourceFile, check};
-use crate::store::{Judged, Store, Tx};
+use crate::resource::{Resource, ResourceFile, ShareType, check};
+use crate::store::{Judged, StandingConsent, Store, Tx};
 
 pub async fn revise_resource(
     store: &Store,
@@ -58,6 +59,12 @@ pub(super) async fn revise(
         judged.check()?;
         if judged.verdict.new_schema {
             events.push(put_in_force(&mut tx, act, &mut entry, &judged).await?.into());
+        }
+        let adds = judged.verdict.changes.iter().any(|change| change.fate == Fate::Added);
+        if adds && entry.file.share_type == ShareType::Unconditional {
+            // Whoever adds an item consents to its being shared: it is not the earlier head's word.
+            let consent = StandingConsent { by: act.caller.account, at: act.now };
+            tx.set_standing_consent(entry.number, Some(&consent)).await?;
         }
     }
     save(tx, act, entry, Step::Revise, events).await

@@ -50,7 +50,7 @@ macro_rules! standing {
     };
 }
 
-/// A value schema that is or was in force, with the file of the entry that put it in force.
+/// A value schema that is or was in force, with the last file of the entry under it.
 #[derive(FromRow)]
 struct VersionRow {
     version: i32,
@@ -61,11 +61,12 @@ struct VersionRow {
 }
 
 /// None that came after the entry was read.
-const VERSIONS: &str = "SELECT v.version, v.id, t.fingerprint, t.text, f.file FROM registry_subject s \
-    JOIN registry_version v ON v.context = s.context AND v.subject = s.name \
+const VERSIONS: &str = "SELECT v.version, v.id, t.fingerprint, t.text, f.file FROM \
+    (SELECT v.version, v.id, COALESCE(LEAD(v.resource_version) OVER (ORDER BY v.version) - 1, $3) AS last \
+        FROM registry_subject s JOIN registry_version v ON v.context = s.context AND v.subject = s.name \
+        WHERE s.resource = $1 AND s.generation = $2 AND s.part = 'value' AND v.resource_version <= $3) v \
     JOIN schema_text t ON t.id = v.id \
-    JOIN resource_version f ON f.resource = s.resource AND f.version = v.resource_version \
-    WHERE s.resource = $1 AND s.generation = $2 AND s.part = 'value' AND v.resource_version <= $3 \
+    JOIN resource_version f ON f.resource = $1 AND f.version = v.last \
     ORDER BY v.version";
 
 impl VersionRow {
@@ -88,7 +89,7 @@ impl StandingRow {
             _ => None,
         };
         // What a schema does not show may have changed since it was put in force.
-        if let Some(in_force) = versions.last_mut() {
+        if let Some(in_force) = versions.last_mut().filter(|last| Some(last.schema.id) == resource.schema) {
             in_force.items.clone_from(&resource.file.items);
         }
         Ok(ResourceStanding {

@@ -5,6 +5,7 @@ use changtong_catalog::conformance;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Cause, Grant};
 use changtong_catalog::ids::{GrantId, RequestId};
+use changtong_catalog::mask::Mask;
 use changtong_catalog::ports::{Directory, SchemaVersion};
 use changtong_catalog::request::Agreement;
 use changtong_catalog::resource::{Item, ItemType, Resource, ShareType};
@@ -140,6 +141,33 @@ async fn a_version_counts_for_good_and_may_come_again(store: &Store) {
     assert_eq!(found, [(1, ids[0]), (2, ids[1]), (3, ids[0]), (4, ids[1])]);
 }
 
+async fn a_mask_added_later_still_holds_when_its_item_comes_again(store: &Store) {
+    let scene = Scene::set(store).await;
+    scene.revise(|items| items.push(gate(ItemType::C))).await.unwrap();
+    let masked = Item { mask: Some(Mask::Blank), ..gate(ItemType::C) };
+    scene.revise(|items| items[3] = masked.clone()).await.unwrap();
+    assert_eq!(scene.versions().await.len(), 2, "the schema does not show it");
+    scene.revise(|items| drop(items.pop())).await.unwrap();
+    assert_eq!(scene.versions().await[1].items[3], masked, "a version's items are the last it had");
+    let refused = scene.revise(|items| items.push(gate(ItemType::C))).await.unwrap_err();
+    assert_eq!(refused.extra["differences"][0]["reason"], "mask_removed");
+    scene.revise(|items| items.push(masked)).await.unwrap();
+}
+
+async fn whoever_adds_an_item_consents_to_sharing_it(store: &Store) {
+    let scene = Scene::set(store).await;
+    let consent = async || {
+        let mut session = store.read().await.unwrap();
+        session.standing_consent(scene.resource.number).await.unwrap().unwrap()
+    };
+    let before = consent().await;
+    scene.revise(|items| items[0].title = "承运人".to_owned()).await.unwrap();
+    assert_eq!(consent().await, before, "no more is shared");
+    scene.revise(|items| items.push(gate(ItemType::C))).await.unwrap();
+    let after = consent().await;
+    assert_eq!((after.by, after.at > before.at), (scene.provider.head.account, true));
+}
+
 async fn whoever_filters_by_an_item_keeps_it(store: &Store) {
     let stage = Stage::set(store).await;
     let (provider, consumer) = (stage.provider().await, stage.consumer().await);
@@ -243,6 +271,8 @@ conformance!(
     what_the_schema_does_not_show_makes_no_version,
     a_breaking_revision_changes_nothing,
     a_version_counts_for_good_and_may_come_again,
+    a_mask_added_later_still_holds_when_its_item_comes_again,
+    whoever_adds_an_item_consents_to_sharing_it,
     whoever_filters_by_an_item_keeps_it,
     a_consumer_moves_to_a_newer_derived_schema,
     a_new_grant_holds_what_is_in_force,
