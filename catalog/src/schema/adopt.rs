@@ -32,6 +32,9 @@ pub fn adopt(text: &str, items: &[Item]) -> Result<Vec<Item>, Refusal> {
                 "an added item says its grade: the property grade of its field, 1 to 4",
             );
         }
+        for (member, zh, en) in unheard(field) {
+            problems.add(Code::SchemaRejected, format!("schema.fields[{place}].{member}"), zh, en);
+        }
         adopted.push(Item {
             nullable: said.nullable,
             title: word("title").or_else(|| known.is_none().then(|| word("doc"))?).unwrap_or(base.title),
@@ -43,6 +46,22 @@ pub fn adopt(text: &str, items: &[Item]) -> Result<Vec<Item>, Refusal> {
     }
     problems.check()?;
     Ok(adopted)
+}
+
+/// What a field says that no item can: it would be lost without a word.
+fn unheard(field: &Value) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let aliases = field.get("aliases").map(|_| {
+        (
+            "aliases",
+            "信息项没有别名;改名即撤去一项并新增一项",
+            "an item has no aliases: another name is another item",
+        )
+    });
+    let default = field
+        .get("default")
+        .filter(|default| !default.is_null())
+        .map(|_| ("default", "信息项的默认值只能是 null", "the only default that an item can have is null"));
+    aliases.into_iter().chain(default)
 }
 
 fn values(field: &Value) -> Option<Vec<String>> {

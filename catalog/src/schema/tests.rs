@@ -189,6 +189,8 @@ fn an_avro_text_that_cannot_be_items_is_refused_with_its_place() {
         (field(r#"{"name":"gate","type":["string","null"],"grade":1}"#), "schema"),
         (r#""string""#.to_owned(), "schema"),
         (field(r#"{"name":"a b","type":"string"}"#), "schema.fields[0].name"),
+        (field(r#"{"name":"gate","type":"string","grade":1,"aliases":["g"]}"#), "schema.fields[0].aliases"),
+        (field(r#"{"name":"gate","type":"string","grade":1,"default":"A"}"#), "schema.fields[0].default"),
     ] {
         let refusal = adopt(&text, &file().items).unwrap_err();
         assert_eq!(

@@ -34,6 +34,7 @@ impl Seat {
             key: self.caller.key.clone(),
             purpose: self.purpose.clone(),
             generation: self.generation,
+            grant_version: self.standing.grant.version,
         }
     }
 

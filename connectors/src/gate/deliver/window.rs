@@ -25,6 +25,8 @@ pub(super) struct Reader {
     pub purpose: PurposeCode,
     /// Of the topic that is read: the same offsets are other records in the next.
     pub generation: Generation,
+    /// Its event names the grant by it, and so the shape in which records leave.
+    pub grant_version: i32,
 }
 
 /// What can end a window.

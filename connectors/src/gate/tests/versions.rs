@@ -1,6 +1,8 @@
 //! Two schema versions in one topic: a grant made before the change and one made behind it both read every record, each
 //! in the shape it holds.
 
+use std::time::Duration;
+
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::ports::{SchemaText, SchemaVersion};
 use serde_json::{Value, json};
@@ -78,6 +80,24 @@ async fn an_old_and_a_new_grant_read_records_of_both_versions() {
             json!(["delete", null]),
         ])
     );
+}
+
+#[tokio::test]
+async fn a_window_has_records_of_one_shape() {
+    let world = World::with(|settings, _| settings.window = Duration::from_secs(600));
+    world.publish(r#"{"id":1,"v":"old","secret":"s"}"#).await.unwrap();
+    revise(&world);
+    hold(&world, 1, &["id", "secret"], None);
+    world.subscribe(SUBSCRIPTION);
+    let before = world.read(None).await.unwrap();
+    world.publish(r#"{"id":2,"kind":"new","secret":"t"}"#).await.unwrap();
+    let same = world.read(Some(&before.next)).await.unwrap();
+    assert_eq!(same.window, before.window, "it is open still");
+    hold(&world, 2, &["id", "secret"], None);
+    world.publish(r#"{"id":4,"kind":"new","secret":"u"}"#).await.unwrap();
+    let moved = world.read(Some(&same.next)).await.unwrap();
+    assert_eq!(moved.records.len(), 1);
+    assert_ne!(moved.window, before.window);
 }
 
 #[tokio::test]
