@@ -43,7 +43,7 @@ impl Store {
     }
 
     /// The same for what moves records alone: it changes nothing that is remembered of keys and entries.
-    pub(super) async fn begin_moving(&self) -> Result<Tx, Refusal> {
+    pub(crate) async fn begin_moving(&self) -> Result<Tx, Refusal> {
         let mut tx = self.begin_unfenced().await?;
         if let Some(epoch) = self.epoch {
             tx.hold_epoch(epoch).await?;

@@ -11,7 +11,7 @@ use changtong_catalog::store::{
 };
 use changtong_catalog::visibility::PartitionView;
 
-use super::fixture::{Fixture, at, catalog, id};
+use super::fixture::{Fixture, VALUE_SCHEMA, at, catalog, id};
 use super::ledger::world::{World, run, world};
 
 const FIRST: Generation = Generation(1);
@@ -52,7 +52,7 @@ impl Stage {
 
     /// The event of a publish, as an export holds it.
     fn published(&self, event: u128, schema: SchemaId, first: i64, last: i64) -> Vec<Exported> {
-        exported(&self.fixture, event, schema, FIRST, first, last)
+        exported(&self.fixture, event, (schema, in_force()), FIRST, first, last)
     }
 
     async fn views(&self) -> Vec<PartitionView> {
@@ -70,10 +70,14 @@ impl Stage {
     }
 }
 
+fn in_force() -> Digest {
+    Digest::of(VALUE_SCHEMA.as_bytes())
+}
+
 fn exported(
     fixture: &Fixture,
     event: u128,
-    schema: SchemaId,
+    (schema, fingerprint): (SchemaId, Digest),
     generation: Generation,
     first: i64,
     last: i64,
@@ -87,7 +91,7 @@ fn exported(
         resource: fixture.resource.number,
         generation,
         schema,
-        fingerprint: Digest::of(b""),
+        fingerprint,
         batches: [0_u8, 1, 2].map(batch).to_vec(),
         policy: 1,
     };
@@ -105,7 +109,8 @@ async fn topics_of_generations_unknown_are_named_and_decided(store: &Store) {
     assert!(undecided.text.en.contains(&named) && undecided.text.zh.contains(&named), "{undecided}");
 
     // What events say of them is not adopted, and does not decide them either.
-    let events = exported(&stage.fixture, 1, stage.fixture.resource.schema.unwrap(), SECOND, 0, 4);
+    let events =
+        exported(&stage.fixture, 1, (stage.fixture.resource.schema.unwrap(), in_force()), SECOND, 0, 4);
     assert_eq!(stage.decide(&held, &events, false).await.unwrap_err().code, Code::StoreOlderThanLog);
     let done = stage.decide(&held, &events, true).await.unwrap();
     assert_eq!((done.dead, done.elsewhere, done.events), (36, 1, 0));
@@ -172,8 +177,12 @@ async fn a_topic_wanted_before_and_made_after_the_backup_is_made(store: &Store) 
 
 async fn records_under_a_schema_unknown_are_not_brought_back(store: &Store) {
     let stage = Stage::set(store).await;
-    let events = stage.published(1, SchemaId(77), 0, 3);
     let held = [(stage.number(), FIRST, 4)];
+    // The id is another schema's by now.
+    let schema = (stage.fixture.resource.schema.unwrap(), Digest::of(b"another"));
+    let events = exported(&stage.fixture, 1, schema, FIRST, 0, 3);
+    assert_eq!(stage.decide(&held, &events, false).await.unwrap_err().code, Code::StoreOlderThanLog);
+    let events = stage.published(1, SchemaId(77), 0, 3);
     assert_eq!(stage.decide(&held, &events, false).await.unwrap_err().code, Code::StoreOlderThanLog);
     let done = stage.decide(&held, &events, true).await.unwrap();
     assert_eq!((done.events, done.elsewhere, done.dead), (0, 1, 12));

@@ -156,10 +156,13 @@ pub fn change(caller: &Caller, action: &'static str, seconds: i64) -> ResourceCh
     ResourceChange { action, by: caller.account, at: at(seconds) }
 }
 
+/// The text of its value schema.
+pub const VALUE_SCHEMA: &str = r#"{"type":"record","name":"v","fields":[]}"#;
+
 /// A published entry.
 pub async fn published(tx: &mut Tx, provider: &Caller, class: &str, title: &str) -> Resource {
     let mut resource = draft(tx, provider, class, title).await;
-    let value = tx.register_schema(r#"{"type":"record","name":"v","fields":[]}"#, at(2)).await.unwrap();
+    let value = tx.register_schema(VALUE_SCHEMA, at(2)).await.unwrap();
     let key = tx.register_schema(r#"{"type":"record","name":"k","fields":[]}"#, at(2)).await.unwrap();
     resource.version = 2;
     resource.state = ResourceState::Published;

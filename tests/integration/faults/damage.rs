@@ -100,12 +100,25 @@ async fn records_of_a_topic_made_anew_are_never_taken_for_those_lost() {
     comes_back(deployment, server, table, 0..0).await;
 }
 
+/// Waits until the server has noted, outside its store, by when all of the table's records lay where they lie.
+async fn noted(deployment: &Deployment) {
+    let path = deployment.folder().join("node").join("marks");
+    for _ in 0..240 {
+        let marks = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let first = marks.as_ref().and_then(|marks| marks["looks"]["1.1"]["first"].as_array());
+        if first.is_some_and(|first| first.iter().filter_map(Value::as_i64).sum::<i64>() == 300) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    panic!("nothing was noted");
+}
+
 /// Filled again past where it ended, while no server ran: no end and no append tells.
 #[tokio::test]
 async fn an_idle_topic_that_was_replaced_stops_the_resource() {
     let Some((deployment, server, table)) = filled(Pair::Production).await else { return };
-    // Long enough for the server to have noted by when its records lay where they lie.
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    noted(&deployment).await;
     server.kill().await;
     let name = topic(&deployment);
     damage::delete_topic(brokers(&deployment), &name).await.expect("it is deleted");

@@ -141,9 +141,10 @@ impl<'a> Deciding<'a> {
                 tx.first_marks((topic.resource, topic.generation), topic.partitions).await?;
                 tx.keep_event(event).await
             }
-            Says::Published { topic, runs, records, batches, schema } => {
-                // Records that nobody could read back are not brought back.
-                let readable = tx.schema(*schema).await?.is_some();
+            Says::Published { topic, runs, records, batches, schema, fingerprint } => {
+                // Records that nobody could read back are not brought back: the id may be another schema's by now.
+                let known = tx.schema(*schema).await?;
+                let readable = known.is_some_and(|known| known.fingerprint == fingerprint.to_string());
                 let views = if readable { self.views(tx, *topic).await? } else { None };
                 let Some(views) = views else {
                     self.done.elsewhere += 1;

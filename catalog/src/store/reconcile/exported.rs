@@ -32,6 +32,7 @@ pub enum Says {
     Published {
         topic: (ResourceNumber, Generation),
         schema: SchemaId,
+        fingerprint: Digest,
         runs: Vec<Run>,
         batches: i64,
         records: i64,
@@ -99,8 +100,8 @@ pub(super) fn published(body: &Value) -> Option<Says> {
             runs.push(Run { partition: i32::try_from(partition).ok()?, first, last });
         }
     }
-    body["fingerprint"].as_str()?.parse::<Digest>().ok()?;
-    Some(Says::Published { topic: topic(body)?, schema, runs, batches, records })
+    let fingerprint = body["fingerprint"].as_str()?.parse().ok()?;
+    Some(Says::Published { topic: topic(body)?, schema, fingerprint, runs, batches, records })
 }
 
 fn wanted(body: &Value) -> Option<Topic> {
