@@ -4,14 +4,15 @@
 //! authority, operator, auditor. Letters: `U` 401, `F` 403, `N` 404 (as if it did not exist), `A` anything else: let in.
 //! Calls that would change something name a version that never is, so that being let in changes nothing.
 
-use std::collections::BTreeSet;
-
 use changtong::http::ROUTES;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Pair, RESOURCE, TestApp, World, request_file, resource_file};
+use crate::support::{
+    AccessTable, BAD_KEY, Client, Pair, RESOURCE, Row, TestApp, World, request_file, resource_file,
+};
 
-const TABLE: &str = "
+const TABLE: AccessTable = AccessTable(
+    "
 get  /openapi.json                                AA AAA AAA AAA AAA
 get  /api/v1/whoami                               UU AAA AAA AAA AAA
 get  /api/v1/agencies                             UU AAA AAA AAA AAA
@@ -85,31 +86,12 @@ get  /api/v1/quarantine/{id}                      UU FFA NNN NNN NNN
 post /api/v1/quarantine/{id}/replay               UU FFA NNN NNN NNN
 post /api/v1/quarantine/{id}/discard              UU FFA NNN NNN NNN
 get  /api/v1/audit/events                         UU FFF FFF FFF FFA
-";
-
-/// Well formed, with a right checksum, and nobody's: the key of another application would be refused no sooner.
-const BAD_KEY: &str = "ctk_00000000_00000000000000000000000000000000_000000";
-
-struct Row {
-    method: &'static str,
-    path: &'static str,
-    expected: String,
-}
-
-fn rows() -> Vec<Row> {
-    let row = |line: &'static str| {
-        let mut words = line.split_whitespace();
-        let (method, path) = (words.next().expect("a method"), words.next().expect("a path"));
-        Row { method, path, expected: words.collect() }
-    };
-    TABLE.lines().filter(|line| !line.is_empty()).map(row).collect()
-}
+",
+);
 
 #[test]
 fn every_route_has_its_row_and_every_row_its_route() {
-    let tested: BTreeSet<_> = rows().iter().map(|row| (row.method, row.path)).collect();
-    let served: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
-    assert_eq!(tested, served);
+    TABLE.names_each_of(ROUTES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,18 +100,7 @@ async fn every_route_lets_in_whom_it_should() {
     let world = World::of(&app).await;
     let things = Things::of(&world).await;
     let callers = callers(&app, &world);
-    let mut wrong = Vec::new();
-    for row in rows() {
-        let mut found = String::new();
-        for caller in &callers {
-            found.push(things.outcome(caller, &row).await);
-        }
-        if found != row.expected {
-            wrong
-                .push(format!("{} {}: found {found}, the table says {}", row.method, row.path, row.expected));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    TABLE.holds(&callers, async |caller, row| things.outcome(caller, row).await).await;
     app.stop().await;
 }
 

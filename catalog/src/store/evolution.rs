@@ -1,5 +1,5 @@
-//! What a proposed schema is judged against: the versions of its generation, the level of its subject, and every grant
-//! that stands.
+//! What a proposed schema is judged against: the versions of its generation at the level that all resources have, and
+//! every grant that stands.
 
 use super::Session;
 use crate::clock::Time;

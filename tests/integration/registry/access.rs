@@ -4,15 +4,14 @@
 //! agency | of a third | authority, operator, auditor. Letters: `U` 401, `F` 403, `N` as if there were no such subject,
 //! version or schema, `A` anything else: let in.
 
-use std::collections::BTreeSet;
-
 use changtong::http::registry::ROUTES;
 use serde_json::{Value, json};
 
 use super::{id_of, one, put};
-use crate::support::{Client, Pair, Reply, TestApp, World};
+use crate::support::{AccessTable, BAD_KEY, Client, Pair, Reply, Row, TestApp, World};
 
-const TABLE: &str = "
+const TABLE: AccessTable = AccessTable(
+    "
 get     /                                                   UU AAA AAA AAA AAA
 get     /contexts                                           UU AAA AAA AAA AAA
 delete  /contexts/{context}                                 UU FFF FFF FFF AAF
@@ -51,30 +50,12 @@ delete  /mode                                               UU FFF FFF FFF AAF
 get     /mode/{subject}                                     UU AAA AAA AAA AAA
 put     /mode/{subject}                                     UU AAA FFF FFF AFF
 delete  /mode/{subject}                                     UU AAA FFF FFF AFF
-";
-
-const BAD_KEY: &str = "ctk_notakey";
-
-struct Row {
-    method: &'static str,
-    path: &'static str,
-    expected: String,
-}
-
-fn rows() -> Vec<Row> {
-    let row = |line: &'static str| {
-        let mut words = line.split_whitespace();
-        let (method, path) = (words.next().expect("a method"), words.next().expect("a path"));
-        Row { method, path, expected: words.collect() }
-    };
-    TABLE.lines().filter(|line| !line.is_empty()).map(row).collect()
-}
+",
+);
 
 #[test]
 fn every_route_has_its_row() {
-    let tested: BTreeSet<_> = rows().iter().map(|row| (row.method, row.path)).collect();
-    let served: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
-    assert_eq!(tested, served);
+    TABLE.names_each_of(ROUTES);
 }
 
 #[test]
@@ -97,8 +78,8 @@ async fn every_route_lets_in_whom_it_should() {
     let registered = owner.post("/subjects/owned/versions", body).await;
     let guid = registered.expect(200)["guid"].as_str().expect("a guid").to_owned();
     let id = id_of(&registered);
-    let mut wrong = Vec::new();
-    for row in rows() {
+    let callers = callers(&app, &world);
+    let outcome = async |caller: &Client, row: &Row| {
         let path = row
             .path
             .replace("{subject}", "owned")
@@ -106,20 +87,13 @@ async fn every_route_lets_in_whom_it_should() {
             .replace("{id}", &id.to_string())
             .replace("{guid}", &guid)
             .replace("{context}", ".nowhere");
-        let mut found = String::new();
-        for caller in callers(&app, &world) {
-            if row.path.ends_with("config/{subject}") || row.path.ends_with("mode/{subject}") {
-                put(&owner, "/config/owned", json!({ "compatibility": "BACKWARD" })).await.expect(200);
-                put(&owner, "/mode/owned", json!({ "mode": "READWRITE" })).await.expect(200);
-            }
-            found.push(outcome(&caller, row.method, &path).await);
+        if row.path.ends_with("config/{subject}") || row.path.ends_with("mode/{subject}") {
+            put(&owner, "/config/owned", json!({ "compatibility": "BACKWARD" })).await.expect(200);
+            put(&owner, "/mode/owned", json!({ "mode": "READWRITE" })).await.expect(200);
         }
-        if found != row.expected {
-            wrong
-                .push(format!("{} {}: found {found}, the table says {}", row.method, row.path, row.expected));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        outcome(caller, row.method, &path).await
+    };
+    TABLE.holds(&callers, outcome).await;
     app.stop().await;
 }
 

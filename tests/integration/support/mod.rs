@@ -1,5 +1,6 @@
 //! The real application on ephemeral ports, on both pairs of engines, and what tests ask of it.
 
+mod access_table;
 mod app;
 pub mod certificates;
 mod checks;
@@ -10,6 +11,7 @@ mod road;
 mod tls;
 mod world;
 
+pub use access_table::{AccessTable, BAD_KEY, Row};
 pub use app::{Pair, TestApp, engine, kafka, prefix, production};
 pub use client::{Client, Reply};
 pub use cursor::{offsets_of, place_of};
