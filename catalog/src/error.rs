@@ -107,6 +107,8 @@ codes! {
     LogRolledBack "log_rolled_back" 409 false "日志丢失了已确认的记录,该资源停用。";
     /// The resource is being copied into a new generation.
     NewGenerationRunning "new_generation_running" 409 true "该信息资源正在复制到新一代主题。";
+    /// The new generation would leave out records that lie in the log.
+    LeftOut "left_out" 409 false "新一代将略去日志中仍有的记录。";
     /// The new schema breaks readers, records or grants.
     SchemaIncompatible "schema_incompatible" 409 false "新模式与已有的读取方、记录或授权不兼容。";
     /// A topic of the wanted name exists and is not ours.

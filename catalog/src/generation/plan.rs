@@ -4,8 +4,9 @@ use crate::error::{Code, Refusal};
 use crate::ids::Generation;
 use crate::ports::TopicEdges;
 
-/// The most partitions that may be asked for.
-pub const MOST_PARTITIONS: i32 = 1000;
+/// The most partitions that may be asked for, as of a first generation (`log.partitions`): the event of a window names a
+/// place in each, and a batch that is scattered over more than [`crate::visibility::MOST_RUNS`] of them never counts.
+pub const MOST_PARTITIONS: i32 = 64;
 
 pub fn check_partitions(partitions: i32) -> Result<(), Refusal> {
     if (1..=MOST_PARTITIONS).contains(&partitions) {

@@ -93,7 +93,7 @@ impl Task {
                 self.carry.put(leftover);
             }
             self.reload().await;
-            if !self.must_wait() {
+            if self.undecided.is_empty() {
                 self.carry.fill(&mut pending);
             }
             if !pending.is_empty() {
@@ -106,21 +106,28 @@ impl Task {
         while let Ok(leftover) = left.try_recv() {
             self.carry.put(leftover);
         }
-        while !self.carry.is_empty() && self.retry().await {}
+        while !self.carry.is_empty() && self.retry().await {
+            let mut pending = Pending::default();
+            self.carry.fill(&mut pending);
+            if !pending.is_empty() {
+                self.commit(pending).await;
+            }
+        }
     }
 
     async fn wake(&self, requests: &mut Receiver<Member>, left: &mut UnboundedReceiver<Leftover>) -> Woken {
         let waits = !self.carry.is_empty() || !self.stale.is_empty();
+        let at = if self.must_wait() { self.retry_at } else { Instant::now() + PAUSE };
         tokio::select! {
             member = requests.recv() => Woken::Member(member),
             leftover = left.recv() => Woken::Leftover(leftover),
-            () = sleep_until(self.retry_at.max(Instant::now() + PAUSE)), if waits => Woken::Retry,
+            () = sleep_until(at), if waits => Woken::Retry,
         }
     }
 
-    /// Whether leftovers ride by themselves only, and not before their time.
+    /// Whether there are leftovers that ride by themselves only, and not before their time.
     fn must_wait(&self) -> bool {
-        self.carry.failed() || !self.undecided.is_empty()
+        self.carry.has_failed() || !self.undecided.is_empty()
     }
 
     /// Tries leftovers that failed before; whether they got through.
@@ -134,8 +141,13 @@ impl Task {
             self.undecided.clear();
         }
         let mut pending = Pending::default();
-        self.carry.fill(&mut pending);
-        pending.is_empty() || self.commit(pending).await
+        self.carry.fill_again(&mut pending);
+        if pending.is_empty() {
+            return true;
+        }
+        let through = self.commit(pending).await;
+        self.carry.went(through);
+        through
     }
 
     /// Fills the group from what waits, and waits a little for the attempts that are on their way now; those that set
@@ -228,10 +240,12 @@ impl Task {
             Ok(answers) => {
                 fault::point(fault::COMMITTED);
                 Committed { attempts: pending.attempts() as u64, took }.emit(&self.metrics);
-                self.carry.got_through();
                 self.record(&pending, &answers);
                 self.reload().await;
                 pending.answer(answers);
+                if self.carry.may_hurry() {
+                    self.retry_at = Instant::now();
+                }
                 true
             }
             Err(CommitError::NotSent(refusal)) => {

@@ -145,7 +145,7 @@ impl Gate {
         );
         Arc::new(Self {
             budget: Budget::new(settings.bytes_in_flight),
-            windows: Arc::new(Windows::new(committer.clone(), parts.metrics.clone())),
+            windows: Arc::new(Windows::new(committer.clone(), parts.metrics.clone(), settings.window)),
             limiter: Limiter::new(parts.clock.clone()),
             settler: tokio::sync::Mutex::new(Settler::default()),
             marks: parts.marks.map(|path| Marks::new(path, parts.epoch)),

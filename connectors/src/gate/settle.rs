@@ -109,6 +109,7 @@ impl Gate {
     pub async fn tick(&self) -> Result<(), Refusal> {
         self.limiter.sweep();
         self.tail.sweep();
+        self.windows.pace.sweep(tokio::time::Instant::now());
         self.metrics.bytes_in_flight.set(i64::try_from(self.budget.held()).unwrap_or(i64::MAX));
         let told = self.end_fallen().await;
         self.settle_all().await.and(told)
@@ -212,19 +213,25 @@ impl Gate {
         Ok(settled)
     }
 
-    async fn extents(&self, topics: &[Topic]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
+    pub(super) async fn extents(&self, topics: &[Topic]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
         if topics.is_empty() {
             return Ok(BTreeMap::new());
         }
         let names: Vec<TopicName> = topics.iter().map(|topic| topic.name.clone()).collect();
         let mut extents = self.log.extents(&names).await?;
         for topic in topics {
-            // A log that says there is no such topic has lost all of it; one that says nothing has not answered.
-            if !extents.contains_key(&topic.name)
-                && matches!(self.log.has_topic(&topic.name).await, Ok(false))
-            {
-                let partitions = usize::try_from(topic.partitions).unwrap_or(0);
-                extents.insert(topic.name.clone(), vec![Extent { first: 0, end: 0 }; partitions]);
+            if extents.contains_key(&topic.name) {
+                continue;
+            }
+            match self.log.has_topic(&topic.name).await {
+                Ok(true) => {}
+                // A log that says there is no such topic has lost all of it.
+                Ok(false) => {
+                    let partitions = usize::try_from(topic.partitions).unwrap_or(0);
+                    extents.insert(topic.name.clone(), vec![Extent { first: 0, end: 0 }; partitions]);
+                }
+                // One that does not answer is not asked for each of them: each question takes its whole time.
+                Err(_) => break,
             }
         }
         Ok(extents)

@@ -16,13 +16,16 @@ pub struct NewGeneration {
     /// How many partitions the new topic has; as many as before if left out
     #[arg(long)]
     partitions: Option<i32>,
+    /// How many records may be left out that stand where others were published (see left_out in docs/errors.md)
+    #[arg(long, default_value_t = 0)]
+    leave_out: i64,
 }
 
 pub async fn run(wanted: &NewGeneration, client: &Client, output: Output) -> Done {
     let path = format!("/resources/{}", in_path(&wanted.code));
     let entry = client.get(&path).await?;
     eprintln!("{}", before(&entry));
-    let body = json!({ "partitions": wanted.partitions });
+    let body = json!({ "partitions": wanted.partitions, "leave_out": wanted.leave_out });
     let moved = client.post(&format!("{path}/new-generation"), &body).await?.body;
     output.done(&moved, || {
         let copied =

@@ -6,7 +6,7 @@ use changtong_catalog::ids::ResourceCode;
 use serde::{Deserialize, Serialize};
 
 use super::Shown;
-use crate::generation::move_on;
+use crate::generation::{self, move_on};
 use crate::http::Web;
 use crate::http::command::Command;
 use crate::http::parts::At;
@@ -17,6 +17,9 @@ use crate::http::problem::Answer;
 pub struct Wanted {
     /// As many as before if left out.
     partitions: Option<i32>,
+    /// How many records may be left out that stand where others were published; none if left out.
+    #[serde(default)]
+    leave_out: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,8 +39,9 @@ pub async fn new_generation(
     At(code): At<ResourceCode>,
     command: Command<Wanted>,
 ) -> Answer<Json<Moved>> {
-    let (caller, partitions) = (command.caller.clone(), command.document.partitions);
-    let moved = move_on(app, code, command, partitions).await?;
+    let caller = command.caller.clone();
+    let Wanted { partitions, leave_out } = command.document;
+    let moved = move_on(app, code, command, generation::Wanted { partitions, leave_out }).await?;
     let entry = Shown::to(&caller, &moved.entry)?;
     Ok(Json(Moved { entry, copied: moved.records, left_out: moved.left_out }))
 }

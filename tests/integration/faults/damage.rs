@@ -132,6 +132,8 @@ async fn an_idle_topic_that_was_replaced_stops_the_resource() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     assert_eq!(table.own(&server).await.expect_err("it stands still"), "log_rolled_back");
+    let refused = table.new_generation_as_it_is(&server).await.expect_err("nothing is left out unasked");
+    assert!(refused.contains("left_out") && refused.contains("300"), "{refused}");
     comes_back(deployment, server, table, 0..0).await;
 }
 

@@ -97,6 +97,16 @@ impl Table {
         self.move_within(server, partitions, Duration::from_secs(60)).await
     }
 
+    /// Without leave to leave anything out: what it is refused with.
+    pub async fn new_generation_as_it_is(&self, server: &Process) -> Result<Value, String> {
+        let path = format!("/resources/{}/new-generation", self.code);
+        let moved = self.owner(server).post(&path, &json!({})).await;
+        moved.map(|moved| moved.body).map_err(|error| match error {
+            CallError::Refused(problem) => format!("{} {}", problem.code, problem.detail),
+            error => format!("{error:?}"),
+        })
+    }
+
     /// Once: what a client sees whose server dies.
     pub async fn new_generation_once(
         &self,
@@ -114,7 +124,15 @@ impl Table {
     ) -> Result<Value, CallError> {
         let owner = self.owner(server).with_patience(patience);
         let path = format!("/resources/{}/new-generation", self.code);
-        Ok(owner.post(&path, &json!({ "partitions": partitions })).await?.body)
+        let body = |leave_out: i64| json!({ "partitions": partitions, "leave_out": leave_out });
+        match owner.post(&path, &body(0)).await {
+            // Nothing that lies in the log is left out unless told to.
+            Err(CallError::Refused(problem)) if problem.code == "left_out" => {
+                let left_out = problem.body["left_out"].as_i64().expect("how many");
+                Ok(owner.post(&path, &body(left_out)).await?.body)
+            }
+            moved => Ok(moved?.body),
+        }
     }
 
     /// The owner's own reading, or the code it is refused with.

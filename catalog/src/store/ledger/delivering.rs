@@ -238,7 +238,7 @@ impl<'g> Delivering<'g> {
                 return Err(texts::foreign_cursor());
             }
             farther(&mut moved.next, &cursor.next);
-        } else if cursor.view == ack.view || self.goes_on(&stored, cursor) {
+        } else if cursor.view == ack.view && !self.is_over(&stored, cursor) || self.goes_on(&stored, cursor) {
             (moved.view, moved.generation) = (cursor.view, cursor.generation);
             moved.next = cursor.next.clone();
         } else if self.kind(&stored) == Some(Kind::Stream) && cursor.generation < stored.generation {
@@ -298,6 +298,12 @@ impl<'g> Delivering<'g> {
 
     fn kind(&self, position: &Position) -> Option<Kind> {
         self.facts.resources.get(&position.resource).map(|resource| resource.file.kind)
+    }
+
+    /// Another generation of a table came into force since it was judged which view is.
+    fn is_over(&self, position: &Position, cursor: &Cursor) -> bool {
+        let resource = self.facts.resources.get(&position.resource);
+        resource.is_some_and(|it| it.file.kind == Kind::Table && cursor.generation < it.generation)
     }
 
     /// A stream's reader is in a later generation than its position, though not yet in the one in force.

@@ -8,7 +8,7 @@ use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
 use changtong_catalog::generation::{Copied, CopiedBatch};
 use changtong_catalog::ids::{BatchId, Generation, TopicName};
-use changtong_catalog::ports::{Directory, Ledger, Topic};
+use changtong_catalog::ports::{Ack, Directory, Group, Ledger, Topic};
 use changtong_catalog::store::Store;
 
 use super::world::{PARTITIONS, World, code, run, world};
@@ -90,7 +90,23 @@ async fn a_generation_that_is_over_says_when_and_what_it_lacked(store: &Store) {
     assert_eq!((&second.begins, second.ended_at), (&vec![9, 0, 0], None));
 }
 
+/// The gate judged it by the view that was in force when it came.
+async fn an_ack_of_the_generation_before_moves_no_position_back(store: &Store) {
+    let world = world(store).await;
+    world.publish(vec![world.attempt(&[run(0, 0, 9)])]).await.remove(0).unwrap();
+    assert!(matches!(cut_over(&world, &copied(&world).await).await, CutOver::Done(_)));
+    let late = world.ack([10, 0, 0]);
+    let mut new = Ack { view: 8, ..world.ack([3, 0, 0]) };
+    (new.cursor.view, new.cursor.generation) = (8, Generation(2));
+    let answers = world.commit(Group { acks: vec![new, late], ..Group::default() }).await.acks;
+    assert_eq!((code(&answers[0]), code(&answers[1])), (None, Some(Code::ViewChanged)));
+    let mut session = world.store.read().await.unwrap();
+    let stored = session.subscription(world.fixture.subscription.id).await.unwrap().unwrap();
+    assert_eq!((stored.view, stored.position), (8, vec![3, 0, 0]));
+}
+
 conformance!(
     what_is_committed_beside_a_copy_is_copied_again,
     a_generation_that_is_over_says_when_and_what_it_lacked,
+    an_ack_of_the_generation_before_moves_no_position_back,
 );

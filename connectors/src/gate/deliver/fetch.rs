@@ -22,6 +22,7 @@ pub(super) const PIECE: usize = 64 << 10;
 pub(in crate::gate) const READ: usize = 512 << 10;
 /// Records asked of the log at once.
 pub(in crate::gate) const RECORDS: usize = 8192;
+/// And again, where all was passed over.
 const FEWEST: usize = 64;
 
 /// The most bytes that a block has beside its records: count, size and marker.
@@ -56,7 +57,8 @@ pub(super) struct Fetcher {
     pub next: Vec<i64>,
     /// Which partition comes first this time, so that none starves.
     pub turn: usize,
-    /// Records the next read asks for: about what there is room for, and more where much is passed over.
+    /// Records the next read asks for at least, where all was passed over. Else it asks for what there is room for: what
+    /// is read beyond that is read again, and a reader of Kafka would have to go back for it.
     pub ask: usize,
     pub form: Form,
 }
@@ -114,7 +116,7 @@ impl Fetcher {
         let kind = PermitKind::Deliver { grant_version: self.grant_version };
         let deadline = gate.settings.append_deadline;
         let room_for = usize::try_from(room.lines).unwrap_or(RECORDS);
-        let most = room_for.max(self.ask).clamp(FEWEST, RECORDS);
+        let most = room_for.max(self.ask).clamp(1, RECORDS);
         let bytes = usize::try_from(room.bytes).unwrap_or(READ).clamp(PIECE, READ);
         let permit =
             || Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
@@ -123,8 +125,10 @@ impl Fetcher {
             None => gate.tail.read(permit(), &ranges, bytes).await?,
         };
         self.turn = self.turn.wrapping_add(1);
-        self.ask = 2 * most;
-        self.render(records, &ranges, room)
+        let pieces = self.render(records, &ranges, room)?;
+        let passed_over_all = pieces.iter().all(|piece| piece.sent == 0);
+        self.ask = if passed_over_all { (2 * most).max(FEWEST) } else { 0 };
+        Ok(pieces)
     }
 
     /// About what the next read will hold in memory, until what it brought is rendered.

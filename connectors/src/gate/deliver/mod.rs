@@ -6,7 +6,7 @@
 //! | who reads, by what right | `seat.rs` |
 //! | one read: decide, wait until something is to be sent | `poll.rs`, `waiting.rs` |
 //! | records become pieces of an answer | `reading.rs`, `fetch.rs` |
-//! | a window for them: gone on with or opened, within the day's quota | `opening.rs`, `daily.rs`, `turns.rs` |
+//! | a window for them: gone on with or opened, within the day's quota | `opening.rs`, `pace.rs`, `daily.rs`, `turns.rs` |
 //! | the answer, piece by piece under the window's lock | `answer.rs`, `window.rs` |
 //! | an event stream, window after window | `stream.rs` |
 //! | the answer as a container file, made whole before it leaves | `file.rs` |
@@ -18,6 +18,7 @@ mod end;
 mod fetch;
 mod file;
 mod opening;
+mod pace;
 mod past;
 mod poll;
 mod position;

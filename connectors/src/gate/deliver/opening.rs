@@ -40,6 +40,7 @@ impl Gate {
 
     /// A new window, after those that waited for the grant's quota before.
     pub(super) async fn open_in_turn(&self, seat: &mut Seat, from: &[i64]) -> Result<Arc<Window>, Refusal> {
+        self.windows.pace.turn(seat.standing.subscription.id).await?;
         let grant = seat.standing.grant.id;
         if !self.windows.turns.is_waited_for(grant) {
             match self.open(seat, from, 1).await {

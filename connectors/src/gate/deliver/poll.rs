@@ -40,6 +40,8 @@ enum Found {
     Nothing(Stand),
     /// Something was ended or made meanwhile: what was decided is decided again.
     Changed,
+    /// A record behind others that were passed over can't be read. It may be of a schema that came since.
+    Unreadable(Refusal),
 }
 
 impl Gate {
@@ -70,6 +72,7 @@ impl Gate {
         let patience = Patience { until, reading: until.max(Instant::now() + self.settings.window) };
         let wanted = self.wanted(poll, marker);
         let mut waiting = Waiting::new(self, &seat, ends);
+        let mut decided_again = false;
         loop {
             let topic = self.topics.known(&seat.standing.resource);
             let stand = self.stand(&seat.standing, topic.as_ref(), poll.cursor.as_deref()).await?;
@@ -82,6 +85,11 @@ impl Gate {
             match found {
                 Found::Something(reading) => return self.answer(seat, *reading).await,
                 Found::Nothing(stand) => return Ok(Delivery::empty(self, stand)),
+                Found::Unreadable(refusal) if decided_again => return Err(refusal),
+                Found::Unreadable(_) => {
+                    decided_again = true;
+                    self.renew(&mut seat).await?;
+                }
                 Found::Changed => self.renew(&mut seat).await?,
             }
         }
@@ -118,8 +126,9 @@ impl Gate {
         loop {
             waiting.look();
             let look = match reading.look(self, None).await {
-                // The record may be of a schema that came since it was decided.
-                Err(refusal) if refusal.code == Code::Internal && !fresh => return Ok(Found::Changed),
+                Err(refusal) if refusal.code == Code::Internal && !fresh => {
+                    return Ok(Found::Unreadable(refusal));
+                }
                 look => look?,
             };
             fresh = false;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::daily::Daily;
+use super::pace::Pace;
 use super::turns::Turns;
 use super::waiting::Waits;
 use super::window::{Reader, Window};
@@ -28,10 +29,12 @@ pub struct Windows {
     pub(super) waits: Waits,
     pub(super) turns: Turns,
     pub(super) daily: Daily,
+    pub(in crate::gate) pace: Pace,
 }
 
 impl Windows {
-    pub fn new(committer: Committer, metrics: Arc<Metrics>) -> Self {
+    /// `lasts`: W.
+    pub fn new(committer: Committer, metrics: Arc<Metrics>, lasts: Duration) -> Self {
         Self {
             committer,
             metrics,
@@ -40,6 +43,7 @@ impl Windows {
             waits: Waits::default(),
             turns: Turns::default(),
             daily: Daily::default(),
+            pace: Pace::new(lasts),
         }
     }
 
@@ -94,6 +98,9 @@ impl Windows {
         let Some(closing) = window.close(reason) else { return };
         let lines = closing.sent.unsigned_abs();
         WindowClosed { window: window.id, reason, lines }.emit(&self.metrics);
+        if reason == CloseReason::Count {
+            self.pace.used_up(window.reader.subscription);
+        }
         let (windows, window) = (self.clone(), window.clone());
         let done = move || {
             windows.forget(&window);

@@ -1,6 +1,11 @@
 //! Publish when log or store fail at each step: visible whole, or not at all, and the answer is true.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use changtong_catalog::error::Code;
+use changtong_catalog::ids::WindowId;
+use changtong_catalog::ports::{CloseReason, Closing};
 use changtong_catalog::visibility::Verdict;
 
 use super::log::LogFault;
@@ -150,4 +155,37 @@ async fn a_window_whose_opening_took_effect_late_is_closed_then() {
         !state.windows.is_empty() && state.windows.values().all(|(_, closing)| closing.is_some())
     })
     .await;
+}
+
+fn closing(window: u128) -> Closing {
+    Closing {
+        window: WindowId(uuid::Uuid::from_u128(window)),
+        reason: CloseReason::Reader,
+        through: vec![0],
+        let_out: vec![0],
+        sent: 0,
+        passed_over: 0,
+        bytes: 0,
+        digest: crate::gate::empty_digest(),
+        further_calls: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_closing_that_never_commits_stands_in_nobodys_way() {
+    let world = World::new();
+    let (never, after) = (closing(1), closing(2));
+    *world.store.never_closes.lock() = Some(never.window);
+    let committer = &world.gate.committer;
+    committer.close(never, Box::new(|| panic!("it is never committed")));
+    let tries = || world.store.groups.lock().iter().filter(|attempts| **attempts == 0).count();
+    until(async || tries() > 0).await;
+    let closed = Arc::new(AtomicBool::new(false));
+    let done = closed.clone();
+    committer.close(after, Box::new(move || done.store(true, Ordering::SeqCst)));
+    for id in 0..12 {
+        world.rows(id..id + 1).await.unwrap();
+    }
+    until(async || closed.load(Ordering::SeqCst) && tries() > 3).await;
+    world.rows(12..13).await.unwrap();
 }

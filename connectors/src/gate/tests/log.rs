@@ -49,6 +49,8 @@ pub struct MemoryLog {
     pub reads: Mutex<usize>,
     /// While true, no extent is told.
     pub mute: Mutex<bool>,
+    /// While there is a number, questions for a topic fail and are counted.
+    pub away: Mutex<Option<usize>>,
     /// So many of the next questions for offsets by their time fail.
     pub deaf: Mutex<usize>,
     /// While true, none of them is answered.
@@ -66,6 +68,7 @@ impl Default for MemoryLog {
             appends: Mutex::default(),
             reads: Mutex::default(),
             mute: Mutex::default(),
+            away: Mutex::default(),
             deaf: Mutex::default(),
             hold_times: watch::Sender::new(false),
             meanwhile: Mutex::default(),
@@ -103,6 +106,13 @@ impl MemoryLog {
     /// These offsets can't be read any more.
     pub fn damage(&self, topic: &TopicName, partition: usize, from: i64, until: i64) {
         self.topics.lock().0.get_mut(topic).unwrap()[partition].damaged = Some((from, until));
+    }
+
+    /// What lies there is no record any more.
+    pub fn scramble(&self, topic: &TopicName, partition: usize, offset: usize) {
+        let mut topics = self.topics.lock();
+        let record = &mut topics.0.get_mut(topic).unwrap()[partition].records[offset];
+        *record = Some((None, Some(Bytes::from_static(b"no frame"))));
     }
 
     /// Loses the topic.
@@ -223,6 +233,10 @@ impl Log for MemoryLog {
     }
 
     async fn has_topic(&self, name: &TopicName) -> Result<bool, Refusal> {
+        if let Some(asked) = &mut *self.away.lock() {
+            *asked += 1;
+            return Err(broken());
+        }
         Ok(self.topics.lock().0.contains_key(name))
     }
 

@@ -93,3 +93,34 @@ async fn a_wait_ends_with_the_grant() {
     world.clock.advance(Duration::from_millis(50));
     assert_eq!(code(waiting.await.unwrap()), Code::GrantExpired);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_behind_what_was_passed_over_is_said_and_not_tried_for_ever() {
+    let world = from_100();
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..30).await.unwrap();
+    let partition = (0..3).find(|at| world.log.ends(&world.topic())[*at] > 1).unwrap();
+    let last = world.log.ends(&world.topic())[partition] as usize - 1;
+    world.log.scramble(&world.topic(), partition, last);
+    let mut poll = world.poll(None);
+    poll.wait = Duration::from_secs(600);
+    let reads = *world.log.reads.lock();
+    assert_eq!(code(world.gate.deliver(poll).await.map(drop)), Code::Internal);
+    assert!(*world.log.reads.lock() - reads < 9, "{} reads", *world.log.reads.lock() - reads);
+}
+
+#[tokio::test]
+async fn who_reads_the_same_again_and_again_opens_few_windows() {
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..30).await.unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..10 {
+        assert_eq!(world.read(None).await.unwrap().records.len(), 30);
+    }
+    // Eight at once, then one in each W.
+    let most = 8 + began.elapsed().as_nanos().div_ceil(world.gate.settings.window.as_nanos());
+    let opened = world.store.state.lock().windows.len();
+    assert!(opened as u128 <= most, "{opened} windows opened, at most {most}");
+    assert!(opened < 10 || began.elapsed() >= world.gate.settings.window, "{opened} at once");
+}

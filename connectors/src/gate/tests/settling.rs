@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::WindowId;
-use changtong_catalog::ports::{CloseReason, Opening};
+use changtong_catalog::ids::{Generation, WindowId};
+use changtong_catalog::ports::{CloseReason, Opening, Topic};
 
 use super::log::LogFault;
 use super::store::StoreFault;
@@ -246,4 +246,17 @@ async fn a_log_that_does_not_tell_times_holds_no_settling_up() {
     assert!(!looking.is_finished());
     world.log.hold_times.send_replace(false);
     looking.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_is_away_is_asked_once_and_not_for_each_topic() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    let known = world.gate.topics.touched_since(Duration::ZERO).pop().unwrap();
+    let others = (2..100).map(|generation| Topic { generation: Generation(generation), ..known.clone() });
+    let topics: Vec<Topic> = others.collect();
+    *world.log.mute.lock() = true;
+    *world.log.away.lock() = Some(0);
+    assert!(world.gate.extents(&topics).await.unwrap().is_empty());
+    assert_eq!(*world.log.away.lock(), Some(1));
 }

@@ -67,6 +67,8 @@ pub struct MemoryStore {
     /// While true, nothing is said about an unheard commit.
     pub silent: Mutex<bool>,
     pub groups: Mutex<Vec<usize>>,
+    /// No group with a closing of this window is ever taken.
+    pub never_closes: Mutex<Option<WindowId>>,
 }
 
 fn away() -> Refusal {
@@ -84,6 +86,7 @@ impl MemoryStore {
             begun: watch::Sender::new(0),
             silent: Mutex::new(false),
             groups: Mutex::default(),
+            never_closes: Mutex::default(),
         }
     }
 }
@@ -267,6 +270,10 @@ impl Ledger for MemoryStore {
         let _ = self.hold.subscribe().wait_for(|held| !held).await;
         let fault = self.faults.lock().pop_front();
         self.groups.lock().push(group.attempts.len());
+        let never = *self.never_closes.lock();
+        if group.closings.iter().any(|closing| Some(closing.window) == never) {
+            return Err(CommitError::NotSent(Refusal::new(Code::Internal, "事件过大", "the event is too large")));
+        }
         match fault {
             Some(StoreFault::NotSent) => return Err(CommitError::NotSent(away())),
             Some(StoreFault::Lost) => return Err(CommitError::Unknown(away())),

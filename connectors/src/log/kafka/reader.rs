@@ -23,6 +23,8 @@ const QUIET: Duration = Duration::from_millis(150);
 /// A read that has nothing asks this often whether there is anything.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(50);
+/// Records that come one behind the other without a look at the clock, which costs as much as a record.
+const UNTIMED: u32 = 64;
 
 /// Bytes kept for later reads; beyond it the reader ends with the read.
 const AHEAD: usize = 2 * 1024 * 1024;
@@ -59,6 +61,52 @@ struct Want {
 impl Want {
     fn is_open(&self, next: i64) -> bool {
         next < self.to && self.records > 0 && self.bytes > 0 && !self.at_end
+    }
+}
+
+/// When a read looks at the clock, and what it does then.
+struct Pace {
+    quiet_since: Instant,
+    taken: usize,
+    since_clock: u32,
+}
+
+enum Step {
+    On,
+    /// Nothing has come for long, or the time is up.
+    Enough,
+    /// Whether there is anything at all.
+    Ask,
+}
+
+impl Pace {
+    fn begin(taken: usize) -> Self {
+        Self { quiet_since: Instant::now(), taken, since_clock: 0 }
+    }
+
+    fn step(&mut self, came: bool, taken: usize, deadline: Instant) -> Step {
+        self.since_clock += 1;
+        if came && self.since_clock < UNTIMED {
+            return Step::On;
+        }
+        self.since_clock = 0;
+        let now = Instant::now();
+        let quiet = now - self.quiet_since;
+        if now >= deadline {
+            return Step::Enough;
+        }
+        if taken > self.taken {
+            (self.quiet_since, self.taken) = (now, taken);
+            return Step::On;
+        }
+        match taken {
+            0 if quiet >= ASK_AGAIN => {
+                self.quiet_since = now;
+                Step::Ask
+            }
+            1.. if quiet >= QUIET => Step::Enough,
+            _ => Step::On,
+        }
     }
 }
 
@@ -107,46 +155,40 @@ impl Reader {
         for (partition, want) in &mut wants {
             self.take_ahead(*partition, want, &mut taken);
         }
-        let mut quiet_since = Instant::now();
-        while self.is_open(&wants) {
-            let now = Instant::now();
-            if now >= deadline {
-                break;
-            }
-            let before = taken.len();
-            match self.consumer.poll(POLL.min(deadline - now)) {
+        let mut open = self.is_open(&wants);
+        let mut pace = Pace::begin(taken.len());
+        while open && self.broken.is_none() {
+            let came = match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let ours = message.topic() == self.topic.as_str();
                     let record = record(&message);
                     drop(message);
-                    if ours {
-                        self.bring(record, &mut wants, &mut taken);
+                    if ours && self.bring(record, &mut wants, &mut taken) {
+                        open = self.is_open(&wants);
                     }
+                    true
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     if let Some(want) = wants.get_mut(&partition) {
                         want.at_end = true;
                     }
-                    if taken.is_empty() && !self.is_open(&wants) && self.ended(&mut wants, asker) {
-                        return Ok(taken);
+                    open = self.is_open(&wants);
+                    if taken.is_empty() && !open {
+                        open = !self.ended(&mut wants, asker);
                     }
+                    true
                 }
-                Some(Err(error)) => self.failed(&error, ranges, asker)?,
-                None => {}
-            }
-            if self.broken.is_some() {
-                break;
-            }
-            if taken.len() > before {
-                quiet_since = Instant::now();
-            } else if !taken.is_empty() && quiet_since.elapsed() >= QUIET {
-                break;
-            } else if taken.is_empty() && quiet_since.elapsed() >= ASK_AGAIN {
+                Some(Err(error)) => {
+                    self.failed(&error, ranges, asker)?;
+                    false
+                }
+                None => false,
+            };
+            match pace.step(came, taken.len(), deadline) {
+                Step::On => {}
+                Step::Enough => break,
                 // A consumer that waited at the end is not told of it a second time.
-                if self.ended(&mut wants, asker) {
-                    return Ok(taken);
-                }
-                quiet_since = Instant::now();
+                Step::Ask => open = !self.ended(&mut wants, asker),
             }
         }
         match self.broken.take() {
@@ -171,12 +213,18 @@ impl Reader {
         }
     }
 
-    /// A record from the consumer: taken if its partition wants it now, else kept for a later read.
-    fn bring(&mut self, record: LogRecord, wants: &mut BTreeMap<i32, Want>, taken: &mut Vec<LogRecord>) {
-        let Some(held) = self.partitions.get_mut(&record.partition) else { return };
+    /// A record from the consumer: taken if its partition wants it now, else kept for a later read. Answers whether its
+    /// partition has its share with it.
+    fn bring(
+        &mut self,
+        record: LogRecord,
+        wants: &mut BTreeMap<i32, Want>,
+        taken: &mut Vec<LogRecord>,
+    ) -> bool {
+        let Some(held) = self.partitions.get_mut(&record.partition) else { return false };
         let expected = held.next + held.ahead.len() as i64;
         if record.offset < expected || held.lost {
-            return;
+            return false;
         }
         if record.offset > expected {
             tracing::error!(
@@ -185,11 +233,15 @@ impl Reader {
             );
             self.reusable = false;
             self.broken = Some(skips(&self.topic, record.partition, expected, record.offset));
-            return;
+            return false;
         }
         match wants.get_mut(&record.partition) {
-            Some(want) if held.ahead.is_empty() && want.is_open(held.next) => take(held, want, taken, record),
+            Some(want) if held.ahead.is_empty() && want.is_open(held.next) => {
+                take(held, want, taken, record);
+                return !want.is_open(held.next);
+            }
             _ if self.ahead_bytes + size(&record) > AHEAD => {
+                tracing::debug!(topic = %self.topic, partition = record.partition, "more was brought than is kept");
                 held.lost = true;
                 self.reusable = false;
             }
@@ -198,6 +250,7 @@ impl Reader {
                 held.ahead.push_back(record);
             }
         }
+        false
     }
 
     /// Whether every range is truly at its end; one that is not is read on.
