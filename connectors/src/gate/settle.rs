@@ -213,7 +213,10 @@ impl Gate {
         Ok(settled)
     }
 
-    pub(super) async fn extents(&self, topics: &[Topic]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
+    pub(super) async fn extents(
+        &self,
+        topics: &[Topic],
+    ) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
         if topics.is_empty() {
             return Ok(BTreeMap::new());
         }

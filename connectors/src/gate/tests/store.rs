@@ -272,7 +272,11 @@ impl Ledger for MemoryStore {
         self.groups.lock().push(group.attempts.len());
         let never = *self.never_closes.lock();
         if group.closings.iter().any(|closing| Some(closing.window) == never) {
-            return Err(CommitError::NotSent(Refusal::new(Code::Internal, "事件过大", "the event is too large")));
+            return Err(CommitError::NotSent(Refusal::new(
+                Code::Internal,
+                "事件过大",
+                "the event is too large",
+            )));
         }
         match fault {
             Some(StoreFault::NotSent) => return Err(CommitError::NotSent(away())),
