@@ -98,7 +98,6 @@ impl Readers {
                 None => None,
             }
         };
-        tracing::debug!(topic = %asked.topic, ranges = ?asked.ranges, "a read goes to another place than the one before");
         let mut reader = match found {
             Some(reader) => reader,
             None => {

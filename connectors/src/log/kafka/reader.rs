@@ -26,7 +26,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// Records that come one behind the other without a look at the clock, which costs as much as a record.
 const UNTIMED: u32 = 64;
 
-/// Bytes kept for later reads; beyond it the reader ends with the read.
+/// Bytes kept for later reads. Where so many are kept a read ends with what it has, and partitions that did not have
+/// their share come first in the next; one that has nothing yet goes on, and what is brought beyond is lost for it.
 const AHEAD: usize = 2 * 1024 * 1024;
 
 pub(super) struct Reader {
@@ -157,7 +158,7 @@ impl Reader {
         }
         let mut open = self.is_open(&wants);
         let mut pace = Pace::begin(taken.len());
-        while open && self.broken.is_none() {
+        while open && self.broken.is_none() && (taken.is_empty() || self.ahead_bytes < AHEAD) {
             let came = match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let ours = message.topic() == self.topic.as_str();
@@ -240,8 +241,7 @@ impl Reader {
                 take(held, want, taken, record);
                 return !want.is_open(held.next);
             }
-            _ if self.ahead_bytes + size(&record) > AHEAD => {
-                tracing::debug!(topic = %self.topic, partition = record.partition, "more was brought than is kept");
+            _ if self.ahead_bytes >= AHEAD => {
                 held.lost = true;
                 self.reusable = false;
             }

@@ -12,8 +12,8 @@ use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{KafkaLog, KafkaMetrics, KafkaSettings};
-use crate::log::conformance::{DEADLINE, Engine, conformance, topic_of};
-use crate::log::{Log, TopicSpec};
+use crate::log::conformance::{DEADLINE, Engine, append, conformance, entry, make, range, steward, topic_of};
+use crate::log::{Log, Range, TopicSpec};
 
 /// The broker's address; without one the tests fail and say what to do, unless the run goes without Kafka.
 #[expect(clippy::disallowed_methods, reason = "the test run says where its engines are")]
@@ -101,6 +101,37 @@ impl Engine for Kafka {
 }
 
 conformance!(Kafka);
+
+/// Of sixteen partitions brokers bring more at once than is kept for later reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_the_partitions_one_consumer_reads_them_to_their_ends() {
+    const PARTITIONS: i32 = 16;
+    const EACH: i64 = 150;
+    let Some(mut engine) = Kafka::start().await else { return };
+    let registry = Registry::new();
+    engine.log.close(DEADLINE).await;
+    let metrics = KafkaMetrics::register(&registry).unwrap();
+    engine.log = Arc::new(KafkaLog::open(settings(&engine.brokers), metrics).unwrap());
+    let topic = make(&engine, 1, PARTITIONS).await;
+    let value = "x".repeat(4096);
+    for partition in 0..PARTITIONS {
+        let entries = (0..EACH).map(|_| entry(partition, "k", &value)).collect();
+        append(&*engine.log, &topic, entries).await.unwrap();
+    }
+    let mut next = vec![0; PARTITIONS as usize];
+    while next.iter().any(|next| *next < EACH) {
+        let ranges = (0..PARTITIONS).map(|at| range(at, next[at as usize], EACH));
+        let ranges: Vec<Range> = ranges.filter(|range| range.from < range.to).collect();
+        for record in engine.log.read(steward(&topic, 1000), &ranges, 64 << 10).await.unwrap() {
+            let next = &mut next[record.partition as usize];
+            assert_eq!(record.offset, *next);
+            *next += 1;
+        }
+    }
+    let made = registry.gather().into_iter().find(|it| it.name() == "changtong_kafka_consumers_made_total");
+    assert_eq!(made.unwrap().get_metric()[0].get_counter().get_value(), 1.0);
+    engine.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_says_what_is_wrong_with_the_cluster() {
