@@ -2,6 +2,7 @@
 //! partitions assigned by hand, no group, no Kafka transaction. librdkafka's blocking calls run on blocking threads.
 
 mod admin;
+mod bare;
 mod batch;
 mod company;
 mod config;
@@ -29,6 +30,7 @@ use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 
 pub use self::admin::KafkaCheck;
+pub use self::bare::Produced;
 pub use self::config::{APPEND_DEADLINE, KafkaSettings, Sasl, SaslMechanism, Secret, Tls};
 pub use self::statistics::KafkaMetrics;
 

@@ -158,5 +158,26 @@ async fn a_check_says_what_is_wrong_with_the_cluster() {
     log.close(DEADLINE).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bare_producer_counts_what_is_acknowledged_in_a_topic_of_its_own() {
+    let Some(kafka) = Kafka::start().await else { return };
+    let spec = TopicSpec { name: topic_of(&kafka, 1), partitions: 3, retention: None };
+    let entries: Vec<_> = (0..50).map(|number| entry(number % 3, &number.to_string(), "value")).collect();
+    let produced = kafka.log.produce_bare(&spec, entries.clone(), Duration::ZERO).await.unwrap();
+    assert_eq!(produced.records, 50, "one round, behind one that does not count");
+    let began = std::time::Instant::now();
+    while kafka.log.has_topic(&spec.name).await.unwrap() {
+        assert!(began.elapsed() < DEADLINE, "its topic stays");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let other = TopicSpec { name: topic_of(&kafka, 2), ..spec };
+    kafka.log.make_topic(&other, false).await.unwrap();
+    let refused = kafka.log.produce_bare(&other, entries, Duration::ZERO).await.unwrap_err();
+    assert_eq!(refused.code, Code::TopicExists);
+    let untouched = kafka.log.extents(std::slice::from_ref(&other.name)).await.unwrap();
+    assert!(untouched[&other.name].iter().all(|extent| extent.end == 0), "another's topic is not written to");
+    kafka.stop().await;
+}
+
 mod faults;
 mod restart;
