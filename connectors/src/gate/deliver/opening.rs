@@ -1,6 +1,7 @@
 //! A window for a read: the reader's own that still stands where the call began, or a new one, committed before the
 //! first byte.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use super::super::{Gate, refusals};
 use super::daily::{Calls, Counted};
 use super::seat::Seat;
+use super::waiting::Waiting;
 use super::window::Window;
 use super::windows::Windows;
 use crate::fault;
@@ -29,18 +31,25 @@ impl Gate {
     pub(super) async fn window(
         &self,
         seat: &mut Seat,
+        waiting: &Waiting,
         at: &[i64],
         from: &[i64],
     ) -> Result<Arc<Window>, Refusal> {
         if let Some(window) = self.windows.resume(&seat.reader(), at, self.clock.monotonic()) {
             return self.go_on(seat, window);
         }
-        self.open_in_turn(seat, from).await
+        self.open_in_turn(seat, waiting, from).await
     }
 
     /// A new window, after those that waited for the grant's quota before.
-    pub(super) async fn open_in_turn(&self, seat: &mut Seat, from: &[i64]) -> Result<Arc<Window>, Refusal> {
-        self.windows.pace.turn(seat.standing.subscription.id).await?;
+    pub(super) async fn open_in_turn(
+        &self,
+        seat: &mut Seat,
+        waiting: &Waiting,
+        from: &[i64],
+    ) -> Result<Arc<Window>, Refusal> {
+        let pace = self.windows.pace.turn(seat.subscription());
+        self.while_it_stands(seat, waiting, pace).await??;
         let grant = seat.standing.grant.id;
         if !self.windows.turns.is_waited_for(grant) {
             match self.open(seat, from, 1).await {
@@ -49,7 +58,7 @@ impl Gate {
             }
         }
         let waiter = self.windows.turns.join(grant);
-        let _turn = waiter.turn().await;
+        let _turn = self.while_it_stands(seat, waiting, waiter.turn()).await?;
         let mut closings = waiter.closings();
         loop {
             closings.mark_unchanged();
@@ -58,9 +67,28 @@ impl Gate {
                 opened => return opened,
             };
             // Other windows hold what is left; they close within W, and none opens meanwhile.
-            match timeout(self.settings.window + COMMIT, closings.changed()).await {
+            let closed = timeout(self.settings.window + COMMIT, closings.changed());
+            match self.while_it_stands(seat, waiting, closed).await? {
                 Ok(Ok(())) => {}
                 _ => return Err(refusal),
+            }
+        }
+    }
+
+    /// Waits as long as what the read rests on stands; then why it does not. The seat stays as it was decided upon: what
+    /// was read is of the grant's version then.
+    async fn while_it_stands<T>(
+        &self,
+        seat: &Seat,
+        waiting: &Waiting,
+        wait: impl Future<Output = T>,
+    ) -> Result<T, Refusal> {
+        let mut wait = pin!(wait);
+        loop {
+            tokio::select! {
+                biased;
+                () = waiting.told() => self.check_stands(seat).await?,
+                done = &mut wait => return Ok(done),
             }
         }
     }
@@ -125,7 +153,13 @@ impl Gate {
         let never_opened = Box::new(move || windows.turns.closed(grant));
         let asking = tokio::spawn(async move { committer.open(opening, never_opened).await });
         let asking = Asking { windows: &self.windows, window: &window, counted, answer: Some(asking) };
-        let opened = asking.answer().await?;
+        let opened = match asking.answer().await {
+            // The store does not say why.
+            Err(refusal) if refusal.code == Code::Unauthenticated => {
+                return Err(self.let_in(&seat.caller).await.err().unwrap_or(refusal));
+            }
+            opened => opened?,
+        };
         fault::point(fault::OPENED);
         let granted = (opened.until - now).to_std().unwrap_or(Duration::ZERO);
         let lasts = granted.min(self.settings.window);

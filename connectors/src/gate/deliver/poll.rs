@@ -83,7 +83,7 @@ impl Gate {
                 None => Found::Changed,
             };
             match found {
-                Found::Something(reading) => return self.answer(seat, *reading).await,
+                Found::Something(reading) => return self.answer(seat, &waiting, *reading).await,
                 Found::Nothing(stand) => return Ok(Delivery::empty(self, stand)),
                 Found::Unreadable(refusal) if decided_again => return Err(refusal),
                 Found::Unreadable(_) => {
@@ -154,9 +154,14 @@ impl Gate {
 
     /// Finds a window for what was read. One whose commit took all of its time is replaced: an empty answer would say
     /// that nothing is there.
-    async fn answer(self: &Arc<Self>, mut seat: Seat, reading: Reading) -> Result<Delivery, Refusal> {
+    async fn answer(
+        self: &Arc<Self>,
+        mut seat: Seat,
+        waiting: &Waiting,
+        reading: Reading,
+    ) -> Result<Delivery, Refusal> {
         for _ in 0..WINDOWS {
-            let window = self.window(&mut seat, reading.began(), reading.from()).await?;
+            let window = self.window(&mut seat, waiting, reading.began(), reading.from()).await?;
             if !window.is_late(self.clock.monotonic()) {
                 return Delivery::begin(self, window, reading).await;
             }

@@ -88,6 +88,12 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether the read may still be, of which the reader goes on with what was decided.
+    pub(super) async fn check_stands(&self, seat: &Seat) -> Result<(), Refusal> {
+        let caller = self.let_in(&seat.caller).await?;
+        self.seat(&caller, seat.subscription(), Some(seat.purpose.as_str())).await.map(drop)
+    }
+
     /// The caller with the roles it has now, or why its key lets it in no more.
     pub(super) async fn let_in(&self, caller: &Caller) -> Result<Caller, Refusal> {
         let record = self.directory.key(&caller.key).await?.ok_or_else(unauthenticated)?;

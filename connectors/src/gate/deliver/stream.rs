@@ -245,7 +245,7 @@ impl EventStream {
 
     async fn open(&mut self) -> Result<(), Stop> {
         let Some(reading) = &mut self.reading else { return Ok(()) };
-        match self.gate.open_in_turn(&mut self.seat, reading.from()).await {
+        match self.gate.open_in_turn(&mut self.seat, &self.waiting, reading.from()).await {
             Ok(window) => {
                 let (ends, left) = (Instant::now() + self.gate.settings.window, window.left());
                 self.open = Some(Open { window, ends, lines: 0 });

@@ -139,6 +139,11 @@ impl Waiting {
         self.told.is.swap(false, Ordering::AcqRel)
     }
 
+    /// Until something it rests on was ended; what was told stays to be heard.
+    pub async fn told(&self) {
+        self.told.bell.notified().await;
+    }
+
     pub async fn until(&mut self, until: Instant) -> Woken {
         let _waiting = Waited::new(&self.gate);
         let news = async {

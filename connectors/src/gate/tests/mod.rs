@@ -16,6 +16,7 @@ mod model;
 mod passing;
 mod publishing;
 mod quotas;
+mod readers;
 mod replaying;
 mod settling;
 mod store;

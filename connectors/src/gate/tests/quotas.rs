@@ -3,37 +3,23 @@
 use std::time::Duration;
 
 use changtong_catalog::api_key::Fallen;
-use changtong_catalog::error::Code;
-use changtong_catalog::ids::{GrantId, KeyId, SubscriptionId};
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::ports::Ended;
-use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
 
+use super::readers::{FIRST, GRANT, Quotas, SECOND, THIRD, key, told};
 use super::store::StoreFault;
-use super::world::{Answer, SUBSCRIPTION, World, caller, code, consumer, until, whole};
+use super::world::{SUBSCRIPTION, World, code, consumer, until, whole};
 use crate::gate::{Acknowledge, Poll};
 
-const GRANT: GrantId = GrantId(Uuid::from_u128(4));
-
-/// One record, by the consumer's first key or its second.
-fn one(world: &World, cursor: Option<&str>, second: bool) -> Poll {
-    let caller = if second { caller(2, 22, "another") } else { consumer() };
-    Poll { caller, limit: Some(1), ..world.poll(cursor) }
-}
-
-async fn read(world: &World, poll: Poll) -> Result<Answer, changtong_catalog::error::Refusal> {
-    whole(world.gate.deliver(poll).await?).await
-}
+const MINUTE: Duration = Duration::from_secs(60);
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test]
 async fn a_quota_that_others_hold_is_waited_for_and_then_used_up() {
-    let limits = GrantLimits { records_per_day: Some(25), ..GrantLimits::default() };
-    let world = World::with(|settings, grant| {
-        grant.limits = limits;
-        settings.window = Duration::from_millis(60);
-    });
-    world.rows(0..20).await.unwrap();
-    world.subscribe(SUBSCRIPTION);
+    let world = Quotas::default().records(25).windows_of(Duration::from_millis(60)).world(20).await;
     let first = world.read(None).await.unwrap();
     assert_eq!(first.records.len(), 20, "its window holds all 25");
     let second = world.read(None).await.unwrap();
@@ -46,29 +32,23 @@ async fn a_quota_that_others_hold_is_waited_for_and_then_used_up() {
 
 #[tokio::test]
 async fn calls_that_go_on_with_a_window_count_like_those_that_open_one() {
-    let world = World::with(|_, grant| grant.limits.calls_per_day = Some(3));
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..9).await.unwrap();
+    let world = Quotas::default().calls(3).world(9).await;
     let mut next = None;
     for _ in 0..3 {
-        let poll = Poll { limit: Some(1), ..world.poll(next.as_deref()) };
-        next = Some(whole(world.gate.deliver(poll).await.unwrap()).await.unwrap().next);
+        next = Some(world.one(FIRST, next.as_deref()).await.unwrap().next);
     }
     assert_eq!(code(world.read(next.as_deref()).await), Code::QuotaExceeded);
 }
 
 #[tokio::test]
 async fn calls_that_go_on_with_several_windows_stay_within_the_day() {
-    let world = World::with(|_, grant| grant.limits.calls_per_day = Some(5));
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..20).await.unwrap();
-    let mut next = [None, None];
+    let world = Quotas::default().calls(5).world(20).await;
+    let (mut next, keys) = ([None, None], [FIRST, SECOND]);
     for turn in [0, 1, 0, 1, 0] {
-        let answer = read(&world, one(&world, next[turn].as_deref(), turn == 1)).await.unwrap();
-        next[turn] = Some(answer.next);
+        next[turn] = Some(world.one(keys[turn], next[turn].as_deref()).await.unwrap().next);
     }
     for turn in [0, 1] {
-        let refusal = read(&world, one(&world, next[turn].as_deref(), turn == 1)).await.unwrap_err();
+        let refusal = world.one(keys[turn], next[turn].as_deref()).await.unwrap_err();
         assert_eq!((refusal.code, &refusal.extra["limit"]), (Code::QuotaExceeded, &"calls_per_day".into()));
         assert_eq!(refusal.extra["used"], 5);
         assert!(refusal.retry_after.is_some());
@@ -81,113 +61,98 @@ async fn calls_that_go_on_with_several_windows_stay_within_the_day() {
 
 #[tokio::test]
 async fn a_call_whose_window_is_ended_in_its_commit_counts_as_the_store_counted_it() {
-    let world = World::with(|settings, grant| {
-        settings.window = Duration::from_secs(60);
-        grant.limits.calls_per_day = Some(3);
-    });
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..20).await.unwrap();
-    let first = read(&world, one(&world, None, false)).await.unwrap();
-    let begun = *world.store.begun.borrow();
-    world.store.hold.send_replace(true);
-    let (gate, poll) = (world.gate.clone(), one(&world, None, true));
-    let reading = tokio::spawn(async move { whole(gate.deliver(poll).await?).await });
-    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
-    let _closing = world.gate.windows.end(&Ended::Key(KeyId("another".to_owned())));
-    world.store.hold.send_replace(false);
+    let world = Quotas::default().calls(3).windows_of(MINUTE).world(20).await;
+    let first = world.one(FIRST, None).await.unwrap();
+    let stopped = world.stop(None);
+    let reading = world.one_beside(SECOND);
+    stopped.is_reached().await;
+    let _closing = world.gate.windows.end(&Ended::Key(key(SECOND)));
+    stopped.let_go();
     reading.await.unwrap().unwrap_err();
-    let third = read(&world, one(&world, Some(&first.next), false)).await.unwrap();
-    assert_eq!(code(read(&world, one(&world, Some(&third.next), false)).await), Code::QuotaExceeded);
+    let third = world.one(FIRST, Some(&first.next)).await.unwrap();
+    assert_eq!(code(world.one(FIRST, Some(&third.next)).await), Code::QuotaExceeded);
     world.gate.drain(Duration::from_secs(5)).await;
     assert_eq!(world.store.state.lock().calls_used, 3);
 }
 
 #[tokio::test]
 async fn a_call_whose_asker_left_while_the_store_refused_it_counts_for_nothing() {
-    let world = World::with(|settings, grant| {
-        settings.window = Duration::from_secs(60);
-        grant.limits.calls_per_day = Some(3);
-    });
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..20).await.unwrap();
-    let first = read(&world, one(&world, None, false)).await.unwrap();
-    let begun = *world.store.begun.borrow();
-    world.store.hold.send_replace(true);
-    world.store.faults.lock().push_back(StoreFault::NotSent);
-    let (gate, poll) = (world.gate.clone(), one(&world, None, true));
-    let leaving = tokio::spawn(async move { gate.deliver(poll).await.map(drop) });
-    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    let world = Quotas::default().calls(3).windows_of(MINUTE).world(20).await;
+    let first = world.one(FIRST, None).await.unwrap();
+    let stopped = world.stop(Some(StoreFault::NotSent));
+    let leaving = world.one_beside(SECOND);
+    stopped.is_reached().await;
     leaving.abort();
     let _ = leaving.await;
-    world.store.hold.send_replace(false);
+    stopped.let_go();
     until(async || world.gate.windows.count() == 1).await;
-    let second = read(&world, one(&world, Some(&first.next), false)).await.unwrap();
-    let third = read(&world, one(&world, Some(&second.next), false)).await.unwrap();
-    assert_eq!(code(read(&world, one(&world, Some(&third.next), false)).await), Code::QuotaExceeded);
+    let second = world.one(FIRST, Some(&first.next)).await.unwrap();
+    let third = world.one(FIRST, Some(&second.next)).await.unwrap();
+    assert_eq!(code(world.one(FIRST, Some(&third.next)).await), Code::QuotaExceeded);
 }
 
 #[tokio::test]
 async fn who_waits_for_quota_is_told_when_a_window_that_nobody_heard_of_is_closed() {
-    let world = World::with(|settings, grant| {
-        settings.window = Duration::from_secs(600);
-        grant.limits.records_per_day = Some(20);
-    });
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..20).await.unwrap();
-    let begun = *world.store.begun.borrow();
-    world.store.hold.send_replace(true);
-    world.store.faults.lock().push_back(StoreFault::Unheard);
-    let polls = [false, true].map(|second| one(&world, None, second));
+    let world = Quotas::default().records(20).windows_of(LONG).world(20).await;
+    let stopped = world.stop(Some(StoreFault::Unheard));
     let mut reading = Vec::new();
-    for poll in polls {
-        let gate = world.gate.clone();
-        reading.push(tokio::spawn(async move { whole(gate.deliver(poll).await?).await }));
+    for by in [FIRST, SECOND] {
+        reading.push(world.one_beside(by));
         let on_their_way = reading.len() as i64;
         until(async || world.gate.metrics().commit_queue.get() == on_their_way).await;
     }
-    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    stopped.is_reached().await;
     // Its window holds all of the day; the other asks right behind it, and waits for the close.
-    world.store.hold.send_replace(false);
+    stopped.let_go();
     let [unheard, waiting] = reading.try_into().ok().unwrap();
     assert_eq!(code(unheard.await.unwrap()), Code::OutcomeUnknown);
-    let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody told it");
-    assert_eq!(waited.unwrap().unwrap().records.len(), 1);
+    assert_eq!(told(waiting).await.unwrap().records.len(), 1);
 }
 
 #[tokio::test]
 async fn who_waits_for_quota_under_a_key_that_is_revoked_is_told_at_once() {
-    let world = World::with(|settings, grant| {
-        settings.window = Duration::from_secs(600);
-        grant.limits.records_per_day = Some(20);
-    });
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..20).await.unwrap();
-    read(&world, one(&world, None, false)).await.unwrap();
-    let (gate, poll) = (world.gate.clone(), one(&world, None, true));
-    let waiting = tokio::spawn(async move { gate.deliver(poll).await.map(drop) });
-    until(async || world.gate.windows.turns().waiting(GRANT) == 1).await;
-    let key = KeyId("another".to_owned());
-    world.store.state.lock().ended_keys.insert(key.clone(), Fallen::Revoked);
-    world.gate.windows.end(&Ended::Key(key));
-    let told = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody told it");
-    assert_eq!(code(told.unwrap()), Code::Unauthenticated);
+    let world = all_held().await;
+    let waiting = world.one_that_waits(SECOND, 1).await;
+    world.store.state.lock().ended_keys.insert(key(SECOND), Fallen::Revoked);
+    world.gate.windows.end(&Ended::Key(key(SECOND)));
+    assert_eq!(reason(told(waiting).await.unwrap_err()), "key_revoked");
+}
+
+#[tokio::test]
+async fn who_waits_for_quota_under_a_key_that_runs_out_is_told_within_a_second_in_whichever_place() {
+    let world = all_held().await;
+    let next = world.one_that_waits(SECOND, 1).await;
+    let behind = world.one_that_waits(THIRD, 2).await;
+    world.store.state.lock().ended_keys.insert(key(THIRD), Fallen::Expired);
+    world.gate.tick().await.unwrap();
+    assert_eq!(reason(told(behind).await.unwrap_err()), "key_expired");
+    assert_eq!(world.gate.windows.turns().waiting(GRANT), 1, "the other goes on waiting");
+    world.store.state.lock().ended_keys.insert(key(SECOND), Fallen::Expired);
+    world.gate.tick().await.unwrap();
+    assert_eq!(reason(told(next).await.unwrap_err()), "key_expired");
+}
+
+/// One window holds all of the day.
+async fn all_held() -> World {
+    let world = Quotas::default().records(20).windows_of(LONG).world(20).await;
+    world.one(FIRST, None).await.unwrap();
+    world
+}
+
+fn reason(refusal: Refusal) -> String {
+    assert_eq!(refusal.code, Code::Unauthenticated);
+    refusal.extra["reason"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_window_that_came_late_is_replaced_at_no_cost() {
-    let world = World::with(|_, grant| {
-        grant.limits =
-            GrantLimits { calls_per_day: Some(1), records_per_second: Some(10), ..GrantLimits::default() };
-    });
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..10).await.unwrap();
-    let begun = *world.store.begun.borrow();
-    world.store.hold.send_replace(true);
+    let world = Quotas::default().calls(1).records_a_second(10).world(10).await;
+    let stopped = world.stop(None);
     let (gate, poll) = (world.gate.clone(), world.poll(None));
     let reading = tokio::spawn(async move { whole(gate.deliver(poll).await?).await });
-    world.store.begun.subscribe().wait_for(|now| *now > begun).await.unwrap();
+    stopped.is_reached().await;
     world.clock.advance(Duration::from_millis(1500));
-    world.store.hold.send_replace(false);
+    stopped.let_go();
     assert_eq!(reading.await.unwrap().unwrap().records.len(), 10);
     world.gate.drain(Duration::from_secs(5)).await;
     let state = world.store.state.lock();
@@ -201,30 +166,21 @@ async fn a_window_that_came_late_is_replaced_at_no_cost() {
 
 #[tokio::test]
 async fn who_waits_for_quota_comes_before_who_goes_on() {
-    let world = World::with(|settings, grant| {
-        grant.limits.records_per_day = Some(100);
-        settings.window = Duration::from_millis(700);
-    });
-    world.subscribe(SUBSCRIPTION);
-    world.rows(0..20).await.unwrap();
-    read(&world, one(&world, None, false)).await.unwrap();
+    let world = Quotas::default().records(100).windows_of(Duration::from_millis(700)).world(20).await;
+    world.one(FIRST, None).await.unwrap();
     // The window holds all of the day. The second key waits for its close, and the first must wait behind it.
-    let waits = [true, false].map(|second| (world.gate.clone(), one(&world, None, second)));
-    let mut reading = Vec::new();
-    for (at, (gate, poll)) in waits.into_iter().enumerate() {
-        reading.push(tokio::spawn(async move { whole(gate.deliver(poll).await?).await }));
-        until(async || world.gate.windows.turns().waiting(GRANT) == at as i64 + 1).await;
-    }
-    for reading in reading {
-        assert_eq!(reading.await.unwrap().unwrap().records.len(), 1);
+    let second = world.one_that_waits(SECOND, 1).await;
+    let first = world.one_that_waits(FIRST, 2).await;
+    for reading in [second, first] {
+        assert_eq!(told(reading).await.unwrap().records.len(), 1);
     }
     let state = world.store.state.lock();
     let of = |key: &str| {
         let mine = state.windows.values().filter(|(opening, _)| opening.caller.key.0 == key);
         mine.map(|(opening, _)| opening.most).collect::<Vec<_>>()
     };
-    assert_eq!(of("another"), [49], "half of the 99 that are left, as two wait");
-    let mut first = of("consumer");
+    assert_eq!(of(SECOND), [49], "half of the 99 that are left, as two wait");
+    let mut first = of(FIRST);
     first.sort_unstable();
     assert_eq!(first, [50, 100], "and the other half");
 }
@@ -237,7 +193,8 @@ async fn an_acknowledgement_quotes_a_window_of_its_subscription() {
     world.subscribe(other);
     world.rows(0..5).await.unwrap();
     let mine = world.read(None).await.unwrap();
-    let others = read(&world, Poll { subscription: other, ..world.poll(None) }).await.unwrap();
+    let others = Poll { subscription: other, ..world.poll(None) };
+    let others = whole(world.gate.deliver(others).await.unwrap()).await.unwrap();
     until(async || world.gate.windows.count() == 0).await;
     let quoted = |window: &str| Acknowledge {
         caller: consumer(),
