@@ -10,11 +10,12 @@ use changtong_catalog::clock::Clock as _;
 use changtong_catalog::ids::TopicName;
 use changtong_catalog::resource::Kind;
 use changtong_catalog::store::{Decided, Decision, LogHolds, Repeatable, Store, read_exported};
-use changtong_connectors::gate::{Survey, decided, noted_epoch, survey};
+use changtong_connectors::gate::{Survey, Unseen, decided, noted_epoch, survey};
 use changtong_connectors::log::Log;
 use serde_json::{Value, json};
 
 use super::Reconcile;
+use crate::cli::connection::spoken;
 use crate::cli::failure::{Done, Failure};
 use crate::clock::{StoreClock, SystemIds};
 use crate::node::Node;
@@ -23,7 +24,8 @@ use crate::settings::Settings;
 /// What was decided, and what of the log could not be looked into.
 pub struct Outcome {
     done: Decided,
-    unreadable: BTreeMap<TopicName, i64>,
+    strange: BTreeMap<TopicName, i64>,
+    unseen: Vec<Unseen>,
 }
 
 /// Decides under the database's lease, so that no server runs meanwhile; then the marks are put aside.
@@ -41,7 +43,7 @@ pub async fn run(
     let outcome = async || -> Result<Outcome, Failure> {
         let known = store.known_ends().await?;
         let prefix = settings.log.prefix.clone();
-        let Survey { topics, schema, unreadable } = survey(log, &prefix, &known).await?;
+        let Survey { topics, schema, strange, unseen } = survey(log, &prefix, &known).await?;
         let holds = LogHolds { prefix, topics, schema };
         let decision = Decision {
             holds: &holds,
@@ -50,7 +52,7 @@ pub async fn run(
             noted_epoch: noted_epoch(&marks).await?,
         };
         let done = store.decide(&decision, lease, clock.now(), &SystemIds).await?;
-        Ok(Outcome { done, unreadable })
+        Ok(Outcome { done, strange, unseen })
     };
     match outcome().await {
         Ok(outcome) => {
@@ -75,18 +77,36 @@ pub fn told(outcome: &Outcome, reconcile: &Reconcile) -> Done {
         "adopted": { "events": done.events, "records": done.records },
         "declared_dead": done.dead, "given_up": counted(&done.given_up), "elsewhere": done.elsewhere,
         "repeatable": done.repeatable.iter().map(repeatable).collect::<Vec<_>>(),
-        "unreadable": counted(&outcome.unreadable), "missing": done.missing,
+        "strange": counted(&outcome.strange), "unseen": outcome.unseen.iter().map(unseen).collect::<Vec<_>>(),
+        "missing": done.missing,
     });
-    reconcile.output.done(&answer, || text(outcome))
+    reconcile.output.done(&answer, || text(outcome))?;
+    match outcome.unseen.len() {
+        0 => Ok(()),
+        places => Err(Failure::Failed(format!(
+            "decided, but {places} places of the log could not be looked into: see \"not looked into\" above"
+        ))),
+    }
 }
 
-fn text(Outcome { done, unreadable }: &Outcome) -> String {
+fn text(Outcome { done, strange, unseen }: &Outcome) -> String {
     let mut text = format!(
         "adopted {} records of {} events; declared {} records dead; the server may be started",
         done.records, done.events, done.dead
     );
     listed(&mut text, "declared dead, by topic:", &done.given_up);
-    listed(&mut text, "not readable or not written by the bus, by topic:", unreadable);
+    listed(&mut text, "not written by the bus, by topic:", strange);
+    if !unseen.is_empty() {
+        text.push_str("\nnot looked into, and what they hold is not known:");
+    }
+    for Unseen { topic, partition, from, until, why } in unseen {
+        let _ = write!(
+            text,
+            "\n  {topic}, partition {partition}, offsets {from} to {}: {}",
+            until - 1,
+            spoken(why.text.clone())
+        );
+    }
     if done.elsewhere > 0 {
         let _ = write!(
             text,
@@ -137,6 +157,13 @@ fn listed<K: Display>(text: &mut String, title: &str, counts: &BTreeMap<K, i64>)
 
 fn counted(counts: &BTreeMap<TopicName, i64>) -> Value {
     counts.iter().map(|(topic, count)| (topic.to_string(), Value::from(*count))).collect()
+}
+
+fn unseen(one: &Unseen) -> Value {
+    json!({
+        "topic": one.topic.to_string(), "partition": one.partition, "first": one.from, "last": one.until - 1,
+        "code": one.why.code.as_str(), "detail": one.why.text.en,
+    })
 }
 
 fn repeatable(one: &Repeatable) -> Value {

@@ -42,7 +42,7 @@ impl Gate {
         let from = self.topics.known(standing).ok_or_else(refusals::nothing_published)?;
         let mut views = self.ledger.views(from.resource, from.generation).await?;
         views.resize_with(usize::try_from(from.partitions).unwrap_or(0), PartitionView::default);
-        let extents = self.what_is_there(&from).await?;
+        let extents = self.what_is_there(&from, &views).await?;
         let edges = |of: fn(&Extent) -> i64| extents.iter().map(of).collect::<Vec<i64>>();
         let (first_kept, log_ends) = (edges(|extent| extent.first), edges(|extent| extent.end));
         // A reader never passes the stable end; what the log has lost of it is not there for anybody.
@@ -102,8 +102,18 @@ impl Gate {
         self.end(&Ended::Resource(copied.from.resource)).await.map(drop)
     }
 
-    /// What the log still has of the topic; of one that is gone, nothing.
-    async fn what_is_there(&self, topic: &Topic) -> Result<Vec<Extent>, Refusal> {
+    /// What the log still has of the topic. An answer that lacks what is known is asked for once more: it may be that of
+    /// a broker on its way back.
+    async fn what_is_there(&self, topic: &Topic, views: &[PartitionView]) -> Result<Vec<Extent>, Refusal> {
+        let extents = self.extents_of(topic).await?;
+        if extents.iter().zip(views).all(|(extent, view)| view.known_end() <= extent.end) {
+            return Ok(extents);
+        }
+        self.extents_of(topic).await
+    }
+
+    /// Of a topic that is gone, nothing.
+    async fn extents_of(&self, topic: &Topic) -> Result<Vec<Extent>, Refusal> {
         let partitions = usize::try_from(topic.partitions).unwrap_or(0);
         let found = self.log.extents(std::slice::from_ref(&topic.name)).await?.remove(&topic.name);
         let mut extents = match found {

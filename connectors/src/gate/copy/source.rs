@@ -10,6 +10,7 @@ use changtong_catalog::ports::Topic;
 use changtong_catalog::visibility::Run;
 
 use super::super::permit::{Permit, PermitKind};
+use super::super::twice::read_twice;
 use super::super::{Gate, refusals};
 use crate::log::{LogRecord, Range, damaged_offsets, expired_firsts};
 
@@ -85,9 +86,10 @@ impl<'g> Sources<'g> {
             gate.admit()?;
             let deadline = gate.settings.append_deadline;
             let (name, number, generation) = (topic.name.clone(), topic.resource, topic.generation);
-            let permit = Permit::mint(PermitKind::Copy, name, number, generation, RECORDS, deadline);
+            let permit =
+                || Permit::mint(PermitKind::Copy, name.clone(), number, generation, RECORDS, deadline);
             let range = Range { partition, from: next.start, to: next.end };
-            match gate.log.read(permit, &[range], bytes).await {
+            match read_twice(&*gate.log, permit, range, bytes).await {
                 Ok(records) => part.take(next, records).ok_or_else(|| refusals::log_silent(&topic.name))?,
                 // Retention went on meanwhile: what is gone is not there to be copied.
                 Err(refusal) if refusal.code == Code::PositionExpired => {

@@ -47,8 +47,24 @@ pub(in crate::gate) struct Over {
     /// What its log has been found to lack by partition, although it was copied: whoever stands there begins anew in
     /// the generation in force, where it lies.
     cut_off: Mutex<Vec<(i32, Offsets<i64>)>>,
-    /// Where the log of a partition has ended, too early, and since when.
-    short: Mutex<HashMap<i32, (i64, Duration)>>,
+    /// What the log has said to lack, and has not given since.
+    doubted: Mutex<Vec<Doubt>>,
+    /// Since when the log says that there is no such topic.
+    missing: Mutex<Option<Duration>>,
+}
+
+/// What one answer said to be gone of a partition, at that time: it may be a broker on its way back.
+#[derive(Debug)]
+struct Doubt {
+    partition: i32,
+    gone: Offsets<i64>,
+    since: Duration,
+}
+
+impl Doubt {
+    fn meets(&self, partition: i32, offsets: &Offsets<i64>) -> bool {
+        self.partition == partition && self.gone.start < offsets.end && offsets.start < self.gone.end
+    }
 }
 
 /// Where a reader of an earlier generation stands.
@@ -82,7 +98,7 @@ impl Gate {
             }
             let there = skip_dead(&over.views, &next);
             if !not_beyond(&over.ends, &there) {
-                if over.is_cut_off(&there) || !self.log.has_topic(&over.topic.name).await? {
+                if over.is_cut_off(&there) || over.is_missing(self).await? {
                     return Ok(Onward::Gone);
                 }
                 // Whoever waits or reads by the views of the topic finds the closed ones.
@@ -138,7 +154,8 @@ impl Gate {
             topic,
             ends,
             cut_off: Mutex::default(),
-            short: Mutex::default(),
+            doubted: Mutex::default(),
+            missing: Mutex::default(),
         });
         self.past.0.lock().insert(key_of(&over.topic), over.clone());
         Ok(over)
@@ -162,7 +179,7 @@ impl Over {
                     Ok(records) if records.first().is_some_and(|first| self.is_ours(first)) => {
                         let ours: Vec<LogRecord> =
                             records.into_iter().take_while(|record| self.is_ours(record)).collect();
-                        self.not_short(range.partition, &ours);
+                        self.trust(range.partition, &ours);
                         return Ok(ours);
                     }
                     Ok(records) if !records.is_empty() => Some(range.from..range.to),
@@ -170,7 +187,12 @@ impl Over {
                 };
                 // Of a topic that is gone nothing is kept in mind: `onward` asks for it each time.
                 let Some(gone) = gone else { return Ok(Vec::new()) };
-                self.cut_off.lock().push((range.partition, gone));
+                let here = gone.start <= range.from;
+                if self.believes(range.partition, &gone, gate.clock.monotonic()) {
+                    self.cut_off.lock().push((range.partition, gone));
+                } else if here {
+                    return Err(refusals::log_silent(&self.topic.name));
+                }
             }
         }
         Ok(Vec::new())
@@ -184,14 +206,53 @@ impl Over {
         })
     }
 
-    /// A range up to what is gone of it; `None` where that is its beginning.
+    /// A range up to what is gone of it, or may be; `None` where it begins with what is gone.
     fn whole(&self, range: Range) -> Option<Range> {
         let cut_off = self.cut_off.lock();
         let gone =
             cut_off.iter().filter(|(partition, _)| *partition == range.partition).map(|(_, gone)| gone);
-        let behind = gone.filter(|gone| gone.end > range.from);
-        let to = behind.map(|gone| gone.start).min().map_or(range.to, |start| start.min(range.to));
+        let behind = gone.filter(|gone| gone.end > range.from).map(|gone| gone.start);
+        let doubted = self.doubted.lock();
+        let doubted = doubted.iter().filter(|doubt| doubt.partition == range.partition);
+        let ahead = doubted.map(|doubt| doubt.gone.start).filter(|start| *start > range.from);
+        let to = behind.chain(ahead).min().map_or(range.to, |start| start.min(range.to));
         (range.from < to).then_some(Range { to, ..range })
+    }
+
+    /// Whether the same was said before, long enough ago, and nothing of it was given since.
+    fn believes(&self, partition: i32, gone: &Offsets<i64>, now: Duration) -> bool {
+        let mut doubted = self.doubted.lock();
+        let Some(at) = doubted.iter().position(|doubt| doubt.meets(partition, gone)) else {
+            doubted.push(Doubt { partition, gone: gone.clone(), since: now });
+            return false;
+        };
+        let believes = now.saturating_sub(doubted[at].since) >= ROLLED_BACK_AFTER;
+        if believes {
+            doubted.swap_remove(at);
+        }
+        believes
+    }
+
+    /// Something was read: what was said to be gone is there.
+    fn trust(&self, partition: i32, read: &[LogRecord]) {
+        let (Some(first), Some(last)) = (read.first(), read.last()) else { return };
+        let there = first.offset..last.offset + 1;
+        self.doubted.lock().retain(|doubt| !doubt.meets(partition, &there));
+    }
+
+    /// Whether the log has said twice, some time apart, that there is no such topic.
+    async fn is_missing(&self, gate: &Gate) -> Result<bool, Refusal> {
+        let there = gate.log.has_topic(&self.topic.name).await?;
+        let now = gate.clock.monotonic();
+        let mut missing = self.missing.lock();
+        if there {
+            *missing = None;
+            return Ok(false);
+        }
+        if now.saturating_sub(*missing.get_or_insert(now)) < ROLLED_BACK_AFTER {
+            return Err(refusals::log_silent(&self.topic.name));
+        }
+        Ok(true)
     }
 
     /// What of a range is gone, of which nothing could be read; `None` if all of the topic is.
@@ -216,19 +277,7 @@ impl Over {
         if end > range.from {
             return Err(said.unwrap_or_else(silent));
         }
-        // One answer may be a broker on its way back.
-        let now = gate.clock.monotonic();
-        let (_, since) = *self.short.lock().entry(range.partition).or_insert((range.from, now));
-        if now.saturating_sub(since) < ROLLED_BACK_AFTER {
-            return Err(silent());
-        }
         Ok(Some(range.from..range.to))
-    }
-
-    /// Something was read: a log that has come back reaches as far again.
-    fn not_short(&self, partition: i32, read: &[LogRecord]) {
-        let last = read.last().map_or(-1, |record| record.offset);
-        self.short.lock().retain(|short, (at, _)| *short != partition || last < *at);
     }
 
     fn is_ours(&self, record: &LogRecord) -> bool {

@@ -134,7 +134,7 @@ async fn of_a_log_lost_after_the_move_the_reader_begins_anew_where_all_of_it_lie
             let late = world.clock.now() + chrono::Duration::hours(1);
             world.log.rewrite(&world.topic(), 0, end - 3, late);
         },
-        |world, _| world.log.remove(&world.topic()),
+        |world, _| drop(world.log.remove(&world.topic())),
         |world, end| world.log.expire(&world.topic(), 0, end - 2),
     ];
     for (at, harm) in harms.into_iter().enumerate() {
@@ -145,7 +145,7 @@ async fn of_a_log_lost_after_the_move_the_reader_begins_anew_where_all_of_it_lie
         // What it read before it remembers for a while; the next server does not.
         let world = world.restart(2, None);
         let (mut ids, mut refused) = rest(&world, first.next.clone()).await;
-        // An end that lies too low is believed at the second answer.
+        // What is said to be gone is believed at the second answer.
         if refused.as_ref().is_err_and(|refusal| refusal.code == Code::BrokerUnavailable) {
             world.clock.advance(Duration::from_secs(6));
             (ids, refused) = rest(&world, first.next.clone()).await;
@@ -183,18 +183,66 @@ async fn told(world: &World, next: &str) -> Code {
     }
 }
 
+/// What the log says wrongly for a while, and how it comes to its senses.
+type Spell = fn(&World, i64) -> Box<dyn FnOnce(&World) + Send>;
+
 #[tokio::test]
-async fn one_answer_of_the_log_that_it_ends_too_early_decides_nothing() {
-    let (world, first) = stream(|_| {}).await;
-    let copied = move_on(&world).await;
-    world.gate.moved(&copied).await.unwrap();
-    let world = world.restart(2, None);
-    let lost = world.log.lose(&world.topic(), 0, 3);
-    let (_, refused) = rest(&world, first.next.clone()).await;
-    assert_eq!(refused.unwrap_err().code, Code::BrokerUnavailable);
-    world.log.regain(&world.topic(), 0, lost);
-    world.clock.advance(Duration::from_secs(60));
-    all_but(&world, &first, &[]).await;
+async fn one_answer_of_the_log_that_something_is_gone_decides_nothing() {
+    let spells: [Spell; 4] = [
+        |world, _| {
+            let lost = world.log.lose(&world.topic(), 0, 3);
+            Box::new(|world: &World| world.log.regain(&world.topic(), 0, lost))
+        },
+        |world, end| {
+            world.log.damage(&world.topic(), 0, end - 2, end);
+            Box::new(|world: &World| world.log.mend(&world.topic(), 0))
+        },
+        |world, end| {
+            world.log.expire(&world.topic(), 0, end - 2);
+            Box::new(|world: &World| world.log.expire(&world.topic(), 0, 0))
+        },
+        |world, _| {
+            let lost = world.log.remove(&world.topic());
+            Box::new(|world: &World| world.log.put_back(&world.topic(), lost))
+        },
+    ];
+    for (at, spell) in spells.into_iter().enumerate() {
+        let (world, first) = stream(|_| {}).await;
+        let copied = move_on(&world).await;
+        world.gate.moved(&copied).await.unwrap();
+        let world = world.restart(2, None);
+        let over = spell(&world, copied.ends[0]);
+        let (_, refused) = rest(&world, first.next.clone()).await;
+        assert_eq!(refused.unwrap_err().code, Code::BrokerUnavailable, "spell {at}");
+        over(&world);
+        world.clock.advance(Duration::from_secs(60));
+        all_but(&world, &first, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_copy_asks_once_more_for_what_is_said_to_be_gone() {
+    let spells: [Spell; 2] = [
+        |world, end| {
+            world.log.damage(&world.topic(), 1, end - 2, end);
+            Box::new(|world: &World| world.log.mend(&world.topic(), 1))
+        },
+        |world, _| {
+            let lost = world.log.remove(&world.topic());
+            Box::new(|world: &World| world.log.put_back(&world.topic(), lost))
+        },
+    ];
+    for spell in spells {
+        let (world, first) = stream(|_| {}).await;
+        let end = world.log.ends(&world.topic())[1];
+        let over = spell(&world, end);
+        let same = world.clone();
+        *world.log.afterwards.lock() = Some(Box::new(move || over(&same)));
+        let copied = move_on(&world).await;
+        assert_eq!((copied.records, copied.lost.len()), (30, 0));
+        world.gate.moved(&copied).await.unwrap();
+        all_but(&world, &first, &[]).await;
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ type Stored = Option<(Option<Bytes>, Option<Bytes>)>;
 /// The end that a partition has lost.
 pub struct Lost(Vec<Stored>);
 
+pub struct LostTopic(Vec<Partition>);
+
 #[derive(Default)]
 struct Topics(BTreeMap<TopicName, Vec<Partition>>);
 
@@ -57,6 +59,10 @@ pub struct MemoryLog {
     pub hold_times: watch::Sender<bool>,
     /// What happens while the next read is under way: time passes.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// This partition of every topic cannot be read.
+    pub closed: Mutex<Option<i32>>,
+    /// What happens behind the next answer that something is not there.
+    pub afterwards: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Default for MemoryLog {
@@ -72,6 +78,8 @@ impl Default for MemoryLog {
             deaf: Mutex::default(),
             hold_times: watch::Sender::new(false),
             meanwhile: Mutex::default(),
+            closed: Mutex::default(),
+            afterwards: Mutex::default(),
         }
     }
 }
@@ -115,9 +123,18 @@ impl MemoryLog {
         *record = Some((None, Some(Bytes::from_static(b"no frame"))));
     }
 
+    /// They can again.
+    pub fn mend(&self, topic: &TopicName, partition: usize) {
+        self.topics.lock().0.get_mut(topic).unwrap()[partition].damaged = None;
+    }
+
     /// Loses the topic.
-    pub fn remove(&self, topic: &TopicName) {
-        self.topics.lock().0.remove(topic);
+    pub fn remove(&self, topic: &TopicName) -> LostTopic {
+        LostTopic(self.topics.lock().0.remove(topic).unwrap())
+    }
+
+    pub fn put_back(&self, topic: &TopicName, lost: LostTopic) {
+        self.topics.lock().0.insert(topic.clone(), lost.0);
     }
 
     /// Forgets the records before an offset.
@@ -127,6 +144,52 @@ impl MemoryLog {
 
     pub fn ends(&self, topic: &TopicName) -> Vec<i64> {
         self.topics.lock().0[topic].iter().map(|p| p.records.len() as i64).collect()
+    }
+}
+
+impl MemoryLog {
+    fn pass(&self) {
+        let afterwards = self.afterwards.lock().take();
+        if let Some(afterwards) = afterwards {
+            afterwards();
+        }
+    }
+
+    fn read_now(
+        &self,
+        permit: &Permit,
+        ranges: &[Range],
+        max_bytes: usize,
+    ) -> Result<Vec<LogRecord>, Refusal> {
+        let topics = self.topics.lock();
+        let partitions = &topics.0[permit.topic()];
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        for range in ranges {
+            if *self.closed.lock() == Some(range.partition) {
+                return Err(broken());
+            }
+            let partition = &partitions[range.partition as usize];
+            if range.from < partition.first {
+                let expired = Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired");
+                return Err(expired.with("first", vec![vec![i64::from(range.partition), partition.first]]));
+            }
+            let damaged = partition.damaged.filter(|(from, until)| *from < range.to && range.from < *until);
+            if let Some((from, until)) = damaged {
+                return Err(broken().with("damaged", vec![from, until]));
+            }
+            for offset in range.from..range.to.min(partition.records.len() as i64) {
+                if records.len() == permit.most() || (bytes >= max_bytes && !records.is_empty()) {
+                    return Ok(records);
+                }
+                let (key, value) =
+                    partition.records[offset as usize].clone().expect("nobody reads what is dead");
+                bytes += value.as_ref().map_or(0, Bytes::len);
+                let rewritten = partition.rewritten.filter(|(from, _)| *from <= offset);
+                let appended_ms = rewritten.map_or(1_000 * (offset + 1), |(_, at)| at);
+                records.push(LogRecord { partition: range.partition, offset, appended_ms, key, value });
+            }
+        }
+        Ok(records)
     }
 }
 
@@ -188,32 +251,11 @@ impl Log for MemoryLog {
         }
         let asked: std::collections::BTreeSet<i32> = ranges.iter().map(|range| range.partition).collect();
         assert_eq!(asked.len(), ranges.len(), "one range of each partition");
-        let topics = self.topics.lock();
-        let partitions = &topics.0[permit.topic()];
-        let (mut records, mut bytes) = (Vec::new(), 0);
-        for range in ranges {
-            let partition = &partitions[range.partition as usize];
-            if range.from < partition.first {
-                let expired = Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired");
-                return Err(expired.with("first", vec![vec![i64::from(range.partition), partition.first]]));
-            }
-            let damaged = partition.damaged.filter(|(from, until)| *from < range.to && range.from < *until);
-            if let Some((from, until)) = damaged {
-                return Err(broken().with("damaged", vec![from, until]));
-            }
-            for offset in range.from..range.to.min(partition.records.len() as i64) {
-                if records.len() == permit.most() || (bytes >= max_bytes && !records.is_empty()) {
-                    return Ok(records);
-                }
-                let (key, value) =
-                    partition.records[offset as usize].clone().expect("nobody reads what is dead");
-                bytes += value.as_ref().map_or(0, Bytes::len);
-                let rewritten = partition.rewritten.filter(|(from, _)| *from <= offset);
-                let appended_ms = rewritten.map_or(1_000 * (offset + 1), |(_, at)| at);
-                records.push(LogRecord { partition: range.partition, offset, appended_ms, key, value });
-            }
+        let read = self.read_now(&permit, ranges, max_bytes);
+        if read.is_err() {
+            self.pass();
         }
-        Ok(records)
+        read
     }
 
     async fn extents(&self, names: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
@@ -237,7 +279,11 @@ impl Log for MemoryLog {
             *asked += 1;
             return Err(broken());
         }
-        Ok(self.topics.lock().0.contains_key(name))
+        let there = self.topics.lock().0.contains_key(name);
+        if !there {
+            self.pass();
+        }
+        Ok(there)
     }
 
     /// Record N of a partition was appended N + 1 seconds after 1970.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use changtong_catalog::clock::ManualClock;
+use changtong_catalog::error::Code;
 use changtong_catalog::ids::{Generation, ResourceNumber, SchemaId, TopicName};
 use chrono::DateTime;
 
+use super::world::World;
 use crate::gate::{Permit, PermitKind, survey};
 use crate::log::embedded::EmbeddedLog;
 use crate::log::{Entry, Log, TopicSpec};
@@ -52,8 +54,35 @@ async fn what_cannot_be_read_is_counted_and_the_rest_is_looked_at() {
     let log = EmbeddedLog::open(&path, clock).await.unwrap();
     let found = survey(&log, "t.", &BTreeMap::new()).await.unwrap();
     assert_eq!(found.schema, Some(SchemaId(9)));
-    assert_eq!(found.unreadable, [(topics[0].clone(), 3 + 1)].into());
+    assert_eq!(found.strange, [(topics[0].clone(), 1)].into());
+    let unseen = found.unseen.iter().map(|one| (&one.topic, one.partition, one.from, one.until));
+    assert_eq!(unseen.collect::<Vec<_>>(), [(&topics[0], 0, 2, 5)]);
     let key = |number| (ResourceNumber(number), Generation(1));
     assert_eq!(found.topics, [(key(1), vec![(0, 7)]), (key(2), vec![(0, 1)])].into());
     log.close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_partition_that_cannot_be_read_is_named_and_the_others_are_looked_at() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    let ends = world.log.ends(&world.topic());
+    // It fails without a word of what is damaged.
+    *world.log.closed.lock() = Some(1);
+    let found = survey(&*world.log, "", &BTreeMap::new()).await.unwrap();
+    assert_eq!(found.schema, Some(SchemaId(8)));
+    let unseen = found.unseen.iter().map(|one| (one.partition, one.from, one.until, one.why.code));
+    assert_eq!(unseen.collect::<Vec<_>>(), [(1, 0, ends[1], Code::BrokerUnavailable)]);
+    assert_eq!(found.topics[&(ResourceNumber(1), Generation(1))].len(), 3);
+}
+
+#[tokio::test]
+async fn a_survey_asks_once_more_for_what_is_said_to_be_damaged() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.log.damage(&world.topic(), 1, 0, 2);
+    let (log, topic) = (world.log.clone(), world.topic());
+    *world.log.afterwards.lock() = Some(Box::new(move || log.mend(&topic, 1)));
+    let found = survey(&*world.log, "", &BTreeMap::new()).await.unwrap();
+    assert_eq!((found.unseen.len(), found.strange.len()), (0, 0));
 }

@@ -27,6 +27,7 @@ use crate::gate::*;
 use crate::log::Log;
 use crate::metrics::Metrics;
 
+#[derive(Clone)]
 pub struct World {
     pub clock: Arc<ManualClock>,
     pub log: Arc<MemoryLog>,

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rdkafka::ClientConfig;
 use tokio::sync::Semaphore;
 
+use super::checksum;
 use super::offsets::Asker;
 use super::reader::Reader;
 use super::statistics::KafkaMetrics;
@@ -77,7 +78,10 @@ impl Readers {
 
     fn read_blocking(&self, asked: &Asked, deadline: Instant) -> Result<Vec<LogRecord>, Refusal> {
         let mut reader = self.take(asked)?;
-        let read = reader.read(&asked.ranges, asked.most, asked.max_bytes, deadline, &self.asker);
+        let mut read = reader.read(&asked.ranges, asked.most, asked.max_bytes, deadline, &self.asker);
+        if read.is_err() && reader.stands_before_bad() {
+            read = read.map_err(|refusal| checksum::named(&mut reader, asked, deadline).unwrap_or(refusal));
+        }
         if reader.reusable && read.is_ok() {
             self.put_back(reader);
         } else {

@@ -4,6 +4,7 @@
 mod admin;
 mod bare;
 mod batch;
+mod checksum;
 mod company;
 mod config;
 mod consumer;

@@ -22,17 +22,20 @@ use crate::log::{LogRecord, Range, refusals};
 const QUIET: Duration = Duration::from_millis(150);
 /// A read that has nothing asks this often whether there is anything.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 /// Records that come one behind the other without a look at the clock, which costs as much as a record.
 const UNTIMED: u32 = 64;
+/// A batch whose checksum does not fit is passed over, and what follows it in the same answer shows the gap. Where nothing
+/// does, it comes again and again: after so many times it is looked for (`checksum.rs`).
+pub(super) const BAD_AGAIN: u32 = 3;
 
 /// Bytes kept for later reads. Where so many are kept a read ends with what it has, and partitions that did not have
 /// their share come first in the next; one that has nothing yet goes on, and what is brought beyond is lost for it.
 const AHEAD: usize = 2 * 1024 * 1024;
 
 pub(super) struct Reader {
-    consumer: BaseConsumer<Speaker>,
-    topic: TopicName,
+    pub consumer: BaseConsumer<Speaker>,
+    pub topic: TopicName,
     /// Per assigned partition the records brought and not taken, and the offset of the next to take.
     partitions: BTreeMap<i32, Assigned>,
     ahead_bytes: usize,
@@ -40,6 +43,8 @@ pub(super) struct Reader {
     pub reusable: bool,
     /// Why the read in hand goes no further.
     broken: Option<Refusal>,
+    /// Batches of the read in hand whose checksum did not fit, each as often as it came.
+    bad: u32,
 }
 
 #[derive(Debug, Default)]
@@ -116,7 +121,12 @@ impl Reader {
         let consumer = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
         let partitions = BTreeMap::new();
         let topic = topic.clone();
-        Ok(Self { consumer, topic, partitions, ahead_bytes: 0, reusable: true, broken: None })
+        Ok(Self { consumer, topic, partitions, ahead_bytes: 0, reusable: true, broken: None, bad: 0 })
+    }
+
+    /// Whether the read in hand found none but batches whose checksum does not fit.
+    pub(super) fn stands_before_bad(&self) -> bool {
+        self.bad > BAD_AGAIN
     }
 
     /// Whether the ranges begin where this reader stands.
@@ -151,6 +161,7 @@ impl Reader {
         deadline: Instant,
         asker: &Asker,
     ) -> Result<Vec<LogRecord>, Refusal> {
+        self.bad = 0;
         let mut wants = shares(ranges, most, max_bytes);
         let mut taken = Vec::new();
         for (partition, want) in &mut wants {
@@ -284,6 +295,14 @@ impl Reader {
             | E::CoordinatorNotAvailable
             | E::NotCoordinator
             | E::GroupAuthorizationFailed => Ok(()),
+            E::BadMessage => {
+                self.bad += 1;
+                if self.stands_before_bad() {
+                    self.reusable = false;
+                    self.broken = Some(broker_refused(error));
+                }
+                Ok(())
+            }
             E::AutoOffsetReset | E::OffsetOutOfRange => {
                 self.reusable = false;
                 Err(self.out_of_range(ranges, asker))
