@@ -54,6 +54,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
+pub use counters::IDS_AHEAD;
 pub use evolution::Judged;
 pub use keys::NewKey;
 pub use ledger::StoreLedger;

@@ -52,7 +52,7 @@ impl Store {
     ) -> Result<Decided, Refusal> {
         let mut tx = self.begin().await?;
         tx.hold_epoch(lease.epoch).await?;
-        let mut deciding = Deciding::new(decision.holds, tx.given_out("resource").await?);
+        let mut deciding = Deciding::new(decision.holds, tx.number_given("resource").await?);
         let mut lacking = Vec::new();
         for event in decision.events {
             if !tx.has_event(event).await? {

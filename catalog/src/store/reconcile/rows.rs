@@ -40,10 +40,9 @@ impl Tx {
         if written == 1 { Ok(()) } else { Err(internal()) }
     }
 
-    /// Above everything that topics, prefixes of records and events show to be given out.
+    /// Above everything that topics, prefixes of records and events show to be given out; and schema ids well beyond, as
+    /// most of them lie in no topic of the bus.
     pub(super) async fn raise_counters(&mut self, decision: &Decision<'_>) -> Result<(), Refusal> {
-        const RAISE: &str = "INSERT INTO counter (name, value) VALUES ($1, $2) \
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counter.value < excluded.value";
         let mut shown = numbers(decision.events);
         let mut show = |name: &str, number: i64| {
             let stored = shown.entry(name.to_owned()).or_insert(0);
@@ -52,8 +51,9 @@ impl Tx {
         decision.holds.topics.keys().for_each(|(resource, _)| show("resource", resource.0));
         decision.holds.schema.iter().for_each(|schema| show("schema", i64::from(schema.0)));
         for (name, number) in shown.iter().filter(|(_, number)| **number > 0) {
-            rows!(self, |conn| query(RAISE).bind(name.as_str()).bind(*number).execute(conn))?;
+            self.raise_number(name, *number).await?;
         }
+        self.raise_all_schema_ids().await?;
         self.take_generations(decision.holds.topics.keys().copied().collect()).await
     }
 
@@ -81,13 +81,6 @@ impl Tx {
                 .execute(conn))?;
         }
         Ok(())
-    }
-
-    /// The largest number of a kind that the store knows to be given out.
-    pub(super) async fn given_out(&mut self, counter: &str) -> Result<i64, Refusal> {
-        const SELECT: &str = "SELECT value FROM counter WHERE name = $1";
-        let found: Option<i64> = on!(self, |conn| query_scalar(SELECT).bind(counter).fetch_optional(conn))?;
-        Ok(found.unwrap_or(0))
     }
 
     /// The sources of an account on a resource, with the position that each goes on from.

@@ -109,10 +109,7 @@ impl Session {
 
     /// The highest id given in a context.
     pub(super) async fn highest_id(&mut self, context: &Context) -> Result<i64, Refusal> {
-        const HIGHEST: &str = "SELECT value FROM counter WHERE name = $1";
-        let row: Option<(i64,)> =
-            on!(self, |conn| query_as(HIGHEST).bind(counter(context)).fetch_optional(conn))?;
-        Ok(row.map_or(0, |(value,)| value))
+        self.number_given(&counter(context)).await
     }
 }
 
@@ -137,11 +134,11 @@ impl Tx {
         let name = counter(context);
         let id = match given {
             Some(id) => {
-                self.raise_counter(&name, i64::from(id.0)).await?;
+                self.raise_schema_id(&name, i64::from(id.0)).await?;
                 id
             }
             None => {
-                let number = self.next_number(&name).await?;
+                let number = self.next_schema_id(&name).await?;
                 // Taking the number waited for whoever was registering: they may have brought this very content.
                 if let Some(known) = self.stored_id(context, content).await? {
                     return Ok(known);
@@ -157,13 +154,6 @@ impl Tx {
     pub(crate) async fn id_is_near(&mut self, context: &Context, id: SchemaId) -> Result<bool, Refusal> {
         let id = i64::from(id.0);
         Ok(id <= HIGHEST && id <= self.highest_id(context).await? + FARTHEST)
-    }
-
-    async fn raise_counter(&mut self, name: &str, least: i64) -> Result<(), Refusal> {
-        const RAISE: &str = "INSERT INTO counter (name, value) VALUES ($1, $2) \
-            ON CONFLICT (name) DO UPDATE SET value = CASE WHEN counter.value < excluded.value \
-            THEN excluded.value ELSE counter.value END";
-        one(rows!(self, |conn| query(RAISE).bind(name).bind(least).execute(conn))?)
     }
 
     async fn insert_schema(

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use changtong_catalog::actions;
+use changtong_catalog::audit::Build;
+use changtong_catalog::clock::SeededIds;
 use changtong_catalog::conformance;
+use changtong_catalog::ids::SchemaId;
 use changtong_catalog::registry::{
     Candidate, Context, Deleted, MOST_CONTEXTS, Mode, Paging, Prefix, Subject, Wrong,
 };
 use changtong_catalog::resource::ShareType;
-use changtong_catalog::store::Store;
+use changtong_catalog::store::{Decision, IDS_AHEAD, LogHolds, Store};
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::super::fixture::{at, id};
 use super::{Desk, of, record, says};
 
 async fn an_id_is_answered_with_who_has_it(store: &Store) {
@@ -219,7 +223,38 @@ async fn numbers_from_elsewhere_leave_room(store: &Store) {
     assert_eq!((refused.error_code(), step), (42205, 108), "{refused}");
 }
 
+/// The store is put back to before ids were given out that nothing here shows.
+async fn after_a_restore_ids_go_on_well_beyond_in_every_context(store: &Store) {
+    let desk = Desk::set(store).await;
+    let ours = desk.register("s", "\"int\"").await.id.0;
+    let known = desk.register(":.known:s", "\"int\"").await.id.0;
+    let lease = store.take_server(id(0xF00), Build("0.1.0"), at(1000), &SeededIds::new(9)).await.unwrap();
+    let shown = ours + 40;
+    let holds = LogHolds { schema: Some(SchemaId(shown)), ..LogHolds::default() };
+    let decision = Decision { holds: &holds, events: &[], declare_dead: true, noted_epoch: 0 };
+    store.decide(&decision, lease, at(1000), &SeededIds::new(10)).await.unwrap();
+
+    let ahead = i32::try_from(IDS_AHEAD).unwrap();
+    assert_eq!(desk.register("t", "\"long\"").await.id.0, shown + ahead + 1, "beyond what records show");
+    assert_eq!(desk.register(":.known:t", "\"long\"").await.id.0, known + ahead + 1);
+    // One that the store lacks may have been there.
+    assert_eq!(desk.register(":.lacking:s", "\"int\"").await.id.0, ahead + 1);
+    assert_eq!(desk.register(":.lacking:t", "\"long\"").await.id.0, ahead + 2);
+    // What is brought with its id leaves the others where they are.
+    let operator = desk.operator();
+    let brought = async |mode| {
+        let act = desk.stage.act(&operator, 33);
+        actions::set_mode(store, &act, &Subject::read(":.brought:"), mode, false).await.unwrap();
+    };
+    brought(Some(Mode::Import)).await;
+    let five = Candidate { id: Some(5), version: Some(1), ..of("\"int\"") };
+    assert_eq!(desk.try_register(&desk.one, ":.brought:s", &five).await.unwrap().id.0, 5);
+    brought(None).await;
+    assert_eq!(desk.register(":.brought:t", "\"long\"").await.id.0, ahead + 1);
+}
+
 conformance!(
+    after_a_restore_ids_go_on_well_beyond_in_every_context,
     nobody_else_answers_for_an_id,
     a_grants_id_is_the_grants_whatever_subject_is_named,
     contexts_are_bounded,
