@@ -146,6 +146,13 @@ impl Control {
         self.report_failure(RunState::Failed, refusal, pause);
     }
 
+    /// Something else went well meanwhile, and this stands as it did.
+    pub fn stays_failed(&self, refusal: &Refusal, pause: Duration) {
+        if self.status.borrow().failure.is_none() {
+            self.report_failure(RunState::Failed, refusal, pause);
+        }
+    }
+
     fn report_failure(&self, state: RunState, refusal: &Refusal, retry_in: Duration) {
         let failure = Failure { refusal: refusal.clone(), at: self.clock.now(), retry_in };
         self.status.send_modify(|status| {

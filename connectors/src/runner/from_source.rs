@@ -1,11 +1,13 @@
 //! From a source to the bus: one step at a time, each with the position behind it. The stored position is the only
 //! one there is, so whatever was lost on the way is asked of the bus, never guessed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ports::{Receipt, SourceStep};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::control::{Control, Flow, slow_down};
 use super::spec::SourceSpec;
@@ -15,7 +17,7 @@ use crate::source::{Part, Source, Step};
 
 /// How often it looks for something new.
 const LOOK: Duration = Duration::from_secs(1);
-/// A file that waits for a confirmation is looked at again after this.
+/// A file that waits for a confirmation, or has too much in one piece, is looked at again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
@@ -25,14 +27,24 @@ pub(super) async fn run(
     bus: &dyn Bus,
     control: &mut Control,
 ) -> Result<(), Refusal> {
+    let mut left_alone = LeftAlone::default();
     loop {
         let parts = source.discover().await?;
         control.awaits(source.awaited());
+        left_alone.keep(&parts);
         for part in parts {
+            if left_alone.has(&part) {
+                continue;
+            }
             let read = read_part(source, &part, name, spec, bus, control).await;
             match read {
-                Ok(Flow::Continue(())) => {}
+                Ok(Flow::Continue(())) => left_alone.mended(&part),
                 Ok(Flow::Break(())) => return Ok(()),
+                // As long as it is as it is, nothing helps; the others can go on.
+                Err(refusal) if refusal.code == Code::RecordTooLarge => {
+                    control.failed(&refusal, ASK_AGAIN);
+                    left_alone.add(&part, refusal);
+                }
                 Err(refusal) if refusal.code == Code::ConfirmRequired => {
                     if control.ask(&refusal, ASK_AGAIN).await.is_break() {
                         return Ok(());
@@ -41,9 +53,49 @@ pub(super) async fn run(
                 Err(refusal) => return Err(refusal),
             }
         }
+        if let Some((refusal, wait)) = left_alone.first() {
+            control.stays_failed(refusal, wait);
+        }
         if control.proceed().await.is_break() || control.wait(LOOK).await.is_break() {
             return Ok(());
         }
+    }
+}
+
+/// Parts that cannot be read as they are.
+#[derive(Default)]
+struct LeftAlone(BTreeMap<String, Alone>);
+
+struct Alone {
+    /// Bytes it held then.
+    bytes: u64,
+    until: Instant,
+    refusal: Refusal,
+}
+
+impl LeftAlone {
+    fn has(&self, part: &Part) -> bool {
+        let known = self.0.get(&part.label);
+        known.is_some_and(|alone| alone.bytes == part.bytes && Instant::now() < alone.until)
+    }
+
+    fn add(&mut self, part: &Part, refusal: Refusal) {
+        let alone = Alone { bytes: part.bytes, until: Instant::now() + ASK_AGAIN, refusal };
+        self.0.insert(part.label.clone(), alone);
+    }
+
+    fn mended(&mut self, part: &Part) {
+        self.0.remove(&part.label);
+    }
+
+    /// Those that are still there.
+    fn keep(&mut self, parts: &[Part]) {
+        self.0.retain(|label, _| parts.iter().any(|part| part.label == *label));
+    }
+
+    fn first(&self) -> Option<(&Refusal, Duration)> {
+        let alone = self.0.values().next()?;
+        Some((&alone.refusal, alone.until.saturating_duration_since(Instant::now())))
     }
 }
 

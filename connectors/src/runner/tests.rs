@@ -115,6 +115,27 @@ async fn appended_lines_come_once_though_answers_get_lost() {
 }
 
 #[tokio::test]
+async fn a_file_with_too_much_in_one_piece_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, line) = (folder.path().join("d-1.csv"), "x".repeat(5 << 20));
+    std::fs::write(&first, format!("id,name\n1,a\n2,{line}\n")).unwrap();
+    std::fs::write(folder.path().join("d-2.csv"), "id,name\n3,c\n").unwrap();
+    let bus = Arc::new(table());
+    let runner = start(folder.path(), &bus, &source("append", ""), RUN);
+    let beside = |status: &Status| status.counts.accepted == 1 && status.state == RunState::Failed;
+    let status = until(&runner, beside).await;
+    let failure = status.failure.unwrap().refusal;
+    assert!(failure.code == Code::RecordTooLarge && failure.text.en.contains("line 3"), "{failure}");
+    std::fs::write(folder.path().join("d-3.csv"), "id,name\n4,d\n").unwrap();
+    until(&runner, |status| status.counts.accepted == 2 && status.state == RunState::Failed).await;
+    // Mended, it is read at the next look.
+    std::fs::write(&first, "id,name\n1,a\n2,b\n").unwrap();
+    until(&runner, |status| status.counts.accepted == 4 && status.state == RunState::Running).await;
+    runner.stop().await;
+    assert_eq!(names(&bus), ["{id:1,name:a}", "{id:2,name:b}", "{id:3,name:c}", "{id:4,name:d}"]);
+}
+
+#[tokio::test]
 async fn a_bad_record_is_named_by_file_and_line_or_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("d.csv"), "id,name\n1,a\n2,\"b\nc\"\nx,d\n4,e\n").unwrap();

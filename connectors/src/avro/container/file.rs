@@ -40,15 +40,25 @@ pub struct Block {
 impl<'a> Layout<'a> {
     /// Reads the head.
     pub fn of(file: &'a [u8]) -> Result<Self, Refusal> {
-        let rest = file.strip_prefix(MAGIC).ok_or_else(|| {
-            malformed(
-                "请求体不是 Avro 容器文件(开头应为 Obj 和 0x01)".to_owned(),
-                "the body is no Avro object container file (it begins with Obj and 0x01)".to_owned(),
-            )
-        })?;
+        match Self::begun(file)? {
+            Some(layout) => Ok(layout),
+            None if file.len() < MAGIC.len() => Err(no_container()),
+            None => Err(damaged(file.len(), Broken::Short)),
+        }
+    }
+
+    /// Reads the head of a file that may still be being written; `None` where it ends within the head.
+    pub fn begun(file: &'a [u8]) -> Result<Option<Self>, Refusal> {
+        let Some(rest) = file.strip_prefix(MAGIC) else {
+            return if MAGIC.starts_with(file) { Ok(None) } else { Err(no_container()) };
+        };
         let mut cursor = Cursor::new(rest);
-        let meta = Metadata::read(&mut cursor).map_err(|broken| damaged(MAGIC.len() + cursor.at, broken))?;
-        let sync = cursor.take(SYNC as u64).map_err(|broken| damaged(MAGIC.len() + cursor.at, broken))?;
+        let read = Metadata::read(&mut cursor).and_then(|meta| Ok((meta, cursor.take(SYNC as u64)?)));
+        let (meta, sync) = match read {
+            Ok(read) => read,
+            Err(Broken::Short) => return Ok(None),
+            Err(broken) => return Err(damaged(MAGIC.len() + cursor.at, broken)),
+        };
         if meta.twice {
             return Err(head_wrong(
                 "avro.schema 或 avro.codec 出现了两次",
@@ -61,7 +71,13 @@ impl<'a> Layout<'a> {
             Some(b"deflate") => Codec::Deflate,
             Some(other) => return Err(unknown_codec(other)),
         };
-        Ok(Self { file, schema, codec, sync, at: MAGIC.len() + cursor.at })
+        Ok(Some(Self { file, schema, codec, sync, at: MAGIC.len() + cursor.at }))
+    }
+
+    /// The text of its schema.
+    #[must_use]
+    pub fn schema(&self) -> &'a [u8] {
+        self.schema
     }
 
     /// Bytes of the head.
@@ -145,6 +161,13 @@ pub(super) fn damaged(at: usize, broken: Broken) -> Refusal {
     malformed(
         format!("容器文件在第 {at} 字节处无法读取"),
         format!("the container file cannot be read at byte {at}"),
+    )
+}
+
+fn no_container() -> Refusal {
+    malformed(
+        "请求体不是 Avro 容器文件(开头应为 Obj 和 0x01)".to_owned(),
+        "the body is no Avro object container file (it begins with Obj and 0x01)".to_owned(),
     )
 }
 

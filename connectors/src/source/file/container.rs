@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::position::{Appended, digest};
 use super::refusals;
-use super::spec::{BATCH_BYTES, FileSourceSpec};
+use super::spec::{BATCH_BYTES, FileSourceSpec, MOST_RECORDS};
 use crate::avro::Format;
 use crate::avro::container::Layout;
 use crate::root::unreadable;
@@ -43,7 +43,11 @@ fn send(most: u64, label: &str, file: File, from: &Appended, steps: &Sender) -> 
         return Ok(());
     }
     let mut blocks = Blocks::new(file, label);
-    let head = blocks.head()?;
+    let Some(head) = blocks.head()? else {
+        // Still being written; one of which blocks were read had a whole head then.
+        steps.left(blocks.buffer.len() as u64);
+        return if from.bytes > 0 { Err(refusals::changed(label, from.bytes)) } else { Ok(()) };
+    };
     if from.bytes > 0 && !(blocks.skip_to(from.bytes)? && blocks.digest() == from.digest) {
         return Err(refusals::changed(label, from.bytes));
     }
@@ -94,15 +98,18 @@ impl<R: Read> Blocks<R> {
         Self { input, label, buffer: Vec::new(), sha: Sha256::new(), bytes: 0, records: 0 }
     }
 
-    fn head(&mut self) -> Result<Vec<u8>, Refusal> {
+    /// `None` where the file ends within it.
+    fn head(&mut self) -> Result<Option<Vec<u8>>, Refusal> {
         loop {
-            match Layout::of(&self.buffer).map(|layout| layout.head()) {
-                Ok(length) => return Ok(self.take(length)),
-                Err(refusal) => {
-                    if self.buffer.len() > HEAD_BYTES || !self.more()? {
-                        return Err(refusals::container(&self.label, &refusal));
-                    }
-                }
+            let begun = Layout::begun(&self.buffer).map(|layout| layout.map(|layout| layout.head()));
+            if let Some(length) = begun.map_err(|refusal| refusals::container(&self.label, &refusal))? {
+                return Ok(Some(self.take(length)));
+            }
+            if self.buffer.len() > HEAD_BYTES {
+                return Err(refusals::long_head(&self.label, HEAD_BYTES));
+            }
+            if !self.more()? {
+                return Ok(None);
             }
         }
     }
@@ -169,6 +176,9 @@ impl<R: Read> Blocks<R> {
         let length = (behind + data) as u64 + size + MARKER;
         if size > BLOCK_BYTES {
             return Err(refusals::long_block(&self.label, self.bytes, BLOCK_BYTES));
+        }
+        if records > MOST_RECORDS as u64 {
+            return Err(refusals::full_block(&self.label, self.bytes, MOST_RECORDS));
         }
         Ok(Some(Said { records, length: usize::try_from(length).unwrap_or(usize::MAX) }))
     }

@@ -171,3 +171,25 @@ pub(super) fn long_block(label: &str, at: u64, most: u64) -> Refusal {
     )
     .with("path", label)
 }
+
+/// No publish takes all of it, and a block is never divided.
+pub(super) fn full_block(label: &str, at: u64, most: usize) -> Refusal {
+    Refusal::new(
+        Code::RecordTooLarge,
+        format!("容器文件 {label} 第 {at} 字节处的数据块多于 {most} 条记录;请以较小的数据块(sync interval)写入"),
+        format!(
+            "the block at byte {at} of the container file {label} has over {most} records; write it with smaller blocks \
+             (sync interval)"
+        ),
+    )
+    .with("path", label)
+}
+
+pub(super) fn long_head(label: &str, most: usize) -> Refusal {
+    Refusal::new(
+        Code::FileUnreadable,
+        format!("容器文件 {label} 的文件头超过 {most} 字节,或已损坏"),
+        format!("the head of the container file {label} has over {most} bytes, or is damaged"),
+    )
+    .with("path", label)
+}

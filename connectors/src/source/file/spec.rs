@@ -103,6 +103,9 @@ pub struct FileSourceSpec {
 /// About the most bytes of one batch.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
 
+/// What the bus takes in one publish.
+pub(super) const MOST_RECORDS: usize = 10_000;
+
 fn empty_only() -> Vec<String> {
     vec![String::new()]
 }
@@ -133,7 +136,7 @@ impl FileSourceSpec {
         if !self.delimiter.is_ascii() || matches!(self.delimiter, '"' | '\n' | '\r' | '\0') {
             return wrong("delimiter", "应为一个 ASCII 字符", "one ASCII character is wanted");
         }
-        if !(1..=10_000).contains(&self.batch_records) {
+        if !(1..=MOST_RECORDS).contains(&self.batch_records) {
             return wrong("batch_records", "应为 1 至 10000", "1 to 10000 are possible");
         }
         let csv_only = !self.columns.is_empty() || !self.ignore.is_empty() || self.delimiter != ',';

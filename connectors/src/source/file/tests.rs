@@ -171,6 +171,48 @@ async fn a_container_file_that_is_none_or_was_changed_is_said() {
     assert_eq!(refusal.code, Code::RecordTooLarge);
 }
 
+#[tokio::test]
+async fn a_head_that_is_still_being_written_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.avro");
+    let (bus, file, begun) = (table(), container(&[vec!["a".to_owned()]]), container(&[]).len());
+    for length in 0..=begun {
+        std::fs::write(&path, &file[..length]).unwrap();
+        pass(folder.path(), &bus, &avro(), 9).await.unwrap_or_else(|refusal| panic!("{length}: {refusal}"));
+    }
+    assert!(bus.records().is_empty());
+    std::fs::write(&path, &file).unwrap();
+    pass(folder.path(), &bus, &avro(), 9).await.unwrap();
+    assert_eq!(bus.records().len(), 1);
+    // A file of which blocks were read had its head.
+    std::fs::write(&path, [&file[..begun - 1], &[0; 99]].concat()).unwrap();
+    assert_eq!(pass(folder.path(), &bus, &avro(), 9).await.unwrap_err().code, Code::FileChanged);
+    // What goes on for ever is no head.
+    let endless: [&[u8]; 3] = [b"Obj\x01\x02\x14avro.other", &[0xfe, 0xff, 0xff, 0x7f], &[7; 2 << 20]];
+    std::fs::write(&path, endless.concat()).unwrap();
+    let refusal = pass(folder.path(), &table(), &avro(), 9).await.unwrap_err();
+    assert!(refusal.code == Code::FileUnreadable && refusal.text.en.contains("head"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_block_of_more_records_than_a_publish_takes_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = container(&[vec!["a".to_owned()]]);
+    let block = |records: usize| {
+        let mut file = head.clone();
+        put_block(records as u64, &[2, 0].repeat(records), [7; 16], &mut file);
+        file
+    };
+    std::fs::write(folder.path().join("d.avro"), block(10_001)).unwrap();
+    let refusal = pass(folder.path(), &table(), &avro(), 9).await.unwrap_err();
+    assert_eq!(refusal.code, Code::RecordTooLarge);
+    assert!(refusal.text.en.contains(&format!("the block at byte {} of", head.len())), "{refusal}");
+    std::fs::write(folder.path().join("d.avro"), block(10_000)).unwrap();
+    let bus = table();
+    settle(folder.path(), &bus, &avro()).await;
+    assert_eq!(bus.records().len(), 10_001);
+}
+
 #[test]
 fn what_does_not_fit_container_files_is_refused() {
     for more in ["mode = \"replace\"", "null = [\"NA\"]", "encoding = \"gb18030\"", "ignore = [\"a\"]"] {
