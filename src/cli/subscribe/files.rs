@@ -1,4 +1,4 @@
-//! Reads as Avro: each answer is a container file of its own, in the folder it is asked for, whole or not there. It is
+//! Reads as Avro: each answer is a container file of its own, in the folder of its view (`folders.rs`), whole or not there. It is
 //! written before it is acknowledged, so none is lost; a command that is killed between the two gets its records again
 //! in a later file, and they are known by their ids.
 
@@ -10,17 +10,21 @@ use std::path::Path;
 use changtong_catalog::ids::WindowId;
 use tempfile::Builder;
 
-use super::super::failure::{Done, Failure};
+use super::super::failure::Done;
+use super::folders::{Folders, unwritable};
 use super::read::{moved, recover};
-use crate::client::{Client, Reading};
+use crate::client::{CallError, Client, Reading};
 
 pub async fn run(client: &Client, mut reading: Reading, folder: &Path, follow: bool) -> Done {
-    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    let mut folders = Folders::open(folder)?;
     let (mut tries, mut files) = (0, 0_u64);
     loop {
         let (file, answered) = match client.deliver_file(&reading).await {
             Ok(answer) => answer,
             Err(error) => {
+                if matches!(&error, CallError::Refused(problem) if problem.code == "view_changed") {
+                    folders.anew();
+                }
                 recover(error, &mut reading, &mut tries).await?;
                 continue;
             }
@@ -28,7 +32,7 @@ pub async fn run(client: &Client, mut reading: Reading, folder: &Path, follow: b
         tries = 0;
         // Without a window there is no record in it.
         if let Some(window) = &answered.window {
-            keep(folder, window, &file)?;
+            keep(folders.of(&file)?, window, &file)?;
             files += 1;
         }
         let end = answered.window.is_none() && reading.cursor.as_ref() == Some(&answered.next) && !follow;
@@ -64,10 +68,6 @@ fn keep(folder: &Path, window: &str, bytes: &[u8]) -> Done {
     }
     // Its name too must be there after a loss of power: then it is acknowledged.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritable(folder, &error))
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Failed(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

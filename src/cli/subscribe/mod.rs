@@ -1,6 +1,7 @@
 //! `changtong subscribe`: asks if needed, waits for the grant, reads, acknowledges; prints record lines, or keeps files.
 
 mod files;
+mod folders;
 mod follow;
 mod grant;
 mod read;
