@@ -24,6 +24,7 @@ pub enum Cell<'a> {
 impl Cell<'_> {
     /// Order of two values of one type; `None` for null, unknown, NaN or different types.
     #[must_use]
+    #[inline]
     pub fn compare(&self, other: &Cell<'_>) -> Option<Ordering> {
         match (self, other) {
             (Cell::Bool(a), Cell::Bool(b)) => Some(a.cmp(b)),

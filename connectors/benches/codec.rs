@@ -3,7 +3,6 @@
 //! checked, keys made, records framed. What is measured is the processor time of the thread, so that other work on the
 //! machine is not in it.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -12,19 +11,13 @@ use std::time::Duration;
 
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
-use changtong_catalog::grant::{Grant, GrantState};
-use changtong_catalog::handle::HandleKey;
-use changtong_catalog::ids::{
-    AgencyId, BatchId, Generation, GrantId, GrantNumber, RequestId, ResourceNumber, SchemaId,
-};
-use changtong_catalog::mac::MacKey;
+use changtong_catalog::grant::Grant;
+use changtong_catalog::ids::{BatchId, Generation, ResourceNumber, SchemaId};
 use changtong_catalog::mask::Mask;
-use changtong_catalog::request::{GrantLimits, History};
 use changtong_catalog::resource::ResourceFile;
 use changtong_catalog::schema;
-use changtong_connectors::avro::{
-    Body, BodyLimits, Format, GrantKeys, Places, Plan, View, container, read_body,
-};
+use changtong_connectors::avro::{Body, BodyLimits, Format, Places, Plan, View, container, read_body};
+use changtong_connectors::fuzz::sample::{grant, keys};
 use changtong_connectors::log::LogRecord;
 use cpu_time::ThreadTime;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
@@ -178,43 +171,6 @@ fn plan(file: &ResourceFile) -> Plan {
     Plan::of(file, SchemaId(7), (!file.key.is_empty()).then_some(SchemaId(8)), 3)
 }
 
-/// Half of the items, one of them masked, most rows inside the filter.
-fn grant(items: &[&str], masked: &str, filter: &str) -> Grant {
-    Grant {
-        id: GrantId(Uuid::nil()),
-        number: GrantNumber(1),
-        resource: ResourceNumber(1),
-        consumer: AgencyId(Uuid::nil()),
-        request: RequestId(Uuid::nil()),
-        version: 1,
-        state: GrantState::Active,
-        purposes: vec![],
-        items: items.iter().map(|name| (*name).to_owned()).collect(),
-        masks: BTreeMap::from([(masked.to_owned(), Mask::First)]),
-        provider_filter: None,
-        consumer_filter: Some(filter.to_owned()),
-        history: History::All,
-        floor: None,
-        delete_lines: true,
-        limits: GrantLimits::default(),
-        schema: SchemaId(9),
-        schema_version: 1,
-        handle_key: "m1".to_owned(),
-        pseudonym_key: "p1".to_owned(),
-        created_at: chrono::DateTime::UNIX_EPOCH,
-        valid_until: None,
-        cause: None,
-        suspended_by: None,
-    }
-}
-
-fn keys() -> GrantKeys {
-    GrantKeys {
-        handle: HandleKey::of_grant(&MacKey::new(&[1; 32]), GrantId(Uuid::nil())),
-        pseudonyms: MacKey::new(&[2; 32]),
-    }
-}
-
 fn read(plan: &Plan, format: Format, body: &[u8]) -> Result<Body, Box<dyn Error>> {
     let body = read_body(plan, format, body, &LIMITS, BatchId(Uuid::nil()), &mut |_| Ok(()))?;
     match body.bad.first() {
@@ -310,9 +266,10 @@ fn foreign(criterion: &mut Criterion<AtWork>) -> Outcome {
 fn deliver(criterion: &mut Criterion<AtWork>) -> Outcome {
     let half = ["id", "name", "status", "remark", "staff", "listed"];
     let all: Vec<&str> = PLAIN.iter().map(|(name, _, _)| *name).collect();
-    let some = grant(&half, "name", "status == \"在业\" && staff >= 0");
-    let mut open = grant(&all, "name", "status == \"在业\"");
-    (open.masks, open.consumer_filter) = (BTreeMap::new(), None);
+    // Half of the items, one of them masked, most rows inside the filter.
+    let mut some = grant(&half, None, Some("status == \"在业\" && staff >= 0"));
+    some.masks.insert("name".to_owned(), Mask::First);
+    let open = grant(&all, None, None);
     let mut group = criterion.benchmark_group("deliver");
     group.throughput(Throughput::Elements(RECORDS as u64));
     for kind in ["stream", "table"] {

@@ -1,10 +1,10 @@
 //! Every decoder of bytes from outside, each as one function: for cargo-fuzz (the folder `fuzz`) and, with any bytes and
 //! with damaged valid ones, for the tests. What they answer does not matter, only that they do, within bounds.
 
+pub mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -12,18 +12,13 @@ use changtong_catalog::avro::{Rules, parse};
 use changtong_catalog::cursor::Cursor;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::filter;
-use changtong_catalog::grant::{Grant, GrantState};
-use changtong_catalog::handle::HandleKey;
-use changtong_catalog::ids::{
-    AgencyId, BatchId, Generation, GrantId, GrantNumber, RequestId, ResourceNumber, SchemaId,
-};
+use changtong_catalog::ids::{BatchId, Generation, SchemaId};
 use changtong_catalog::mac::MacKey;
 use changtong_catalog::mask::Mask;
-use changtong_catalog::request::{GrantLimits, History};
 use changtong_catalog::resource::ResourceFile;
 use uuid::Uuid;
 
-use crate::avro::{BodyLimits, Format, GrantKeys, Places, Plan, View, container, read_body};
+use crate::avro::{BodyLimits, Format, Places, Plan, View, container, read_body};
 use crate::log::LogRecord;
 
 /// Bytes of one record, and of a body once inflated.
@@ -85,42 +80,12 @@ fn make() -> Result<Sample, Refusal> {
     let file: ResourceFile = toml::from_str(FILE)
         .map_err(|e| Refusal::new(changtong_catalog::error::Code::Invalid, "", e.to_string()))?;
     let plan = Arc::new(Plan::of(&file, SchemaId(7), Some(SchemaId(8)), 3));
-    let keys = GrantKeys {
-        handle: HandleKey::of_grant(&MacKey::new(&[1; 32]), GrantId(Uuid::nil())),
-        pseudonyms: MacKey::new(&[2; 32]),
-    };
-    let view = View::compile(plan.clone(), &file.items, &grant(&file), keys)?;
+    let names: Vec<_> = file.items.iter().map(|item| item.name.as_str()).collect();
+    // Every item, one of them masked, behind filters on key and value.
+    let mut grant = sample::grant(&names, Some("id != 'x' && (money > 1 || money == null)"), None);
+    grant.masks.insert("note".to_owned(), Mask::First);
+    let view = View::compile(plan.clone(), &file.items, &grant, sample::keys())?;
     Ok(Sample { file, plan, view })
-}
-
-/// Every item, one of them masked, behind filters on key and value.
-fn grant(file: &ResourceFile) -> Grant {
-    Grant {
-        id: GrantId(Uuid::nil()),
-        number: GrantNumber(1),
-        resource: ResourceNumber(1),
-        consumer: AgencyId(Uuid::nil()),
-        request: RequestId(Uuid::nil()),
-        version: 1,
-        state: GrantState::Active,
-        purposes: vec![],
-        items: file.items.iter().map(|item| item.name.clone()).collect(),
-        masks: BTreeMap::from([("note".to_owned(), Mask::First)]),
-        provider_filter: Some("id != 'x' && (money > 1 || money == null)".to_owned()),
-        consumer_filter: None,
-        history: History::All,
-        floor: None,
-        delete_lines: true,
-        limits: GrantLimits::default(),
-        schema: SchemaId(9),
-        schema_version: 1,
-        handle_key: "m1".to_owned(),
-        pseudonym_key: "p1".to_owned(),
-        created_at: chrono::DateTime::UNIX_EPOCH,
-        valid_until: None,
-        cause: None,
-        suspended_by: None,
-    }
 }
 
 fn body(format: Format, bytes: &[u8]) {

@@ -123,6 +123,7 @@ enum Value {
 }
 
 impl Value {
+    #[inline]
     fn cell(&self) -> Cell<'_> {
         match self {
             Self::Bool(value) => Cell::Bool(*value),
@@ -204,6 +205,7 @@ fn all(truths: impl Iterator<Item = Truth>) -> Truth {
 }
 
 /// Null, unknown and values that have no order are unknown.
+#[inline]
 fn compare(left: &Cell<'_>, op: Op, right: &Cell<'_>) -> Truth {
     left.compare(right).map_or(Truth::Unknown, |order| Truth::of(op.holds(order)))
 }

@@ -86,16 +86,8 @@ impl Mask {
         })
     }
 
-    /// What is left of a string. `pseudonyms` is the consumer agency's key, for `hmac`.
-    #[must_use]
-    pub fn apply(self, text: &str, pseudonyms: &MacKey) -> String {
-        let mut masked = String::new();
-        self.apply_into(text, pseudonyms, &mut masked);
-        masked
-    }
-
-    /// The same, behind what `out` holds already.
-    pub fn apply_into(self, text: &str, pseudonyms: &MacKey, out: &mut String) {
+    /// Writes what is left of a string, in UTF-8. `pseudonyms` is the consumer agency's key, for `hmac`.
+    pub fn apply(self, text: &str, pseudonyms: &MacKey, out: &mut Vec<u8>) {
         // What a rule doesn't recognise is left out: it never leaves unmasked.
         let _blanked = match self {
             Self::Name => rules::name(text, out),
@@ -110,7 +102,7 @@ impl Mask {
             Self::First => rules::first(text, out),
             Self::Blank => None,
             Self::Hmac => {
-                out.push_str(&hex(&pseudonyms.half(text.as_bytes())));
+                out.extend_from_slice(hex(&pseudonyms.half(text.as_bytes())).as_bytes());
                 Some(())
             }
         };

@@ -28,10 +28,20 @@ pub(super) fn put_long(value: i64, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     put_long(bytes.len() as i64, out);
     out.extend_from_slice(bytes);
+}
+
+/// Bytes that are made where they go: their length is put before them when it is known.
+pub(super) fn put_made(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    make(out);
+    let end = out.len();
+    put_long((end - start) as i64, out);
+    let length = out.len() - end;
+    out[start..].rotate_right(length);
 }
 
 /// Two's complement, big-endian, in the fewest bytes (protocol.md 2: key bytes must be one for one value).
@@ -60,6 +70,27 @@ pub(super) fn put_as(avro: AvroType, cell: &Cell<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// How far a value reaches.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reach {
+    /// As its length says, which stands before it.
+    Counted,
+    Number,
+    Bytes(usize),
+}
+
+impl Reach {
+    pub fn of(avro: AvroType) -> Self {
+        match avro {
+            AvroType::String | AvroType::Bytes | AvroType::Decimal { .. } => Self::Counted,
+            AvroType::Int | AvroType::Long | AvroType::Date | AvroType::TimestampMillis => Self::Number,
+            AvroType::Float => Self::Bytes(4),
+            AvroType::Double => Self::Bytes(8),
+            AvroType::Boolean => Self::Bytes(1),
+        }
+    }
+}
+
 /// A place in a datum; every step is checked against its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
@@ -76,6 +107,7 @@ impl<'a> Reader<'a> {
         self.at == self.bytes.len()
     }
 
+    #[inline]
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(count)?;
         let taken = self.bytes.get(self.at..end)?;
@@ -83,6 +115,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
@@ -90,17 +123,17 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn long(&mut self) -> Option<i64> {
         let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
+        for (place, byte) in self.bytes.get(self.at..)?.iter().take(10).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * place);
             if byte & 0x80 == 0 {
+                self.at += place + 1;
                 return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
             }
         }
         None
     }
 
+    #[inline]
     fn skip_long(&mut self) -> Option<()> {
         let rest = self.bytes.get(self.at..)?;
         let length = rest.iter().take(10).position(|byte| byte & 0x80 == 0)?;
@@ -108,7 +141,8 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    fn counted(&mut self) -> Option<&'a [u8]> {
+    #[inline]
+    pub fn counted(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.long()?).ok()?;
         self.take(count)
     }
@@ -118,11 +152,13 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.counted()?).ok()
     }
 
+    #[inline]
     pub fn truth(&mut self) -> Option<bool> {
         self.array::<1>().map(|[byte]| byte != 0)
     }
 
     /// The branch of a union of null and another type: whether there is a value.
+    #[inline]
     pub fn branch(&mut self) -> Option<bool> {
         match self.array()? {
             [0] => Some(false),
@@ -131,16 +167,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn skip(&mut self, avro: AvroType) -> Option<()> {
-        match avro {
-            AvroType::String | AvroType::Bytes | AvroType::Decimal { .. } => self.counted().map(drop),
-            AvroType::Int | AvroType::Long | AvroType::Date | AvroType::TimestampMillis => self.skip_long(),
-            AvroType::Float => self.take(4).map(drop),
-            AvroType::Double => self.take(8).map(drop),
-            AvroType::Boolean => self.take(1).map(drop),
+    #[inline]
+    pub fn skip(&mut self, reach: Reach) -> Option<()> {
+        match reach {
+            Reach::Counted => self.counted().map(drop),
+            Reach::Number => self.skip_long(),
+            Reach::Bytes(count) => self.take(count).map(drop),
         }
     }
 
+    /// Inlined, as values that pass through memory wait for it.
+    #[inline(always)]
     pub fn cell(&mut self, avro: AvroType) -> Option<Cell<'a>> {
         Some(match avro {
             AvroType::String => Cell::Text(self.text()?),

@@ -5,7 +5,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::Generation;
 use changtong_catalog::resource::{AvroType, Kind};
 
-use super::binary::{put_bytes, put_long};
+use super::binary::{put_bytes, put_long, put_made};
 use super::plan::undecodable;
 use super::scalar::{NULL, VALUE};
 use super::view::{Leaving, Passed, Shown, View, put_place};
@@ -15,8 +15,6 @@ use crate::log::LogRecord;
 /// Symbols of `op`.
 const UPSERT: u8 = 0;
 const DELETE: u8 = 2;
-/// The longest `generation.partition.offset`, whose length takes one byte.
-const MOST_PLACE: usize = 10 + 1 + 10 + 1 + 19;
 
 impl View {
     /// The schema of what `datum` writes: `record` is of the schema that the grant holds, null for a delete; a stream
@@ -47,11 +45,7 @@ impl View {
     ) -> Result<Passed, Refusal> {
         let Some(leaving) = self.judge(record, deletes, places)? else { return Ok(Passed::Over) };
         let Leaving { key, upsert } = leaving;
-        let length = out.len();
-        out.push(0);
-        put_place(generation, record, out);
-        const { assert!(MOST_PLACE < 64) };
-        out[length] = ((out.len() - length - 1) << 1) as u8;
+        put_made(out, |out| put_place(generation, record, out));
         let table = self.plan.kind == Kind::Table;
         if table {
             out.push(if upsert.is_some() { UPSERT } else { DELETE });
@@ -83,7 +77,7 @@ impl View {
                 if field.nullable {
                     out.push(VALUE);
                 }
-                put_bytes(mask.apply(text, &self.keys.pseudonyms).as_bytes(), out);
+                put_made(out, |out| mask.apply(text, &self.keys.pseudonyms, out));
             }
             _ => out.push(NULL),
         }

@@ -13,11 +13,17 @@ use super::plan::Field;
 
 const UNIX_DAY: i32 = 719_163;
 
-/// A value as the item has it in Avro, most of them without a `Cell` in between.
+/// Whether a line is text. The texts that are stored are not looked at one by one but here, all together with the quotes
+/// around them: none of them could lend its neighbour a byte.
+pub(super) fn is_text(line: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(line).is_ok()
+}
+
+/// A value as the item has it in Avro, most of them without a `Cell` in between; whether its text is one, `is_text` says.
 pub(super) fn put_value(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut reader = Reader::new(value);
     match field.avro {
-        AvroType::String => put_text(reader.text()?, out),
+        AvroType::String => put_text(reader.counted()?, out),
         AvroType::Int | AvroType::Long => put_integer(reader.long()?, out),
         AvroType::TimestampMillis => put_timestamp(reader.long()?, out),
         AvroType::Boolean => put_truth(reader.truth()?, out),
@@ -45,7 +51,7 @@ pub(super) fn put_cell(field: &Field, cell: &Cell<'_>, out: &mut Vec<u8>) {
             out.push(b'"');
         }
         Cell::Timestamp(millis) => put_timestamp(millis, out),
-        Cell::Text(text) => put_text(text, out),
+        Cell::Text(text) => put_text(text.as_bytes(), out),
         Cell::Bytes(bytes) => put_base64(bytes, out),
     }
 }
@@ -54,10 +60,27 @@ fn put_truth(value: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
-pub(super) fn put_text(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
+fn put_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    put_escaped(text, out);
+    out.push(b'"');
+}
+
+/// A text that is made where it goes.
+pub(super) fn put_made(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    let start = out.len();
+    make(out);
+    if plain(&out[start..]) < out.len() - start {
+        let made = out.split_off(start);
+        put_escaped(&made, out);
+    }
+    out.push(b'"');
+}
+
+fn put_escaped(text: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut rest = text;
     loop {
         let (as_it_is, behind) = rest.split_at(plain(rest));
         out.extend_from_slice(as_it_is);
@@ -78,7 +101,6 @@ pub(super) fn put_text(text: &str, out: &mut Vec<u8>) {
         }
         rest = behind;
     }
-    out.push(b'"');
 }
 
 fn put_base64(bytes: &[u8], out: &mut Vec<u8>) {

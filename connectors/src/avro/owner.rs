@@ -58,11 +58,12 @@ impl Plan {
         items: impl Iterator<Item = usize>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
+        let start = out.len();
         for (place, at) in items.enumerate() {
             let field = &self.fields[at];
             out.extend_from_slice(if place == 0 { field.label() } else { field.label_behind() });
             stored.print(at, out).ok_or_else(undecodable)?;
         }
-        Ok(())
+        if line::is_text(&out[start..]) { Ok(()) } else { Err(undecodable()) }
     }
 }

@@ -56,6 +56,7 @@ impl Row {
     }
 
     /// The value of an item, encoded if it fits.
+    #[inline(always)]
     pub fn put(&mut self, at: usize, field: &Field, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Reason>) {
         let start = self.bytes.len();
         let written = write(&mut self.bytes);

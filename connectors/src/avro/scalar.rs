@@ -16,6 +16,8 @@ use super::problem::Reason;
 const FIRST_DAY: i32 = -719_528;
 const LAST_DAY: i32 = 2_932_896;
 const DAY_MS: i64 = 86_400_000;
+/// Digits that an `i64` holds, whatever they are.
+const FEW_DIGITS: usize = 18;
 
 /// The branches of a nullable item, as a union has them.
 pub(super) const NULL: u8 = 0;
@@ -25,6 +27,7 @@ pub(super) const VALUE: u8 = 2;
 type Written = Result<(), Reason>;
 
 /// A value from JSON. `unescaped` is for a string that does not say itself what it holds.
+#[inline(always)]
 pub(super) fn from_json(
     field: &Field,
     token: Token<'_>,
@@ -93,6 +96,7 @@ pub(super) fn wanted(avro: AvroType) -> &'static str {
 }
 
 /// Before a value of an item that may be null.
+#[inline(always)]
 fn branch(field: &Field, out: &mut Vec<u8>) {
     if field.nullable {
         out.push(VALUE);
@@ -113,6 +117,7 @@ pub(super) fn boolean(field: &Field, value: bool, out: &mut Vec<u8>) -> Written 
     Ok(())
 }
 
+#[inline(always)]
 pub(super) fn bytes(field: &Field, bytes: &[u8], out: &mut Vec<u8>) -> Written {
     branch(field, out);
     put_bytes(bytes, out);
@@ -127,7 +132,7 @@ pub(super) fn text(field: &Field, value: &str, out: &mut Vec<u8>) -> Written {
     checked_text(field, value, out)
 }
 
-#[inline]
+#[inline(always)]
 fn checked_text(field: &Field, value: &str, out: &mut Vec<u8>) -> Written {
     if let Some(most) = field.length
         && value.len() > most as usize
@@ -147,10 +152,17 @@ fn integer(field: &Field, raw: &str, out: &mut Vec<u8>) -> Written {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Reason::Type(name));
     }
-    of_integer(field, raw.parse().map_err(|_| Reason::Range(name))?, out)
+    let value = if raw.len() <= FEW_DIGITS {
+        let value = digits.bytes().fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0'));
+        if digits.len() < raw.len() { -value } else { value }
+    } else {
+        raw.parse().map_err(|_| Reason::Range(name))?
+    };
+    of_integer(field, value, out)
 }
 
 /// A whole number of the item's range and digits.
+#[inline]
 pub(super) fn of_integer(field: &Field, value: i64, out: &mut Vec<u8>) -> Written {
     if field.avro == AvroType::Int && i32::try_from(value).is_err() {
         return Err(Reason::Range("int"));

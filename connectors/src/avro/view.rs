@@ -178,10 +178,14 @@ impl View {
         line::put_timestamp(record.appended_ms, out);
         if let Some(stored) = upsert {
             out.extend_from_slice(br#","record":{"#);
+            let start = out.len();
             for (place, shown) in self.shown.iter().enumerate() {
                 let field = &self.plan.fields[shown.at];
                 out.extend_from_slice(if place == 0 { field.label() } else { field.label_behind() });
                 self.put_item(stored, shown, out).ok_or_else(undecodable)?;
+            }
+            if !line::is_text(&out[start..]) {
+                return Err(undecodable());
             }
             out.push(b'}');
         }
@@ -193,7 +197,7 @@ impl View {
         let Some(rule) = shown.mask else { return stored.print(shown.at, out) };
         match stored.cell(shown.at)? {
             Cell::Text(text) if self.plan.fields[shown.at].avro == AvroType::String => {
-                line::put_text(&rule.apply(text, &self.keys.pseudonyms), out);
+                line::put_made(out, |out| rule.apply(text, &self.keys.pseudonyms, out));
             }
             // A masked item of another type is null (protocol.md 8).
             _ => out.extend_from_slice(b"null"),

@@ -7,7 +7,7 @@ use changtong_catalog::cell::Cell;
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::resource::{AvroType, Item};
 
-use super::binary::{Reader, put_as};
+use super::binary::{Reach, Reader, put_as};
 use super::line;
 use super::plan::Field;
 use super::row::Span;
@@ -24,7 +24,7 @@ pub(super) struct Written {
 
 #[derive(Debug)]
 struct Step {
-    avro: AvroType,
+    reach: Reach,
     nullable: bool,
     /// The plan's item, if it has it.
     item: Option<u32>,
@@ -35,7 +35,7 @@ impl Written {
     pub fn own(schema: SchemaId, items: impl Iterator<Item = usize>, fields: &[Field]) -> Self {
         let step = |at: usize| {
             let Field { avro, nullable, .. } = fields[at];
-            Step { avro, nullable, item: Some(at as u32) }
+            Step { reach: Reach::of(avro), nullable, item: Some(at as u32) }
         };
         let types = fields.iter().map(|field| field.avro).collect();
         Self { schema, steps: items.map(step).collect(), types }
@@ -54,7 +54,11 @@ impl Written {
                 }
                 types[at] = avro;
             }
-            steps.push(Step { avro, nullable: item.nullable, item: at.map(|at| at as u32) });
+            steps.push(Step {
+                reach: Reach::of(avro),
+                nullable: item.nullable,
+                item: at.map(|at| at as u32),
+            });
         }
         Some(Self { schema, steps: steps.into(), types })
     }
@@ -101,7 +105,7 @@ impl Places {
                 continue;
             }
             let start = reader.at;
-            reader.skip(step.avro)?;
+            reader.skip(step.reach)?;
             if let Some(at) = step.item {
                 self.0[at as usize] = Span { start, end: reader.at };
             }

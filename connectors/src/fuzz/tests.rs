@@ -2,6 +2,7 @@
 //! 3 and 4 allow.
 
 use allocation_counter::measure;
+use changtong_catalog::ids::ResourceNumber;
 use proptest::prelude::*;
 use proptest::sample::Index;
 

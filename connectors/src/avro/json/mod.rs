@@ -24,15 +24,21 @@ const LINE_FEED: u8 = b'\n';
 
 pub(super) fn read_lines(sink: &mut Sink<'_>, body: &[u8]) -> Result<(), Refusal> {
     let mut reader = Reader::new(sink.plan);
+    // Text is looked at all at once; where a line is none, each alone.
+    let text = simdutf8::basic::from_utf8(body).ok();
     let ends = memchr::memchr_iter(LINE_FEED, body).chain([body.len()]);
     let mut start = 0;
     for end in ends {
         let line = body[start..end].trim_ascii();
+        let known = text.map(|text| text[start..end].trim_ascii());
         start = end + 1;
         if line.is_empty() {
             continue;
         }
-        reader.line(line);
+        match known.or_else(|| simdutf8::basic::from_utf8(line).ok()) {
+            Some(text) => reader.line(text),
+            None => reader.not_text(),
+        }
         sink.take(line.len(), &mut reader.row, || Bytes::copy_from_slice(line))?;
     }
     Ok(())
@@ -111,12 +117,13 @@ impl<'p> Reader<'p> {
         Self { plan, row: Row::default(), unescaped: String::new() }
     }
 
+    fn not_text(&mut self) {
+        self.row.begin(self.plan.fields.len());
+        self.row.wrong(Reason::NotUtf8);
+    }
+
     /// One object and nothing else; never fails, what is wrong is in the row's problems.
-    fn line(&mut self, line: &[u8]) {
-        let Ok(text) = simdutf8::basic::from_utf8(line) else {
-            self.row.begin(self.plan.fields.len());
-            return self.row.wrong(Reason::NotUtf8);
-        };
+    fn line(&mut self, text: &str) {
         let mut scanner = Scanner::new(text);
         if self.value(&mut scanner).is_err() || !scanner.is_done() {
             self.row.wrong(Reason::NotJson);
@@ -126,13 +133,14 @@ impl<'p> Reader<'p> {
     fn value(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
         self.row.begin(self.plan.fields.len());
         if scanner.take(b'{') {
-            return self.members(scanner);
+            return scanner.aside(|scanner| self.members(scanner));
         }
         scanner.token()?;
         self.row.wrong(Reason::NotAnObject);
         Ok(())
     }
 
+    #[inline(always)]
     fn members(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
         scanner.space();
         if scanner.take(b'}') {
@@ -140,7 +148,7 @@ impl<'p> Reader<'p> {
         }
         // Most publishers write the items in their order: each is guessed to be the one behind the last.
         let (mut guess, mut told) = (0, false);
-        let mut next = Some(self.member(scanner, guess)?);
+        let mut next = Some(scanner.aside(|scanner| self.member(scanner, guess))?);
         while let Some(member) = next {
             scanner.space();
             match member {
@@ -148,9 +156,12 @@ impl<'p> Reader<'p> {
                     guess = at + 1;
                     self.item(at, scanner)?;
                 }
-                Member::Operation => self.operation(scanner, std::mem::replace(&mut told, true))?,
+                Member::Operation => {
+                    let twice = std::mem::replace(&mut told, true);
+                    scanner.aside(|scanner| self.operation(scanner, twice))?;
+                }
                 Member::Unknown(name) => {
-                    scanner.token()?;
+                    scanner.aside(Scanner::token)?;
                     self.row.problem(shown(name), Reason::Unknown);
                 }
             }
@@ -160,6 +171,7 @@ impl<'p> Reader<'p> {
     }
 
     /// What stands behind a value: the name of another member, or the end.
+    #[inline(always)]
     fn following<'a>(
         &mut self,
         scanner: &mut Scanner<'a>,
@@ -178,7 +190,7 @@ impl<'p> Reader<'p> {
             return Err(Malformed);
         }
         scanner.space();
-        self.member(scanner, guess).map(Some)
+        scanner.aside(|scanner| self.member(scanner, guess)).map(Some)
     }
 
     /// A member's name with its colon.
@@ -202,6 +214,7 @@ impl<'p> Reader<'p> {
         })
     }
 
+    #[inline(always)]
     fn item(&mut self, at: usize, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
         let field = &self.plan.fields[at];
         let token = scanner.token()?;

@@ -35,14 +35,26 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
+    #[inline(always)]
     fn bytes(&self) -> &'a [u8] {
         self.text.as_bytes()
     }
 
+    /// Has a copy do what is seldom done: a scanner that only inlined code sees stays in registers.
+    #[inline(always)]
+    pub fn aside<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let mut copy = *self;
+        let answer = act(&mut copy);
+        *self = copy;
+        answer
+    }
+
+    #[inline(always)]
     pub fn peek(&self) -> Option<u8> {
         self.bytes().get(self.at).copied()
     }
 
+    #[inline(always)]
     pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -50,12 +62,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes these very bytes.
+    #[inline(always)]
     pub fn take_all(&mut self, bytes: &[u8]) -> bool {
-        let found = self.bytes()[self.at..].starts_with(bytes);
+        let found = self.bytes().get(self.at..self.at + bytes.len()).is_some_and(|here| same(here, bytes));
         self.at += if found { bytes.len() } else { 0 };
         found
     }
 
+    #[inline(always)]
     pub fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
@@ -68,17 +82,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text from a place to where it stands.
+    #[inline(always)]
     pub fn since(&self, start: usize) -> &'a str {
         &self.text[start..self.at]
     }
 
     /// The next value.
-    #[inline]
+    #[inline(always)]
     pub fn token(&mut self) -> Result<Token<'a>, Malformed> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
-            Some(b'{' | b'[') => self.nested(1).map(|()| Token::Nested),
+            Some(b'{' | b'[') => self.aside(|scanner| scanner.nested(1)).map(|()| Token::Nested),
             Some(b'n') => self.word(b"null", Token::Null),
             Some(b't') => self.word(b"true", Token::Bool(true)),
             Some(b'f') => self.word(b"false", Token::Bool(false)),
@@ -86,11 +101,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn word(&mut self, word: &[u8], token: Token<'a>) -> Result<Token<'a>, Malformed> {
         if self.take_all(word) { Ok(token) } else { Err(Malformed) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<Token<'a>, Malformed> {
         let start = self.at + 1;
         let mut at = start;
@@ -117,6 +133,7 @@ impl<'a> Scanner<'a> {
         if self.peek() == Some(b'"') { self.string() } else { Err(Malformed) }
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<&'a str, Malformed> {
         let start = self.at;
         self.take(b'-');
@@ -134,6 +151,7 @@ impl<'a> Scanner<'a> {
         Ok(self.since(start))
     }
 
+    #[inline(always)]
     fn digits(&mut self) -> Result<(), Malformed> {
         let from = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -179,6 +197,19 @@ impl<'a> Scanner<'a> {
     pub fn colon(&mut self) -> Result<(), Malformed> {
         self.space();
         if self.take(b':') { Ok(()) } else { Err(Malformed) }
+    }
+}
+
+/// Whether two slices of one length are the same, a word at a time and the last one perhaps again: names are short, and
+/// a call for each would cost more than they do.
+#[inline(always)]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(last), Some(wanted)) => {
+            let mut words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+            last == wanted && words.all(|(a, b)| a == b)
+        }
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
     }
 }
 

@@ -1,15 +1,10 @@
 //! What leaves under a grant: projection, masks, filters of three values, delete lines (protocol.md 8).
 
-use std::collections::BTreeMap;
-
-use changtong_catalog::grant::{Grant, GrantState};
-use changtong_catalog::handle::HandleKey;
-use changtong_catalog::ids::{GrantId, GrantNumber, RequestId};
-use changtong_catalog::mac::MacKey;
+use changtong_catalog::grant::Grant;
 use changtong_catalog::mask::Mask;
-use changtong_catalog::request::{GrantLimits, History};
 
 use super::*;
+pub(super) use crate::fuzz::sample::{grant, keys};
 use crate::log::LogRecord;
 
 pub(super) const ITEMS: &str = r#"
@@ -34,42 +29,6 @@ title = "机尾号"
 type = "C"
 nullable = true
 "#;
-
-pub(super) fn grant(items: &[&str], provider: Option<&str>, consumer: Option<&str>) -> Grant {
-    Grant {
-        id: GrantId(Uuid::nil()),
-        number: GrantNumber(1),
-        resource: ResourceNumber(1),
-        consumer: AgencyId(Uuid::nil()),
-        request: RequestId(Uuid::nil()),
-        version: 1,
-        state: GrantState::Active,
-        purposes: vec![],
-        items: items.iter().map(|name| (*name).to_owned()).collect(),
-        masks: BTreeMap::new(),
-        provider_filter: provider.map(str::to_owned),
-        consumer_filter: consumer.map(str::to_owned),
-        history: History::All,
-        floor: None,
-        delete_lines: true,
-        limits: GrantLimits::default(),
-        schema: SchemaId(9),
-        schema_version: 1,
-        handle_key: "m1".to_owned(),
-        pseudonym_key: "p1".to_owned(),
-        created_at: chrono::DateTime::UNIX_EPOCH,
-        valid_until: None,
-        cause: None,
-        suspended_by: None,
-    }
-}
-
-pub(super) fn keys() -> GrantKeys {
-    GrantKeys {
-        handle: HandleKey::of_grant(&MacKey::new(&[1; 32]), GrantId(Uuid::nil())),
-        pseudonyms: MacKey::new(&[2; 32]),
-    }
-}
 
 /// The line of one published record under a grant; `None` if it is passed over.
 fn line(grant: &Grant, deletes: bool, body: &str) -> Option<serde_json::Value> {
@@ -210,4 +169,26 @@ fn lines_of_a_stream_have_neither_op_nor_handle() {
         &mut out,
     );
     assert_eq!((passed.unwrap(), out.len()), (Passed::Over, 0));
+}
+
+/// Texts are looked at together, with the line that they are in: halves of a character in neighbours are no character.
+#[test]
+fn a_text_that_is_none_leaves_nothing_in_a_line() {
+    let plan = plan("table", &["origin", "flight"], &ITEMS.replace("nullable = true", ""));
+    let body = r#"{"origin":"中","flight":1,"delay":1,"tail":"中"}"#;
+    let record = read(&plan, Format::Ndjson, body).records.remove(0);
+    let (key, value) = (record.key, record.value.unwrap());
+    let (good, first, second) = ("中".as_bytes(), &[b'a', 0xe4, 0xb8], &[0xad, b'a', b'a']);
+    for (origin, tail) in [(&first[..], good), (good, &second[..]), (&second[..], &first[..])] {
+        let value = [&value[..6], origin, &value[9..12], tail].concat();
+        let key = key.clone();
+        let stored = LogRecord { partition: 0, offset: 0, appended_ms: 0, key, value: Some(value.into()) };
+        let (mut places, mut out) = (Places::default(), Vec::new());
+        assert!(plan.owner_line(Generation(1), &stored, &mut places, &mut out).is_err());
+        for granted in [&["tail", "origin"][..], &["origin", "flight", "delay", "tail"]] {
+            let view = View::compile(plan.clone(), &items(ITEMS), &grant(granted, None, None), keys()).unwrap();
+            let line = view.line(Generation(1), &stored, true, &mut places, &mut out);
+            assert!(line.is_err(), "{origin:?} {tail:?} {granted:?}");
+        }
+    }
 }
