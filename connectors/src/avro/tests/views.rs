@@ -186,7 +186,8 @@ fn a_text_that_is_none_leaves_nothing_in_a_line() {
         let (mut places, mut out) = (Places::default(), Vec::new());
         assert!(plan.owner_line(Generation(1), &stored, &mut places, &mut out).is_err());
         for granted in [&["tail", "origin"][..], &["origin", "flight", "delay", "tail"]] {
-            let view = View::compile(plan.clone(), &items(ITEMS), &grant(granted, None, None), keys()).unwrap();
+            let view =
+                View::compile(plan.clone(), &items(ITEMS), &grant(granted, None, None), keys()).unwrap();
             let line = view.line(Generation(1), &stored, true, &mut places, &mut out);
             assert!(line.is_err(), "{origin:?} {tail:?} {granted:?}");
         }
