@@ -20,7 +20,7 @@ use crate::connectors::Manager;
 use crate::http::body::{BodyLimits, Bound};
 use crate::http::registry::Callers;
 use crate::http::shares::Shares;
-use crate::jobs;
+use crate::jobs::{self, Background};
 use crate::keys::{KeyRing, KeysError, Purpose};
 use crate::node::{Node, NodeError};
 use crate::refusals::Refusals;
@@ -70,7 +70,8 @@ pub struct App {
     pub registrants: Callers,
     pub lease: Mutex<Lease>,
     pub connectors: Manager,
-    /// Cancelled when the process must end: a signal, or the lease is lost.
+    pub background: Background,
+    /// Cancelled when the process must end: a signal, the lease is lost, or a task is that nothing goes on without.
     pub stop: CancellationToken,
     /// Cancelled when nothing is in flight any more.
     pub done: CancellationToken,
@@ -139,6 +140,7 @@ impl App {
             uses: Uses::default(),
             lease,
             connectors: Manager::default(),
+            background: Background::default(),
             stop: CancellationToken::new(),
             done: CancellationToken::new(),
             _node: node,
@@ -181,21 +183,22 @@ impl App {
         let lease = self.alive.admit().map_err(|refusal| refusal.code);
         let marks = if self.gate.is_store_older() { Err(Code::StoreOlderThanLog) } else { Ok(()) };
         let log = self.log_answers().await;
-        vec![("store", store), ("log", log), ("clock", clock), ("lease", lease), ("marks", marks)]
+        let background = if self.background.broken().is_empty() { Ok(()) } else { Err(Code::Internal) };
+        vec![
+            ("store", store),
+            ("log", log),
+            ("clock", clock),
+            ("lease", lease),
+            ("marks", marks),
+            ("background", background),
+        ]
     }
 
     async fn log_answers(&self) -> Result<(), Code> {
         const PATIENCE: Duration = Duration::from_secs(3);
-        let asked = async {
-            // One topic tells whether the log answers; none can be asked before the first publish.
-            let Some(topic) = self.store.some_topic().await? else { return Ok(true) };
-            let extents = self.log.extents(std::slice::from_ref(&topic)).await?;
-            Ok(extents.contains_key(&topic))
-        };
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Err(refusal)) => Err::<(), Refusal>(refusal).map_err(|refusal| refusal.code),
-            Ok(Ok(false)) | Err(_) => Err(Code::BrokerUnavailable),
+        match tokio::time::timeout(PATIENCE, self.log.answers()).await {
+            Ok(answered) => answered.map_err(|refusal| refusal.code),
+            Err(_) => Err(Code::BrokerUnavailable),
         }
     }
 }

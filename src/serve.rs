@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changtong_catalog::clock::Clock as _;
+use changtong_catalog::error::Code;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::task::TaskTracker;
@@ -14,6 +15,31 @@ use crate::http;
 use crate::http::listener::{ConnectionLimits, Crowd, Doors, Serving, serve};
 use crate::http::slow::Slow;
 use crate::jobs;
+
+/// Why a server ended that nobody asked to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Fallen {
+    #[error(
+        "本服务器失去了数据库的租约,已停止供数并退出\nthis server lost its lease on the database: it let nothing more out and \
+         ended"
+    )]
+    Lease,
+    #[error(
+        "后台任务 {0} 意外中断,本服务器已退出;请将日志交给开发者,重新启动即可继续\nthe background task {0} broke off, so this server \
+         ended; report it with the log, a new start goes on"
+    )]
+    Task(&'static str),
+}
+
+impl Fallen {
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Lease => Code::AnotherServerActive,
+            Self::Task(_) => Code::Internal,
+        }
+    }
+}
 
 /// A server whose listeners are open.
 pub struct Server {
@@ -70,21 +96,22 @@ impl Server {
         })
     }
 
-    /// Serves until a signal or the loss of the lease, then stops. False: the server lost its lease.
-    pub async fn run(self) -> bool {
+    /// Serves until a signal, the loss of the lease or of a task that nothing goes on without, then stops.
+    pub async fn run(self) -> Result<(), Fallen> {
         tokio::select! {
             () = asked_to_stop() => tracing::info!("stopping"),
             () = self.app.stop.cancelled() => {}
         }
         if self.app.alive.check().is_ok() {
+            let app = self.app.clone();
             self.stop().await;
-            return true;
+            return app.background.ended().map_or(Ok(()), |name| Err(Fallen::Task(name)));
         }
         // Nothing leaves any more, and the database may never answer again.
         if tokio::time::timeout(LOST, self.stop()).await.is_err() {
             tracing::warn!("what still waited for the database or the log is left as it is");
         }
-        false
+        Err(Fallen::Lease)
     }
 
     /// Takes nothing new, lets what is in flight end (within `http.drain`), and gives the database back.
@@ -103,7 +130,11 @@ impl Server {
         }
         operations.stop();
         app.done.cancel();
-        jobs.wait().await;
+        if tokio::time::timeout(LAST, jobs.wait()).await.is_err() {
+            tracing::warn!(
+                "what runs in the background has not ended in time; it counts as if the process had died"
+            );
+        }
         for (what, result) in [
             ("key uses", app.uses.write(&app.store).await),
             ("refusals", app.refusals.write(&app.store, app.clock.now(), &*app.ids).await),
@@ -124,6 +155,9 @@ impl Server {
         tracing::info!("stopped");
     }
 }
+
+/// How long what runs in the background may take to its end.
+const LAST: Duration = Duration::from_secs(15);
 
 /// How long a server that lost its lease waits for what it has begun.
 const LOST: Duration = Duration::from_secs(5);

@@ -343,6 +343,18 @@ impl ConnectorFailed<'_> {
     }
 }
 
+/// A sink came too late for records that had left retention, and goes on behind them.
+pub struct ConnectorMissedRecords<'a> {
+    pub refusal: &'a Refusal,
+}
+
+impl ConnectorMissedRecords<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.connector_gaps.inc();
+        warn!(code = %self.refusal.code, "a sink missed records that the log no longer has; it goes on behind them");
+    }
+}
+
 /// A connector published or applied records.
 pub struct ConnectorMovedRecords {
     pub outcome: &'static str,

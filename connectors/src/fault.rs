@@ -21,8 +21,11 @@ pub const CUTTING_OVER: &str = "generation.before";
 /// The cut-over is committed, nobody has an answer.
 pub const CUT_OVER: &str = "generation.after";
 
-/// Does here what `CHANGTONG_FAULT` says: `NAME=kill`, `NAME=stop`, or `NAME=kill-late` (once what was handed to the
-/// network has left), with `@N` at its N-th passing.
+/// What runs here is compared with what the store orders.
+pub const COMPARING: &str = "connectors.comparing";
+
+/// Does here what `CHANGTONG_FAULT` says: `NAME=kill`, `NAME=stop`, `NAME=kill-late` (once what was handed to the
+/// network has left) or `NAME=panic` (which ends the task alone), with `@N` at its N-th passing.
 #[cfg(feature = "faults")]
 pub fn point(name: &str) {
     use std::sync::OnceLock;
@@ -40,6 +43,10 @@ pub fn point(name: &str) {
     let Some((place, act, nth)) = wanted else { return };
     if place != name || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
         return;
+    }
+    #[expect(clippy::panic, reason = "a task that panics is what is asked for")]
+    if act == "panic" {
+        panic!("the fault {name}");
     }
     if act == "kill-late" {
         std::thread::sleep(std::time::Duration::from_millis(300));

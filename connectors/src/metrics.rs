@@ -111,6 +111,8 @@ metrics! {
     connector_records: IntCounterVec = "changtong_connector_records_total" ["outcome"];
     /// Failures of connectors, by code; each tries again.
     connector_failures: IntCounterVec = "changtong_connector_failures_total" ["code"];
+    /// Times that a sink came too late for records and went on behind them.
+    connector_gaps: IntCounter = "changtong_connector_gaps_total";
     /// Bytes of bodies and answers in flight.
     bytes_in_flight: IntGauge = "changtong_bytes_in_flight";
 }

@@ -6,8 +6,12 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, MetadataExt as _, OpenOptions};
+use cap_std::fs::{Dir, File, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use changtong_catalog::error::{Code, Refusal};
+use rustix::fs::OFlags;
+
+/// Opening waits for no other end.
+const NO_WAITING: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// What a file is, whatever path leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,8 +74,7 @@ impl Root {
     }
 
     pub fn read(&self, relative: &str) -> Result<File, Refusal> {
-        let path = self.check(relative)?;
-        self.dir.open(&path).map_err(|error| unreadable(relative, &error))
+        self.open_file(relative, OpenOptions::new().read(true))
     }
 
     pub(crate) fn open_with(&self, relative: &str, how: &OpenOptions) -> Result<File, Refusal> {
@@ -79,7 +82,31 @@ impl Root {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             self.dir.create_dir_all(folder).map_err(|error| unreadable(relative, &error))?;
         }
-        self.dir.open_with(&path, how).map_err(|error| unreadable(relative, &error))
+        self.open_file(relative, &mut how.clone())
+    }
+
+    /// Waits for nobody: a named pipe would wait for its other end, for ever, and a device may act on being opened.
+    fn open_file(&self, relative: &str, how: &mut OpenOptions) -> Result<File, Refusal> {
+        let path = self.check(relative)?;
+        let failed = |error: io::Error| unreadable(relative, &error);
+        if self.dir.symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(no_file(relative));
+        }
+        // Something else may have been put in its place since.
+        let file = self.dir.open_with(&path, how.custom_flags(NO_WAITING)).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(no_file(relative));
+        }
+        Ok(file)
+    }
+
+    /// What lies there, unless nothing does or no file. Nothing is opened.
+    pub(crate) fn look(&self, relative: &str) -> Result<Option<Metadata>, Refusal> {
+        match self.dir.symlink_metadata(self.check(relative)?) {
+            Ok(found) => Ok(found.is_file().then_some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(relative, &error)),
+        }
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Refusal> {
@@ -125,7 +152,8 @@ impl Root {
         if !name.contains(['*', '?']) {
             return match self.dir.metadata(&path) {
                 Ok(found) if found.is_dir() => self.listed(&path, "*"),
-                Ok(_) => Ok(vec![pattern.to_owned()]),
+                Ok(found) if found.is_file() => Ok(vec![pattern.to_owned()]),
+                Ok(_) => Err(no_file(pattern)),
                 // A file that is not there yet is waited for.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
                 Err(error) => Err(unreadable(pattern, &error)),
@@ -193,6 +221,15 @@ pub(crate) fn outside(path: &str) -> Refusal {
     .with("path", path)
 }
 
+fn no_file(path: &str) -> Refusal {
+    Refusal::new(
+        Code::FileUnreadable,
+        format!("{path} 不是普通文件(而是管道、设备、套接字或文件夹);请放入普通文件"),
+        format!("{path} is no regular file (a pipe, a device, a socket or a folder): put a file there"),
+    )
+    .with("path", path)
+}
+
 pub(crate) fn unreadable(path: &str, error: &io::Error) -> Refusal {
     let code = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::StorageFull,
@@ -226,6 +263,67 @@ mod tests {
             assert_eq!(root.read(path).map(drop).unwrap_err().code, Code::PathOutsideRoot, "{path:?}");
         }
         root.read("a.csv").unwrap();
+    }
+
+    /// A pipe that nobody writes to would hold up whoever opens it for ever.
+    #[test]
+    fn what_is_no_file_is_refused_and_waited_for_by_nobody() {
+        let (folder, root) = root();
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe.csv")).status();
+        assert!(made.unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.csv")).unwrap();
+        std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
+        std::fs::write(folder.path().join("a.csv"), "x").unwrap();
+        let writing = OpenOptions::new().read(true).write(true).create(true).clone();
+        let appending = OpenOptions::new().append(true).clone();
+        for path in ["pipe.csv", "socket.csv", "folder.csv"] {
+            let opened = [root.read(path), root.open_with(path, &writing), root.open_with(path, &appending)];
+            for refused in opened {
+                let refused = refused.map(drop).unwrap_err();
+                assert_eq!(refused.code, Code::FileUnreadable, "{path}");
+                assert!(refused.text.en.starts_with(path) && refused.text.zh.starts_with(path));
+            }
+            assert!(root.look(path).unwrap().is_none());
+        }
+        for path in ["pipe.csv", "socket.csv"] {
+            assert_eq!(root.matching(path).unwrap_err().code, Code::FileUnreadable, "{path}");
+        }
+        assert_eq!(root.matching("*.csv").unwrap(), ["a.csv"]);
+    }
+
+    /// The same behind the look at it.
+    #[test]
+    fn a_pipe_put_in_its_place_meanwhile_is_waited_for_by_nobody() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let (folder, root) = root();
+        let stop = Arc::new(AtomicBool::new(false));
+        let inside = folder.path().to_owned();
+        let made = std::process::Command::new("mkfifo").arg(inside.join("pipe")).status();
+        assert!(made.unwrap().success());
+        let swapping = std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::fs::write(inside.join("new"), "inside").unwrap();
+                    std::fs::rename(inside.join("new"), inside.join("a.csv")).unwrap();
+                    std::fs::hard_link(inside.join("pipe"), inside.join("new")).unwrap();
+                    std::fs::rename(inside.join("new"), inside.join("a.csv")).unwrap();
+                }
+            }
+        });
+        let (mut opened, mut refused) = (0, 0);
+        while opened < 500 || refused < 500 {
+            match root.read("a.csv") {
+                Ok(file) => {
+                    assert!(file.metadata().unwrap().is_file());
+                    opened += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        swapping.join().unwrap();
     }
 
     /// Between the look at a path and its opening somebody puts a link in its place: what is read then is the file that

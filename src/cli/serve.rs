@@ -1,6 +1,5 @@
 //! `changtong serve`
 
-use changtong_catalog::error::Code;
 use clap::Args;
 
 use super::failure::{Done, Failure};
@@ -27,14 +26,6 @@ pub fn run(serve: &Serve) -> Done {
         let app = App::open(settings).await?;
         let server = Server::start(app).await?;
         found_authority(&server.app, server.api, Profiles::usual_path()).await?;
-        if server.run().await {
-            Ok(())
-        } else {
-            Err(Failure::Failed(format!(
-                "{}: 本服务器失去了数据库的租约,已停止供数并退出\nthis server lost its lease on the database: it let nothing \
-                 more out and ended",
-                Code::AnotherServerActive
-            )))
-        }
+        server.run().await.map_err(|fallen| Failure::Failed(format!("{}: {fallen}", fallen.code())))
     })
 }

@@ -125,6 +125,8 @@ impl Bus for GateBus {
     }
 
     async fn read_own(&self, cursor: Option<&str>) -> Result<Bytes, Refusal> {
+        // Every other step is judged with the key that stands when it is committed; a page for its owner is only read.
+        self.acts_as.forget();
         let (caller, resource) = (self.caller().await?, self.code()?);
         let cursor = cursor.map(str::to_owned);
         let read = OwnRead { resource, cursor, limit: None, max_bytes: None, file: false };

@@ -8,6 +8,7 @@ use changtong_catalog::clock::Clock as _;
 use changtong_catalog::connector::{Connector, Desired, Process};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{AccountId, ConnectorId};
+use changtong_connectors::fault;
 use changtong_connectors::runner::{ConnectorSpec, Failure, Orders, Parts, RunState, Runner, Status};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -20,6 +21,8 @@ use super::surroundings::{Around, files};
 use crate::app::App;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// A batch at work when the app stops gets so long; the process could be killed as well.
+const LAST_BATCH: Duration = Duration::from_secs(10);
 /// What could not start is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(15);
 
@@ -52,6 +55,8 @@ struct Managed {
 
 enum Work {
     Runs(Runner),
+    /// It was told to end; the next one begins behind it, as two writers would only stand in each other's way.
+    Ends(Runner),
     /// It could not start: why, and until when it is left alone.
     Broken(Box<Status>, Duration),
     Still,
@@ -61,7 +66,7 @@ enum Work {
 pub async fn run(app: Arc<App>) {
     let mut managed: HashMap<ConnectorId, Managed> = HashMap::new();
     loop {
-        if let Err(refusal) = compare(&app, &mut managed).await {
+        if let Err(refusal) = app.background.run("connectors", compare(&app, &mut managed)).await {
             tracing::warn!(code = %refusal.code, "connectors could not be compared with the store: {}", refusal.text.en);
         }
         tokio::select! {
@@ -71,21 +76,26 @@ pub async fn run(app: Arc<App>) {
         }
     }
     let ends = managed.into_values().filter_map(|managed| match managed.work {
-        Work::Runs(runner) => Some(runner.stop()),
+        Work::Runs(runner) | Work::Ends(runner) => Some(runner.stop()),
         _ => None,
     });
-    futures::future::join_all(ends).await;
+    if tokio::time::timeout(LAST_BATCH, futures::future::join_all(ends)).await.is_err() {
+        tracing::warn!(
+            "batches at work were left; each counts once or not at all, as the next start will see"
+        );
+    }
 }
 
 async fn compare(app: &Arc<App>, managed: &mut HashMap<ConnectorId, Managed>) -> Result<(), Refusal> {
+    fault::point(fault::COMPARING);
     let stored = all(app).await?;
     let gone: Vec<ConnectorId> =
         managed.keys().filter(|id| !stored.iter().any(|connector| connector.id == **id)).copied().collect();
     for id in gone {
         app.connectors.running.lock().remove(&id);
-        if let Some(Managed { work: Work::Runs(runner), .. }) = managed.remove(&id) {
-            // It ends by itself behind its batch; nobody waits for that.
-            tokio::spawn(runner.stop());
+        if let Some(Managed { work: Work::Runs(runner) | Work::Ends(runner), .. }) = managed.remove(&id) {
+            // Behind its batch; nobody waits for that.
+            runner.end();
         }
     }
     for connector in stored {
@@ -97,7 +107,9 @@ async fn compare(app: &Arc<App>, managed: &mut HashMap<ConnectorId, Managed>) ->
         });
         follow(app, entry, &connector, basis).await;
         let running = match &entry.work {
-            Work::Runs(runner) => app.connectors.running.lock().insert(connector.id, runner.status()),
+            Work::Runs(runner) | Work::Ends(runner) => {
+                app.connectors.running.lock().insert(connector.id, runner.status())
+            }
             _ => app.connectors.running.lock().remove(&connector.id),
         };
         drop(running);
@@ -121,13 +133,21 @@ async fn all(app: &App) -> Result<Vec<Connector>, Refusal> {
 
 async fn follow(app: &Arc<App>, entry: &mut Managed, connector: &Connector, basis: (Value, AccountId, i32)) {
     let orders = Orders::from(connector);
-    let ended = matches!(&entry.work, Work::Runs(runner) if runner.has_ended());
-    if entry.basis != basis || ended {
-        // The old one must have ended before the new one begins: two writers would only stand in each other's way.
-        if let Work::Runs(runner) = std::mem::replace(&mut entry.work, Work::Still) {
-            runner.stop().await;
-        }
+    if entry.basis != basis {
         entry.basis = basis;
+        entry.work = match std::mem::replace(&mut entry.work, Work::Still) {
+            // Nobody waits for it here: what it writes to may hang, and this is everybody's loop.
+            Work::Runs(runner) | Work::Ends(runner) => {
+                runner.end();
+                Work::Ends(runner)
+            }
+            Work::Broken(..) | Work::Still => Work::Still,
+        };
+    }
+    match &entry.work {
+        Work::Runs(runner) | Work::Ends(runner) if runner.has_ended() => entry.work = Work::Still,
+        Work::Ends(_) => return,
+        _ => {}
     }
     match (&entry.work, connector.desired) {
         (Work::Runs(runner), _) => runner.order(orders),
@@ -171,7 +191,7 @@ fn broken(app: &App, refusal: Refusal) -> Status {
 
 async fn report(app: &App, entry: &mut Managed, id: ConnectorId) -> Result<(), Refusal> {
     let status = match &entry.work {
-        Work::Runs(runner) => runner.status().borrow().clone(),
+        Work::Runs(runner) | Work::Ends(runner) => runner.status().borrow().clone(),
         Work::Broken(status, _) => (**status).clone(),
         Work::Still => still(app.clock.now(), RunState::Stopped),
     };

@@ -33,7 +33,8 @@ async fn live() -> Json<Value> {
     Json(json!({ "live": true }))
 }
 
-/// It may get requests: store and log answer, its lease stands, time runs as it should.
+/// It may get requests: store and log answer, its lease stands, time runs as it should, nothing in the background broke
+/// off (`broken` names what did).
 async fn ready(State(app): State<Web>) -> Response {
     let checks = app.readiness().await;
     let ready = checks.iter().all(|(_, result)| result.is_ok());
@@ -47,7 +48,12 @@ async fn ready(State(app): State<Web>) -> Response {
         members.insert(name.to_owned(), value);
     }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "checks": members }))).into_response()
+    let mut answer = json!({ "ready": ready, "checks": members });
+    let broken = app.background.broken();
+    if !broken.is_empty() {
+        answer["broken"] = json!(broken);
+    }
+    (status, Json(answer)).into_response()
 }
 
 /// This listener opens when the start is done, so an answer is the answer.

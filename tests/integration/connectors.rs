@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-use crate::support::{Client, Pair, TestApp, World, request_file, resource_file, wait};
+use crate::support::{Client, Pair, TestApp, World, on_both_pairs, request_file, resource_file, wait};
 
 /// Station and hour → temperature, as a grant with `temp > 10` shows them.
 type Rows = BTreeMap<(String, i64), String>;
@@ -32,6 +32,50 @@ async fn a_file_becomes_a_table_and_a_file_production() {
     let url = app.app().settings.database.url.clone().expect("a PostgreSQL");
     a_file_becomes_a_table_and_a_file(&app, Some(url)).await;
     app.stop().await;
+}
+
+on_both_pairs!(a_source_whose_key_was_revoked_reads_nothing_more);
+
+/// A `replace` source reads its own resource to know the difference; that too ends with its key.
+async fn a_source_whose_key_was_revoked_reads_nothing_more(app: &TestApp) {
+    let world = World::of(app).await;
+    let code = world.entry(resource_file("unconditional")).await;
+    let inbox = folder(app, &world, "meteorology").await;
+    let first = vec![Some(12.5); DAY];
+    put(&inbox, &first, &[]);
+    let source = json!({ "name": "obs-in", "resource": code, "source": {
+        "file": { "path": "obs.csv", "format": "csv", "null": ["NA"], "mode": "replace", "max_deletes": "100%" } } });
+    world.provider.integrator.post("/api/v1/connectors", source).await.expect(201);
+    until(&world.provider.integrator, "obs-in", |details| details["counts"]["accepted"] == DAY).await;
+    // It knows by now what it published itself; a start from nothing asks.
+    order(&world.provider.integrator, "obs-in", "stop").await;
+    until_state(&world.provider.integrator, "obs-in", "stopped").await;
+    put(&inbox, &first, &[3]);
+    order(&world.provider.integrator, "obs-in", "start").await;
+    until(&world.provider.integrator, "obs-in", |details| details["counts"]["deleted"] == 1).await;
+    let reads = async || {
+        let found = world.auditor.get("/api/v1/audit/events?code=steward.read").await.expect(200);
+        found["items"].as_array().expect("events").len()
+    };
+    let before = reads().await;
+    assert!(before > 0, "it has read what there is");
+
+    // Somebody else's record is there to be read.
+    world.provider.integrator.publish(&code, &[json!({ "station": "EWR", "hour": 1 })]).await.expect(200);
+    let revoke = format!("/api/v1/keys/{}/revoke", world.provider.integrator_key);
+    world.authority.post(&revoke, json!({})).await.expect(200);
+    put(&inbox, &first, &[3, 4]);
+    wait(async || {
+        let found = world.auditor.get("/api/v1/audit/events?code=connector.state").await.expect(200);
+        let told = |event: &Value| event["error"] == "unauthenticated";
+        if found["items"].as_array().expect("events").iter().any(told) {
+            Ok(())
+        } else {
+            Err(found.to_string())
+        }
+    })
+    .await;
+    assert_eq!(reads().await, before, "nothing was read under a key that had ended");
 }
 
 #[expect(clippy::disallowed_methods, reason = "which engines a test run has is told by the environment")]

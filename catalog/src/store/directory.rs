@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, query_as, query_scalar};
+use sqlx::{FromRow, query_as};
 
 use super::dispatch::on;
 use super::document::from_json;
@@ -167,13 +167,6 @@ impl Store {
     #[must_use]
     pub fn remembered_key(&self, id: &KeyId) -> Option<KeyRecord> {
         self.recall.keys.get(id, self.recall.ask())
-    }
-
-    /// Any one topic that was made.
-    pub async fn some_topic(&self) -> Result<Option<TopicName>, Refusal> {
-        const SOME: &str = "SELECT name FROM topic WHERE made LIMIT 1";
-        let mut session = self.read().await?;
-        on!(session, |conn| query_scalar(SOME).fetch_optional(conn))
     }
 }
 

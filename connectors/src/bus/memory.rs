@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub lines: Vec<String>,
     pub acked: Vec<Applied>,
     pub position: usize,
+    /// Lines before it are past their retention.
+    pub kept: usize,
     pub view: usize,
     pub made: bool,
     pub seeks: usize,
@@ -194,6 +196,9 @@ impl Bus for MemoryBus {
         }
         if view < inner.view && self.standing.resource.file.kind == Kind::Table {
             return Err(Refusal::new(Code::ViewChanged, "", "").with("next", text(&inner, 0)));
+        }
+        if from < inner.kept {
+            return Err(Refusal::new(Code::PositionExpired, "", "").with("next", text(&inner, inner.kept)));
         }
         let to = (from + self.page).min(inner.lines.len());
         let mut out = String::new();

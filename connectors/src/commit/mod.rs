@@ -96,6 +96,11 @@ impl Committer {
         self.views.put(key_of(topic), closed);
     }
 
+    /// Waits for the end of the task: while somebody holds a handle it ends of a fault alone.
+    pub async fn ended(&self) {
+        self.requests.closed().await;
+    }
+
     /// Says that an attempt is on its way.
     #[must_use]
     pub fn expect(&self) -> Expected {

@@ -172,6 +172,11 @@ impl Gate {
         })
     }
 
+    /// Waits until nothing can be committed any more.
+    pub async fn commits_ended(&self) {
+        self.committer.ended().await;
+    }
+
     /// For bodies while they arrive.
     #[must_use]
     pub fn budget(&self) -> &Budget {

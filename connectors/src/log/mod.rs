@@ -122,6 +122,9 @@ pub trait Log: Send + Sync + 'static {
     /// few minutes. Answers how many records went.
     async fn expire(&self) -> Result<u64, Refusal>;
 
+    /// Whether it can be used at this moment: brokers answer, a file can be written. For readiness.
+    async fn answers(&self) -> Result<(), Refusal>;
+
     /// Waits for what is in flight and releases everything, at most this long.
     async fn close(&self, deadline: Duration);
 }

@@ -10,9 +10,9 @@ use changtong_catalog::error::{Code, Refusal};
 use tokio::sync::watch;
 
 use super::status::{Counts, Failure, RunState, Status};
-use crate::events::ConnectorFailed;
+use crate::events::{ConnectorFailed, ConnectorMissedRecords};
 use crate::metrics::Metrics;
-use crate::source::Awaited;
+use crate::source::{Awaited, Part};
 
 /// What a person ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,9 +98,13 @@ impl Control {
                 Desired::Stopped => return Flow::Break(()),
                 Desired::Running => {
                     // After a failure or a question it runs again when something went well.
-                    if self.status.borrow().state == RunState::Paused {
-                        self.state(RunState::Running);
-                    }
+                    self.status.send_if_modified(|status| {
+                        let paused = status.state == RunState::Paused;
+                        if paused {
+                            status.goes_on();
+                        }
+                        paused
+                    });
                     return Flow::Continue(());
                 }
                 Desired::Paused => self.state(RunState::Paused),
@@ -118,6 +122,11 @@ impl Control {
             return Flow::Break(());
         }
         Flow::Continue(())
+    }
+
+    /// Raised by every order.
+    pub fn version(&self) -> i32 {
+        self.orders.borrow().version
     }
 
     /// Something was ordered.
@@ -141,16 +150,42 @@ impl Control {
         flow
     }
 
+    /// One part failed, and the others go on.
+    pub fn part_failed(&mut self, part: &Part, refusal: &Refusal, pause: Duration) {
+        ConnectorFailed { refusal }.emit(&self.metrics);
+        let failure = Failure { refusal: refusal.clone(), at: self.clock.now(), retry_in: pause };
+        self.status.send_modify(|status| {
+            status.failing.insert(part.label.clone(), failure);
+            status.goes_on();
+        });
+    }
+
+    pub fn part_went_well(&mut self, part: &Part) {
+        self.status.send_if_modified(|status| {
+            let failed = status.failing.remove(&part.label).is_some();
+            if failed {
+                status.goes_on();
+            }
+            failed
+        });
+    }
+
+    /// Of parts that are not there any more nothing is told.
+    pub fn fails_in(&mut self, there: &[Part]) {
+        self.status.send_if_modified(|status| {
+            let before = status.failing.len();
+            status.failing.retain(|label, _| there.iter().any(|part| part.label == *label));
+            let changed = status.failing.len() != before;
+            if changed {
+                status.goes_on();
+            }
+            changed
+        });
+    }
+
     pub fn failed(&mut self, refusal: &Refusal, pause: Duration) {
         ConnectorFailed { refusal }.emit(&self.metrics);
         self.report_failure(RunState::Failed, refusal, pause);
-    }
-
-    /// Something else went well meanwhile, and this stands as it did.
-    pub fn stays_failed(&self, refusal: &Refusal, pause: Duration) {
-        if self.status.borrow().failure.is_none() {
-            self.report_failure(RunState::Failed, refusal, pause);
-        }
     }
 
     fn report_failure(&self, state: RunState, refusal: &Refusal, retry_in: Duration) {
@@ -162,7 +197,10 @@ impl Control {
     }
 
     pub fn ended(&self) {
-        self.state(RunState::Stopped);
+        self.status.send_modify(|status| {
+            status.state = RunState::Stopped;
+            status.ends_since = None;
+        });
     }
 
     fn state(&self, state: RunState) {
@@ -191,10 +229,9 @@ impl Control {
     pub fn advanced(&mut self, position: &str, bytes_left: Option<u64>, count: impl FnOnce(&mut Counts)) {
         self.progressed = true;
         self.status.send_modify(|status| {
-            status.state = RunState::Running;
             status.position = Some(position.to_owned());
             status.bytes_left = bytes_left;
-            status.failure = None;
+            status.goes_on();
             count(&mut status.counts);
         });
     }
@@ -204,9 +241,18 @@ impl Control {
         self.progressed = true;
         let now = self.clock.now();
         self.status.send_modify(|status| {
-            status.state = RunState::Running;
             status.caught_up_at = Some(now);
-            status.failure = None;
+            status.goes_on();
+        });
+    }
+
+    /// A sink was away for longer than the log keeps records: what lay between is not in its copy.
+    pub fn gap(&self, refusal: &Refusal) {
+        ConnectorMissedRecords { refusal }.emit(&self.metrics);
+        let now = self.clock.now();
+        self.status.send_modify(|status| {
+            status.gaps += 1;
+            status.gap_at = Some(now);
         });
     }
 

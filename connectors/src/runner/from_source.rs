@@ -1,15 +1,14 @@
 //! From a source to the bus: one step at a time, each with the position behind it. The stored position is the only
 //! one there is, so whatever was lost on the way is asked of the bus, never guessed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ports::{Receipt, SourceStep};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::control::{Control, Flow, slow_down};
+use super::failing::{Failing, lies_with_the_part};
 use super::spec::SourceSpec;
 use crate::bus::{Bus, SourceBatch};
 use crate::events::ConnectorMovedRecords;
@@ -17,7 +16,7 @@ use crate::source::{Part, Source, Step};
 
 /// How often it looks for something new.
 const LOOK: Duration = Duration::from_secs(1);
-/// A file that waits for a confirmation, or has too much in one piece, is looked at again after this.
+/// A file that waits for a confirmation is looked at again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
@@ -26,76 +25,36 @@ pub(super) async fn run(
     spec: &SourceSpec,
     bus: &dyn Bus,
     control: &mut Control,
+    mut failing: Failing,
 ) -> Result<(), Refusal> {
-    let mut left_alone = LeftAlone::default();
     loop {
+        failing.heard(control.version());
         let parts = source.discover().await?;
         control.awaits(source.awaited());
-        left_alone.keep(&parts);
+        failing.keep(&parts);
+        control.fails_in(&parts);
         for part in parts {
-            if left_alone.has(&part) {
+            if failing.rests(&part) {
                 continue;
             }
-            let read = read_part(source, &part, name, spec, bus, control).await;
-            match read {
-                Ok(Flow::Continue(())) => left_alone.mended(&part),
+            match read_part(source, &part, name, spec, bus, control).await {
+                Ok(Flow::Continue(())) => failing.went_well(&part),
                 Ok(Flow::Break(())) => return Ok(()),
-                // As long as it is as it is, nothing helps; the others can go on.
-                Err(refusal) if refusal.code == Code::RecordTooLarge => {
-                    control.failed(&refusal, ASK_AGAIN);
-                    left_alone.add(&part, refusal);
-                }
                 Err(refusal) if refusal.code == Code::ConfirmRequired => {
                     if control.ask(&refusal, ASK_AGAIN).await.is_break() {
                         return Ok(());
                     }
                 }
+                Err(refusal) if lies_with_the_part(&refusal) => {
+                    let pause = failing.failed(&part, &refusal);
+                    control.part_failed(&part, &refusal, pause);
+                }
                 Err(refusal) => return Err(refusal),
             }
-        }
-        if let Some((refusal, wait)) = left_alone.first() {
-            control.stays_failed(refusal, wait);
         }
         if control.proceed().await.is_break() || control.wait(LOOK).await.is_break() {
             return Ok(());
         }
-    }
-}
-
-/// Parts that cannot be read as they are.
-#[derive(Default)]
-struct LeftAlone(BTreeMap<String, Alone>);
-
-struct Alone {
-    /// Bytes it held then.
-    bytes: u64,
-    until: Instant,
-    refusal: Refusal,
-}
-
-impl LeftAlone {
-    fn has(&self, part: &Part) -> bool {
-        let known = self.0.get(&part.label);
-        known.is_some_and(|alone| alone.bytes == part.bytes && Instant::now() < alone.until)
-    }
-
-    fn add(&mut self, part: &Part, refusal: Refusal) {
-        let alone = Alone { bytes: part.bytes, until: Instant::now() + ASK_AGAIN, refusal };
-        self.0.insert(part.label.clone(), alone);
-    }
-
-    fn mended(&mut self, part: &Part) {
-        self.0.remove(&part.label);
-    }
-
-    /// Those that are still there.
-    fn keep(&mut self, parts: &[Part]) {
-        self.0.retain(|label, _| parts.iter().any(|part| part.label == *label));
-    }
-
-    fn first(&self) -> Option<(&Refusal, Duration)> {
-        let alone = self.0.values().next()?;
-        Some((&alone.refusal, alone.until.saturating_duration_since(Instant::now())))
     }
 }
 
@@ -138,6 +97,7 @@ async fn read_part(
     }
     control.at(Some(&part.label), &position, Some(reading.left()));
     source.finished(part);
+    control.part_went_well(part);
     control.caught_up();
     Ok(Flow::Continue(()))
 }

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod control;
+mod failing;
 mod from_source;
 mod spec;
 mod status;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 use backoff::Backoff;
 use control::Control;
 pub use control::Orders;
+use failing::Failing;
 pub use spec::{ConnectorSpec, End, SinkKind, SinkSpec, SourceKind, SourceSpec, Surroundings};
 pub use status::{Counts, Failure, RunState, Status};
 
@@ -51,7 +53,8 @@ enum Work {
 /// A connector that runs.
 pub struct Runner {
     orders: watch::Sender<Orders>,
-    status: watch::Receiver<Status>,
+    status: watch::Sender<Status>,
+    clock: Arc<dyn Clock>,
     task: JoinHandle<()>,
 }
 
@@ -60,10 +63,11 @@ impl Runner {
     #[must_use]
     pub fn start(parts: Parts, orders: Orders) -> Self {
         let (tell, told) = watch::channel(orders);
-        let (report, status) = watch::channel(Status::new(parts.clock.now()));
-        let control = Control::new(told, report, parts.clock.clone(), parts.metrics.clone());
+        let clock = parts.clock.clone();
+        let (status, _) = watch::channel(Status::new(clock.now()));
+        let control = Control::new(told, status.clone(), clock.clone(), parts.metrics.clone());
         let task = tokio::spawn(run(parts, control));
-        Self { orders: tell, status, task }
+        Self { orders: tell, status, clock, task }
     }
 
     /// Tells it what a person ordered; it obeys between two batches.
@@ -73,6 +77,25 @@ impl Runner {
             *now = orders;
             changed
         });
+        self.says_that_it_ends(orders.desired == Desired::Stopped);
+    }
+
+    /// Between the order and the end lies the batch at work, and what it is written to may hang.
+    fn says_that_it_ends(&self, ends: bool) {
+        self.status.send_if_modified(|status| {
+            let ends = ends && status.state != RunState::Stopped;
+            let changed = status.ends_since.is_some() != ends;
+            if changed {
+                status.ends_since = ends.then(|| self.clock.now());
+            }
+            changed
+        });
+    }
+
+    /// Tells it to end behind the batch at work, and waits for nothing.
+    pub fn end(&self) {
+        self.orders.send_modify(|orders| orders.desired = Desired::Stopped);
+        self.says_that_it_ends(true);
     }
 
     /// Ends a pause between two attempts: whoever calls knows that another one may succeed.
@@ -83,7 +106,7 @@ impl Runner {
     /// How it goes; changes can be waited for.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.clone()
+        self.status.subscribe()
     }
 
     #[must_use]
@@ -93,7 +116,7 @@ impl Runner {
 
     /// Ends it behind the batch at work.
     pub async fn stop(self) {
-        self.orders.send_modify(|orders| orders.desired = Desired::Stopped);
+        self.end();
         // It ended, or its panic was logged by the runtime: either way it runs no more.
         let _ = self.task.await;
     }
@@ -125,7 +148,8 @@ async fn attempt(parts: &Parts, control: &mut Control) -> Result<(), Refusal> {
     let bus = &*parts.bus;
     match build(parts)? {
         Work::Source(mut source, spec) => {
-            from_source::run(&mut *source, &parts.spec.name, &spec, bus, control).await
+            let failing = Failing::new(parts.ids.clone());
+            from_source::run(&mut *source, &parts.spec.name, &spec, bus, control, failing).await
         }
         Work::Sink(mut sink, spec) => to_sink::run(&mut *sink, &parts.spec.name, &spec, bus, control).await,
     }

@@ -1,5 +1,6 @@
 //! How a connector goes, as it is reported: state, position, what is left, counts, the last error.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use changtong_catalog::audit::ConnectorState;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::source::Awaited;
 
-/// What it is doing. `Failed` waits for its next attempt.
+/// What it is doing. `Failed` waits for its next attempt, of all of it or of a part.
 pub type RunState = ConnectorState;
 
 /// Since it was started here.
@@ -53,8 +54,25 @@ pub struct Status {
     pub awaited: Option<Awaited>,
     /// Everything there was has been read or applied at that moment.
     pub caught_up_at: Option<Time>,
+    /// It was told to end then, and has a batch at work.
+    pub ends_since: Option<Time>,
+    /// How often a sink came too late for records that the log had kept, and when it did so last.
+    pub gaps: u64,
+    pub gap_at: Option<Time>,
     pub counts: Counts,
     pub failure: Option<Failure>,
+    /// Parts that failed while the others go on, by what people call them.
+    pub failing: BTreeMap<String, Failure>,
+}
+
+/// As many failing parts are named, each with so much of its name: details have a size.
+const NAMED: usize = 8;
+const NAME: usize = 160;
+
+/// The end of a path tells more than its beginning.
+fn tail(name: &str) -> String {
+    let skip = name.chars().count().saturating_sub(NAME);
+    name.chars().skip(skip).collect()
 }
 
 impl Status {
@@ -68,9 +86,19 @@ impl Status {
             bytes_left: None,
             awaited: None,
             caught_up_at: None,
+            ends_since: None,
+            gaps: 0,
+            gap_at: None,
             counts: Counts::default(),
             failure: None,
+            failing: BTreeMap::new(),
         }
+    }
+
+    /// What was wrong with all of it is over; what is wrong with a part of it is still told.
+    pub(super) fn goes_on(&mut self) {
+        self.failure = self.failing.values().next().cloned();
+        self.state = if self.failure.is_some() { RunState::Failed } else { RunState::Running };
     }
 
     /// The object that is stored and shown; never the content of a record.
@@ -89,6 +117,8 @@ impl Status {
                 "bytes": self.bytes_left,
                 "caught_up_at": self.caught_up_at.map(rfc3339),
             },
+            "gaps": { "total": self.gaps, "last_at": self.gap_at.map(rfc3339) },
+            "ends_since": self.ends_since.map(rfc3339),
             "counts": {
                 "offered": counts.offered,
                 "accepted": counts.accepted,
@@ -106,6 +136,16 @@ impl Status {
                 "at": rfc3339(failure.at),
                 "retry_in_seconds": failure.retry_in.as_secs(),
             })),
+            "failing": {
+                "total": self.failing.len(),
+                "parts": self.failing.iter().take(NAMED).map(|(part, failure)| json!({
+                    "part": tail(part),
+                    "code": failure.refusal.code.as_str(),
+                    "line": failure.refusal.extra.get("line"),
+                    "at": rfc3339(failure.at),
+                    "retry_in_seconds": failure.retry_in.as_secs(),
+                })).collect::<Vec<_>>(),
+            },
         })
     }
 }

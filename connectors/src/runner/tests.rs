@@ -1,5 +1,7 @@
 //! The runner on a bus in memory: nothing twice, nothing missed, orders obeyed, failures told.
 
+mod sinks;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +154,79 @@ async fn a_bad_record_is_named_by_file_and_line_or_set_aside() {
     let runner = start(folder.path(), &bus, &spec, RUN);
     let status = until(&runner, |status| status.caught_up_at.is_some()).await;
     assert_eq!((status.counts.accepted, status.counts.quarantined, status.counts.offered), (3, 1, 4));
+    runner.stop().await;
+}
+
+/// Case 5: what cannot be read is told, tried again and left as it is; every other file is read.
+async fn one_bad_file_costs_no_other(on_invalid: &str, bad: &[u8], code: Code) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d-1.csv");
+    std::fs::write(&path, bad).unwrap();
+    std::fs::write(folder.path().join("d-2.csv"), "id,name\n1,a\n2,b\n").unwrap();
+    let bus = Arc::new(table());
+    let spec = format!("on_invalid = \"{on_invalid}\"\n{}", source("append", ""));
+    let runner = start(folder.path(), &bus, &spec, RUN);
+    let status = until(&runner, |status| status.counts.accepted == 2).await;
+    assert_eq!(status.failing.keys().collect::<Vec<_>>(), ["d-1.csv"], "{code}");
+    // What is told of it is not taken back by what goes well.
+    std::fs::write(folder.path().join("d-3.csv"), "id,name\n3,c\n").unwrap();
+    let status = until(&runner, |status| status.counts.accepted == 3).await;
+    let failure = status.failure.unwrap().refusal;
+    assert_eq!((status.state, failure.code), (RunState::Failed, code));
+    assert!(failure.text.en.contains("d-1.csv") && failure.text.zh.contains("d-1.csv"));
+    let details = runner.status().borrow().details();
+    assert_eq!(
+        (&details["failing"]["total"], &details["failing"]["parts"][0]["part"]),
+        (&1.into(), &"d-1.csv".into())
+    );
+    assert_eq!(details["last_error"]["code"], code.as_str());
+    assert_eq!(std::fs::read(&path).unwrap(), bad, "a source's files are left alone");
+    // Mended it is read, and nothing is wrong any more.
+    std::fs::write(&path, "id,name\n4,d\n").unwrap();
+    let status = until(&runner, |status| status.counts.accepted == 4 && status.failing.is_empty()).await;
+    assert_eq!((status.state, status.failure), (RunState::Running, None));
+    runner.stop().await;
+    assert_eq!(names(&bus).len(), 4);
+}
+
+#[tokio::test]
+async fn case_05_a_file_that_is_no_text_costs_no_other() {
+    for on_invalid in ["reject", "quarantine"] {
+        one_bad_file_costs_no_other(on_invalid, b"id,name\n9,\xff\xfe\n", Code::FileUnreadable).await;
+    }
+}
+
+#[tokio::test]
+async fn case_05_a_record_without_end_costs_no_other_file() {
+    let bad = [b"id,name\n9,\"".as_slice(), &vec![b'x'; 5 << 20]].concat();
+    for on_invalid in ["reject", "quarantine"] {
+        one_bad_file_costs_no_other(on_invalid, &bad, Code::RecordTooLarge).await;
+    }
+}
+
+#[tokio::test]
+async fn case_22_a_record_that_does_not_fit_costs_no_other_file() {
+    one_bad_file_costs_no_other("reject", b"id,name\nnine,z\n", Code::RecordsInvalid).await;
+}
+
+#[tokio::test]
+async fn case_22_a_header_that_does_not_fit_costs_no_other_file() {
+    for on_invalid in ["reject", "quarantine"] {
+        one_bad_file_costs_no_other(on_invalid, b"id,what\n9,z\n", Code::Invalid).await;
+    }
+}
+
+/// What is gone has nothing to fail with, and an order is the word that something was mended.
+#[tokio::test]
+async fn a_bad_file_that_is_taken_away_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d-1.csv"), "id,name\nnine,z\n").unwrap();
+    let bus = Arc::new(table());
+    let runner = start(folder.path(), &bus, &source("append", ""), RUN);
+    until(&runner, |status| status.state == RunState::Failed).await;
+    std::fs::remove_file(folder.path().join("d-1.csv")).unwrap();
+    let status = until(&runner, |status| status.failing.is_empty()).await;
+    assert_eq!((status.state, status.failure), (RunState::Running, None));
     runner.stop().await;
 }
 

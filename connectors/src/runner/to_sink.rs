@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::resource::Kind;
 
 use super::control::{Control, Flow, slow_down};
 use super::spec::SinkSpec;
 use crate::bus::{Applied, Bus, Subscribed};
 use crate::events::ConnectorMovedRecords;
+use crate::gate::From;
 use crate::sink::{Batch, Page, Sink};
 
 /// Between two reads that brought nothing; the bus itself waits longer.
@@ -48,7 +50,7 @@ pub(super) async fn run(
                     return Ok(());
                 }
             }
-            Err(refusal) => match elsewhere(&refusal, &subscribed, bus).await? {
+            Err(refusal) => match elsewhere(&refusal, &place, &subscribed, bus, control).await? {
                 Some(moved) => place = Place { begins: moved.begins || place.begins, ..moved },
                 None => match slow_down(&refusal) {
                     Some(wait) if control.wait(wait).await.is_break() => return Ok(()),
@@ -109,16 +111,31 @@ async fn take(
     Ok(Flow::Continue(()))
 }
 
-/// Where the bus says to go on: at the new view's first cursor, or where a person set the position.
+/// Where the bus says to go on: at the new view's first cursor, where a person set the position, or at the first record
+/// that is still there.
 async fn elsewhere(
     refusal: &Refusal,
+    place: &Place,
     subscribed: &Subscribed,
     bus: &dyn Bus,
+    control: &mut Control,
 ) -> Result<Option<Place>, Refusal> {
+    let next = || refusal.extra.get("next").and_then(|next| next.as_str()).map(str::to_owned);
     match refusal.code {
-        Code::ViewChanged => {
-            let next = refusal.extra.get("next").and_then(|next| next.as_str()).map(str::to_owned);
-            Ok(Some(Place { cursor: next, begins: true }))
+        Code::ViewChanged => Ok(Some(Place { cursor: next(), begins: true })),
+        // A copy that is only begun misses nothing of what it held.
+        Code::PositionExpired if place.begins => Ok(Some(Place { cursor: next(), begins: true })),
+        Code::PositionExpired => {
+            control.gap(refusal);
+            match subscribed.kind {
+                // The facts that were delivered stay, though the log has them no more.
+                Kind::Stream => Ok(Some(Place { cursor: next(), begins: false })),
+                // Rows may have changed, or gone, in what is missing: the copy begins anew with all that is there.
+                Kind::Table => {
+                    let cursor = bus.seek(subscribed.id, &From::Start).await?;
+                    Ok(Some(Place { cursor: Some(cursor), begins: true }))
+                }
+            }
         }
         Code::CursorSuperseded => {
             let cursor = bus.subscription_position(subscribed.id).await?;

@@ -74,13 +74,14 @@ const COLUMNS: [Column; 8] = [
     ("ERROR", "/status/error"),
 ];
 
-const FIELDS: [Column; 21] = [
+const FIELDS: [Column; 25] = [
     ("name", "/name"),
     ("process", "/process"),
     ("ordered", "/desired"),
     ("state", "/status/state"),
     ("before that", "/status/before"),
     ("since", "/status/details/since"),
+    ("ends since", "/status/details/ends_since"),
     ("reads", "/status/details/part"),
     ("waits for", "/status/details/waits_for/path"),
     ("its folder is", "/status/details/waits_for/folder"),
@@ -91,6 +92,9 @@ const FIELDS: [Column; 21] = [
     ("accepted", "/status/details/counts/accepted"),
     ("set aside", "/status/details/counts/quarantined"),
     ("delivered", "/status/details/counts/delivered"),
+    ("gaps", "/status/details/gaps/total"),
+    ("last gap at", "/status/details/gaps/last_at"),
+    ("files that fail", "/status/details/failing/total"),
     ("last error", "/status/details/last_error/code"),
     ("原因", "/status/details/last_error/zh"),
     ("reason", "/status/details/last_error/en"),

@@ -72,11 +72,7 @@ pub fn run(demo: &Demo) -> Result<(), String> {
         let told = story.tell(&authority).await;
         if told.is_ok() && std::io::stdout().is_terminal() {
             println!("{}", where_next(server.api, &profiles));
-            return if server.run().await {
-                told
-            } else {
-                Err("the server lost its lease and ended".to_owned())
-            };
+            return server.run().await.map_err(|fallen| fallen.to_string()).and(told);
         }
         if let Err(reason) = &told {
             println!("· stopped short: {reason}");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::deployment::{Deployment, Process, Table, once, reconcile};
-use crate::support::Pair;
+use crate::support::{Client, Pair};
 
 const FIRST: std::ops::Range<u32> = 0..300;
 const LOST: std::ops::Range<u32> = 300..400;
@@ -43,6 +43,10 @@ fn code(answer: Result<Value, CallError>) -> String {
     refusal.code().unwrap_or_default().to_owned()
 }
 
+async fn ready(server: &Process) -> u16 {
+    Client::new(server.operations(), None).get("/health/ready").await.status
+}
+
 /// Publishes until the resource is found to have lost records.
 async fn stops(table: &Table, server: &Process) {
     for attempt in 0..120 {
@@ -60,7 +64,10 @@ async fn stops(table: &Table, server: &Process) {
 
 /// Brings the resource back; these are still there.
 async fn comes_back(deployment: Deployment, server: Process, table: Table, there: std::ops::Range<u32>) {
+    // One resource stands still; the server is there for all others.
+    assert_eq!(ready(&server).await, 200, "before the way out");
     let moved = table.new_generation(&server, None).await.expect("the way out");
+    assert_eq!(ready(&server).await, 200, "behind it");
     assert_eq!((&moved["generation"], &moved["log_rolled_back"]), (&2.into(), &false.into()), "{moved}");
     assert_eq!(moved["copied"], there.len(), "{moved}");
     assert_eq!(

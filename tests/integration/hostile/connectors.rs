@@ -1,4 +1,5 @@
-//! Cases 9 and 11: a connector's file that would read what is not its own, or write what was not meant.
+//! Cases 5, 9, 11 and 22 as connectors meet them: a connector's file that would read what is not its own, or write what
+//! was not meant; files that hold what nobody can take.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::scene::{Scene, observation, refused};
-use crate::support::{Client, Pair, TestApp};
+use crate::support::{Client, Pair, TestApp, on_both_pairs, wait};
+
+on_both_pairs!(one_bad_file_costs_no_other);
 
 async fn folder(app: &TestApp, scene: &Scene, alias: &str) -> PathBuf {
     let shown = scene.world.authority.get(&format!("/api/v1/agencies/{alias}")).await.expect(200);
@@ -80,6 +83,132 @@ async fn a_file_connector_reads_nothing_outside_its_folder() {
     }
     scene.others_are_served().await;
     app.stop().await;
+}
+
+/// Pipes and sockets, from which nothing ever comes: they are refused, whoever waited for them could be stopped, and so
+/// can the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_file_is_refused_and_holds_up_nobody() {
+    let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
+    let scene = Scene::of(&app).await;
+    let owner = &scene.world.provider.integrator;
+    let inbox = folder(&app, &scene, "meteorology").await;
+    for name in ["pipe.csv", "p-1.csv", "p-2.csv", "p-3.csv"] {
+        let made = std::process::Command::new("mkfifo").arg(inbox.join(name)).status();
+        assert!(made.expect("mkfifo").success());
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(inbox.join("socket.csv")).expect("a socket");
+    std::fs::write(inbox.join("p-4.csv"), "station,hour\nJFK,1\n").expect("a file");
+    for (name, path) in [("pipe", "pipe.csv"), ("socket", "socket.csv"), ("null", "p*.csv")] {
+        owner.post("/api/v1/connectors", source(&scene, name, path)).await.expect(201);
+    }
+    for name in ["pipe", "socket"] {
+        assert_eq!(failure(owner, name).await, "file_unreadable");
+    }
+    // Among files of a pattern they are none of them.
+    while scene.own().await.len() != 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // What is written to is a file too.
+    let grant = scene.granted(&["station", "hour"], None).await;
+    let reader = &scene.world.consumer.integrator;
+    let outbox = folder(&app, &scene, "emergency").await;
+    for name in ["copy.csv", "copy.db", "mark.csv.changtong"] {
+        let made = std::process::Command::new("mkfifo").arg(outbox.join(name)).status();
+        assert!(made.expect("mkfifo").success());
+    }
+    let into = |name: &str, sink: Value| json!({ "name": name, "grant": grant, "sink": sink });
+    let file = |path: &str| json!({ "file": { "path": path, "format": "csv" } });
+    let sinks = [
+        into("to-pipe", file("copy.csv")),
+        into("to-mark", file("mark.csv")),
+        into("to-database", json!({ "sql": { "url": "sqlite:copy.db", "table": "t" } })),
+    ];
+    for sink in sinks {
+        reader.post("/api/v1/connectors", sink).await.expect(201);
+    }
+    assert_eq!(failure(reader, "to-pipe").await, "file_unreadable");
+    assert_eq!(failure(reader, "to-mark").await, "file_unreadable");
+    assert_eq!(failure(reader, "to-database").await, "path_outside_root");
+    // None of them holds up the others, nor the end of its own.
+    for order in ["stop", "reset", "start"] {
+        owner.post(&format!("/api/v1/connectors/pipe/{order}"), json!({})).await.expect(200);
+    }
+    std::fs::write(inbox.join("good.csv"), "station,hour\nJFK,2\n").expect("a file");
+    owner.post("/api/v1/connectors", source(&scene, "good", "good.csv")).await.expect(201);
+    while scene.own().await.len() != 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    scene.others_are_served().await;
+    app.stop().await;
+}
+
+/// Cases 5 and 22: a bomb, a damaged container, text that is none, a record that does not fit. Each file is named with
+/// its place and left as it is, its connector reads all others, and its owner is told by an event.
+async fn one_bad_file_costs_no_other(app: &TestApp) {
+    let scene = Scene::of(app).await;
+    let owner = &scene.world.provider.integrator;
+    let inbox = folder(app, &scene, "meteorology").await;
+    let mut unfit = b"station,hour\n".to_vec();
+    unfit.extend_from_slice(b"JFK,noon\n");
+    let bad: [(&str, &str, Vec<u8>, &str); 4] = [
+        ("bytes", "csv", b"station,hour\nJFK,\xff\xfe\n".to_vec(), "file_unreadable"),
+        (
+            "endless",
+            "csv",
+            [b"station,hour\n\"".as_slice(), &vec![b'x'; 5 << 20]].concat(),
+            "record_too_large",
+        ),
+        ("unfit", "csv", unfit, "records_invalid"),
+        ("json", "ndjson", b"{\"station\": \"JFK\", \"hour\": \n".to_vec(), "records_invalid"),
+    ];
+    let mut wanted = 0;
+    for (name, format, bytes, code) in bad {
+        let folder = inbox.join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (first, second) = (folder.join(format!("a.{format}")), folder.join(format!("b.{format}")));
+        std::fs::write(&first, &bytes).expect("a file");
+        let row = |hour: usize| match format {
+            "csv" => format!("station,hour\n{name},{hour}\n"),
+            _ => format!("{{\"station\": \"{name}\", \"hour\": {hour}}}\n"),
+        };
+        std::fs::write(&second, row(1)).expect("a file");
+        let connector = json!({ "name": name, "resource": scene.code,
+            "source": { "file": { "path": name, "format": format, "mode": "append" } } });
+        owner.post("/api/v1/connectors", connector).await.expect(201);
+        wanted += 1;
+        wait(async || {
+            let own = scene.own().await.len();
+            if own == wanted { Ok(()) } else { Err(format!("{name}: {own} of {wanted}")) }
+        })
+        .await;
+        assert_eq!(failure(owner, name).await, code, "{name}");
+        // What comes later is read as well, and the failure is still told.
+        std::fs::write(folder.join(format!("c.{format}")), row(2)).expect("a file");
+        wanted += 1;
+        wait(async || {
+            let own = scene.own().await.len();
+            if own == wanted { Ok(()) } else { Err(format!("{name}: {own} of {wanted}")) }
+        })
+        .await;
+        let shown = owner.get(&format!("/api/v1/connectors/{name}")).await.expect(200);
+        let details = &shown["status"]["details"];
+        assert_eq!((&details["failing"]["total"], &details["last_error"]["code"]), (&json!(1), &json!(code)));
+        assert_eq!(details["failing"]["parts"][0]["part"], format!("{name}/a.{format}"));
+        for language in ["zh", "en"] {
+            let text = details["last_error"][language].as_str().expect("a text");
+            assert!(text.contains(&format!("{name}/a.{format}")), "{text}");
+        }
+        assert_eq!(std::fs::read(&first).expect("it is there"), bytes, "a source's files are left alone");
+    }
+    wait(async || {
+        let found = scene.world.auditor.get("/api/v1/audit/events?code=connector.state").await.expect(200);
+        let told = |event: &&Value| event["state"] == "failed";
+        let events = found["items"].as_array().expect("events").iter().filter(told).count();
+        if events == 4 { Ok(()) } else { Err(format!("{events} events")) }
+    })
+    .await;
+    scene.others_are_served().await;
 }
 
 /// What ends a statement, a string or a name in one dialect or another.

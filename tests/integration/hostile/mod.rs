@@ -15,6 +15,9 @@
 //! | 5 | gzip and zstd bodies | `src/http/body/tests.rs`: `bombs_are_stopped_while_they_open` |
 //! | 5 | a container file's deflated block | `connectors/src/avro/container/tests/hostile.rs`: `case_05_a_block_inflates_within_bounds` |
 //! | 5 | its memory | `connectors/src/avro/container/tests/hostile.rs`: `case_05_no_more_than_a_record_and_a_piece_is_in_memory` |
+//! | 5 | files of a connector: no text, a record without end, another beside them | `connectors.rs`: `one_bad_file_costs_no_other` |
+//! | 5 | the same under `quarantine` | `connectors/src/runner/tests.rs`: `case_05_a_file_that_is_no_text_costs_no_other` |
+//! | 5 | the same for a record without end | `connectors/src/runner/tests.rs`: `case_05_a_record_without_end_costs_no_other_file` |
 //! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
 //! | 6 | a head, an address, a document beyond its limit | `sizes.rs`: `heads_addresses_and_documents_have_limits_of_their_own` |
 //! | 7 | malformed headers | `names.rs`: `a_header_that_is_malformed_is_named_and_does_nothing` |
@@ -24,6 +27,8 @@
 //! | 9 | paths that climb, absolute ones, links, of another agency | `connectors.rs`: `a_file_connector_reads_nothing_outside_its_folder` |
 //! | 9 | a link put in a file's place between check and open | `connectors/src/root.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
 //! | 9 | the same for the database of a sink | `connectors/src/sink/sql/opened.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
+//! | 9 | pipes and sockets where files should be | `connectors.rs`: `what_is_no_file_is_refused_and_holds_up_nobody` |
+//! | 9 | a pipe put in a file's place between check and open | `connectors/src/root.rs`: `a_pipe_put_in_its_place_meanwhile_is_waited_for_by_nobody` |
 //! | 11 | names and values that break out of a statement, SQLite | `connectors.rs`: `values_and_names_stay_what_they_are_in_sqlite` |
 //! | 11 | the same, PostgreSQL; a database that nobody allowed | `connectors.rs`: `values_and_names_stay_what_they_are_in_postgresql` |
 //! | 12 | an idempotency key with another body, of another account, after a refusal, after its time | `replays.rs`: `of_one_key_one_batch_counts` |
@@ -41,6 +46,10 @@
 //! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
 //! | 21 | readers come and go, two on one subscription, acknowledge late and twice | `restless.rs`: `readers_come_and_go_and_nothing_is_skipped` |
 //! | 22 | poison records: undecodable, not UTF-8, NaN, a floating key | `connectors/src/avro/container/tests/hostile.rs`: `case_22_a_poison_record_is_set_aside_or_ends_the_file_by_name` |
+//! | 22 | the same as a connector meets it: told, and no other file waits for it | `connectors.rs`: `one_bad_file_costs_no_other` |
+//! | 22 | the same for a record that does not fit | `connectors/src/runner/tests.rs`: `case_22_a_record_that_does_not_fit_costs_no_other_file` |
+//! | 22 | the same for a header | `connectors/src/runner/tests.rs`: `case_22_a_header_that_does_not_fit_costs_no_other_file` |
+//! | 22 | a bad record is named by its line, or set aside | `connectors/src/runner/tests.rs`: `a_bad_record_is_named_by_file_and_line_or_set_aside` |
 //! | 22 | a logical type that is another | `connectors/src/avro/container/tests/resolution.rs`: `logical_types_mean_what_they_say` |
 //! | 23 | a consumer reads a byte a second, or nothing | `tests/integration/streams.rs`: `a_slow_consumer_is_disconnected_and_holds_up_nobody` |
 //! | 23 | it stops reading with an open window | `connectors/src/gate/tests/streaming.rs`: `a_stream_that_nobody_reads_holds_up_nobody` |

@@ -68,6 +68,7 @@ macro_rules! conformance {
             topics::a_topic_is_made_once,
             topics::a_wanted_empty_topic_of_the_shape_is_ours,
             topics::what_is_not_there_is_left_out_or_refused,
+            topics::it_answers_until_it_is_closed,
             topics::after_closing_nothing_is_taken,
             model::any_history_equals_the_model,
         }

@@ -48,6 +48,17 @@ pub(crate) async fn what_is_not_there_is_left_out_or_refused<E: Engine>(engine: 
     engine.stop().await;
 }
 
+/// Before the first topic is made as well.
+pub(crate) async fn it_answers_until_it_is_closed<E: Engine>(engine: E) {
+    let log = engine.log();
+    assert_eq!(log.answers().await, Ok(()));
+    make(&engine, 1, 1).await;
+    assert_eq!(log.answers().await, Ok(()));
+    log.close(DEADLINE).await;
+    assert_eq!(log.answers().await.unwrap_err().code, Code::ShuttingDown);
+    engine.stop().await;
+}
+
 pub(crate) async fn after_closing_nothing_is_taken<E: Engine>(engine: E) {
     let log = engine.log();
     let name = make(&engine, 1, 1).await;

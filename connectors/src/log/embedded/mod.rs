@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::state::{Topics, topic};
+use self::trouble::Trouble;
 use self::writer::{AppendJob, Job, Writer};
 use super::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec, refusals};
 use crate::gate::Permit;
@@ -42,6 +44,8 @@ pub struct EmbeddedLog {
     path: PathBuf,
     topics: Topics,
     readers: SqlitePool,
+    /// Set by the writer: nothing more is written until a restart.
+    halted: Arc<AtomicBool>,
     room: Arc<Semaphore>,
     /// `None` once closed.
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
@@ -55,12 +59,14 @@ impl EmbeddedLog {
         let guard = file::lock(path)?;
         let topics: Topics = Arc::new(RwLock::new(BTreeMap::new()));
         let writer = Writer::open(path.to_owned(), Arc::clone(&topics), clock).await?;
+        let halted = writer.halted();
         let (sender, receiver) = mpsc::channel(WAITING);
         let task = tokio::spawn(writer.run(receiver));
         Ok(Self {
             path: path.to_owned(),
             topics,
             readers: file::open_readers(path),
+            halted,
             room: Arc::new(Semaphore::new(WAITING_KIB as usize)),
             jobs: Mutex::new(Some(sender)),
             writer: Mutex::new(Some(task)),
@@ -175,6 +181,20 @@ impl Log for EmbeddedLog {
     async fn expire(&self) -> Result<u64, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Expire { reply }, answer).await
+    }
+
+    async fn answers(&self) -> Result<(), Refusal> {
+        if self.jobs.lock().is_none() {
+            return Err(refusals::shutting_down());
+        }
+        let ended = self.writer.lock().as_ref().is_none_or(JoinHandle::is_finished);
+        if ended {
+            return Err(Trouble::Ended.refusal(&self.path));
+        }
+        if self.halted.load(Ordering::Acquire) {
+            return Err(Trouble::Halted.refusal(&self.path));
+        }
+        Ok(())
     }
 
     async fn close(&self, deadline: Duration) {

@@ -1,6 +1,7 @@
 //! The suite on the embedded engine, and what is its own: the file's lock, kill -9, a damaged row, the speed.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use changtong_catalog::clock::ManualClock;
@@ -71,6 +72,24 @@ async fn a_second_opening_is_refused() {
     assert_eq!(second.err().map(|refusal| refusal.code), Some(Code::AnotherServerActive));
     engine.log.close(DEADLINE).await;
     EmbeddedLog::open(&path, engine.clock.clone()).await.unwrap().close(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_writer_that_ended_or_writes_nothing_more_is_no_answer() {
+    let engine = Embedded::start().await.unwrap();
+    let topic = make(&engine, 1, 1).await;
+    let said = async || engine.log.answers().await.unwrap_err();
+    engine.log.halted.store(true, Ordering::Release);
+    let refused = append(&*engine.log, &topic, vec![entry(0, "k", "1")]).await.unwrap_err().refusal;
+    assert_eq!((said().await, refused.code), (refused.clone(), Code::BrokerUnavailable));
+    engine.log.halted.store(false, Ordering::Release);
+    engine.log.answers().await.unwrap();
+    engine.log.writer.lock().as_ref().unwrap().abort();
+    append(&*engine.log, &topic, vec![entry(0, "k", "1")]).await.unwrap_err();
+    while engine.log.writer.lock().as_ref().is_some_and(|task| !task.is_finished()) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(said().await.code, Code::BrokerUnavailable);
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub(super) enum Trouble {
     Newer(i64),
     #[error("a sync failed; restart the server, which reads what the disk holds")]
     Halted,
+    #[error("the task that writes it has ended; restart the server")]
+    Ended,
 }
 
 impl From<Refusal> for Trouble {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use changtong_catalog::clock::Clock;
 use changtong_catalog::error::Refusal;
@@ -51,14 +52,19 @@ pub(super) struct Writer {
     topics: Topics,
     clock: Arc<dyn Clock>,
     /// After a failed sync nobody knows what the disk holds: nothing more is written until a restart reads it.
-    halted: bool,
+    halted: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub(super) async fn open(path: PathBuf, topics: Topics, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
-        let mut writer = Self { path, connection: None, topics, clock, halted: false };
+        let mut writer = Self { path, connection: None, topics, clock, halted: Arc::default() };
         writer.reopen().await.map_err(|trouble| trouble.refusal(&writer.path))?;
         Ok(writer)
+    }
+
+    /// Whether it writes nothing any more, for others to see.
+    pub(super) fn halted(&self) -> Arc<AtomicBool> {
+        self.halted.clone()
     }
 
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
@@ -163,7 +169,7 @@ impl Writer {
     }
 
     async fn connection(&mut self) -> Result<&mut SqliteConnection, Trouble> {
-        if self.halted {
+        if self.halted.load(Ordering::Acquire) {
             return Err(Trouble::Halted);
         }
         if self.connection.is_none() {
@@ -185,7 +191,7 @@ impl Writer {
             if trouble.is_of_the_file() {
                 tracing::error!(%trouble, "writing to the log file failed");
                 self.connection = None;
-                self.halted |= trouble.is_failed_sync();
+                self.halted.fetch_or(trouble.is_failed_sync(), Ordering::AcqRel);
             }
             trouble.refusal(&self.path)
         })
@@ -280,6 +286,60 @@ mod tests {
         // Opened afresh the file has no such limit any more.
         assert_eq!(append(&mut writer, &name, 1_000_000).await, Ok([(0, 1)].into()));
         assert_eq!(topic(&writer.topics, &name).unwrap().partitions[0].end, 2);
+    }
+
+    /// What SQLite says of a sync that failed (`SQLITE_IOERR_FSYNC`).
+    #[derive(Debug)]
+    struct FailedSync;
+
+    impl std::fmt::Display for FailedSync {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("disk I/O error")
+        }
+    }
+
+    impl std::error::Error for FailedSync {}
+
+    impl sqlx::error::DatabaseError for FailedSync {
+        fn message(&self) -> &str {
+            "disk I/O error"
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some("1034".into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::Other
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nothing_is_written_and_it_can_be_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(chrono::DateTime::UNIX_EPOCH));
+        let mut writer = Writer::open(dir.path().join("log.db"), Topics::default(), clock).await.unwrap();
+        let name = TopicName::records("", ResourceNumber(1), Generation(1));
+        let spec = TopicSpec { name: name.clone(), partitions: 1, retention: None };
+        writer.make_topic(&spec, false).await.unwrap();
+        let seen = writer.halted();
+        writer.judge::<()>(Err(Trouble::Damaged)).unwrap_err();
+        assert!(!seen.load(Ordering::Acquire), "only what the disk holds is in doubt");
+        writer.judge::<()>(Err(sqlx::Error::Database(Box::new(FailedSync)).into())).unwrap_err();
+        assert!(seen.load(Ordering::Acquire));
+        assert_eq!(append(&mut writer, &name, 1).await.unwrap_err().code, Code::BrokerUnavailable);
     }
 
     #[tokio::test]

@@ -193,6 +193,13 @@ impl Log for KafkaLog {
         Ok(0)
     }
 
+    async fn answers(&self) -> Result<(), Refusal> {
+        if self.appender.is_closed() {
+            return Err(refusals::shutting_down());
+        }
+        self.ask(Asker::answers).await
+    }
+
     async fn close(&self, deadline: Duration) {
         tokio::join!(self.appender.close(deadline), self.readers.close(deadline));
     }

@@ -23,6 +23,9 @@ pub(super) const ASKING: Duration = Duration::from_secs(5);
 /// How long is waited for the reason of a failure.
 const NOTICING: Duration = Duration::from_secs(6);
 
+/// A topic that nobody makes: an answer about all topics would grow with the bus.
+const NOBODYS: &str = "ct.none";
+
 /// Topics whose ends are asked in one go.
 const BULK: usize = 200;
 
@@ -39,10 +42,19 @@ impl Asker {
     }
 
     pub(super) fn metadata(&self, topic: Option<&TopicName>) -> Result<Metadata, Refusal> {
+        self.metadata_of(topic.map(TopicName::as_str))
+    }
+
+    fn metadata_of(&self, topic: Option<&str>) -> Result<Metadata, Refusal> {
         // Without this, errors noticed in between would pile up in the client.
         while self.client.poll(Duration::ZERO).is_some() {}
-        let metadata = self.client.fetch_metadata(topic.map(TopicName::as_str), ASKING);
+        let metadata = self.client.fetch_metadata(topic, ASKING);
         metadata.map_err(|error| broker_refused(&error))
+    }
+
+    /// Whether the brokers answer at all. No topic of ours is asked for: one that is gone says nothing of the others.
+    pub(super) fn answers(&self) -> Result<(), Refusal> {
+        self.metadata_of(Some(NOBODYS)).map(drop)
     }
 
     /// The same for whoever sets the brokers up: the question itself only fails, why is noticed beside it.

@@ -19,6 +19,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use async_trait::async_trait;
 use cap_std::fs::{File, OpenOptions};
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::SubscriptionId;
 use serde::Deserialize;
 
 use super::{Batch, Op, Sink, Written};
@@ -69,6 +70,30 @@ impl FileSink {
 }
 
 impl Open {
+    fn at(
+        root: &Root,
+        path: &str,
+        renderer: Renderer,
+        subscription: SubscriptionId,
+        resets: i32,
+    ) -> Result<Self, Refusal> {
+        let how = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+        let file = root.open_with(path, &how)?;
+        let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+        let mut mark = Mark::load(root, path)?;
+        if !mark.continues(subscription, resets, renderer.columns()) {
+            if mark.subscription.is_none() && length > 0 {
+                return Err(not_ours(path));
+            }
+            mark = Mark::begin(subscription, resets, renderer.columns());
+            mark.store(root, path)?;
+        }
+        if mark.cursor.is_some() && length < mark.length {
+            return Err(shrank(path, mark.length, length));
+        }
+        Ok(Self { file, renderer, mark })
+    }
+
     /// The lines as they stand in the file, with a header where it begins.
     fn render(&self, batch: &Batch<'_>, begins: bool) -> Result<(Vec<u8>, Written), Refusal> {
         let (mut out, mut written) = (Vec::new(), Written::default());
@@ -114,25 +139,13 @@ impl Open {
 #[async_trait]
 impl Sink for FileSink {
     async fn open(&mut self, subscribed: &Subscribed, resets: i32) -> Result<Option<String>, Refusal> {
-        let path = &self.spec.path;
-        let file = self
-            .root
-            .open_with(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))?;
-        let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
         let renderer = Renderer::new(self.spec.format, subscribed);
-        let mut mark = Mark::load(&self.root, path)?;
-        if !mark.continues(subscribed.id, resets, renderer.columns()) {
-            if mark.subscription.is_none() && length > 0 {
-                return Err(not_ours(path));
-            }
-            mark = Mark::begin(subscribed.id, resets, renderer.columns());
-            mark.store(&self.root, path)?;
-        }
-        if mark.cursor.is_some() && length < mark.length {
-            return Err(shrank(path, mark.length, length));
-        }
-        let held = mark.cursor.clone();
-        self.open = Some(Open { file, renderer, mark });
+        let (root, path, subscription) = (self.root.clone(), self.spec.path.clone(), subscribed.id);
+        let opening =
+            tokio::task::spawn_blocking(move || Open::at(&root, &path, renderer, subscription, resets));
+        let open = opening.await.map_err(|_| not_open())??;
+        let held = open.mark.cursor.clone();
+        self.open = Some(open);
         Ok(held)
     }
 

@@ -75,20 +75,14 @@ impl Sink for SqlSink {
     }
 
     async fn apply(&mut self, batch: &Batch<'_>) -> Result<Written, Refusal> {
-        let open = self.open.as_mut().ok_or_else(refusals::not_open)?;
+        // Given back only if all went well: else the connection is given up with its transaction.
+        let mut open = self.open.take().ok_or_else(refusals::not_open)?;
         open.target.begin().await?;
-        match open.write(batch).await {
-            Ok(written) => {
-                open.target.commit().await?;
-                open.cursor.moved(batch.next);
-                Ok(written)
-            }
-            Err(refusal) => {
-                // The connection is given up with its transaction.
-                self.open = None;
-                Err(refusal)
-            }
-        }
+        let written = open.write(batch).await?;
+        open.target.commit().await?;
+        open.cursor.moved(batch.next);
+        self.open = Some(open);
+        Ok(written)
     }
 }
 

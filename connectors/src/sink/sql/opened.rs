@@ -21,6 +21,8 @@ pub(super) async fn connect(
     options: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, Refusal> {
     root.make_if_missing(path)?;
+    // What is no file is not even opened.
+    root.file_id(path)?;
     let mut connection = SqliteConnection::connect_with(options).await.map_err(database)?;
     // Links that it went through are no longer in the name.
     let named = sqlx::query_scalar::<_, String>("SELECT file FROM pragma_database_list WHERE name = 'main'");

@@ -1,5 +1,7 @@
 //! What the SQL sink refuses; a database's own message may quote values, so only its code is told.
 
+use std::time::Duration;
+
 use changtong_catalog::error::{Code, Refusal};
 
 pub(super) fn without_deletes() -> Refusal {
@@ -37,6 +39,19 @@ pub(super) fn wrong_type(item: &str) -> Refusal {
         Code::Internal,
         format!("信息项 {item} 的值与派生模式的类型不符"),
         format!("a value of the item {item} is not of its type in the derived schema"),
+    )
+}
+
+/// Whether the statement was done is not known; the cursor in the target tells the next attempt.
+pub(super) fn silent(waited: Duration) -> Refusal {
+    let seconds = waited.as_secs();
+    Refusal::new(
+        Code::StoreUnavailable,
+        format!("目标数据库 {seconds} 秒没有应答,连接已放弃,稍后重试;请检查其主机与网络"),
+        format!(
+            "the target database has not answered for {seconds} seconds; the connection is given up and the batch tried \
+             again: check its host and the network"
+        ),
     )
 }
 

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use super::opened;
 use super::refusals::database;
-use super::target::Target;
+use super::target::{Connected, Target};
 use crate::root::{Root, plain};
 use crate::runner::Surroundings;
 
@@ -96,7 +96,7 @@ impl SqlSinkSpec {
         let mut connection = opened::connect(root, path, &options).await?;
         let written_ahead = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
         written_ahead.map_err(database)?;
-        Ok(Target::Sqlite(connection))
+        Ok(Target::new(Connected::Sqlite(connection)))
     }
 
     async fn postgres(&self, surroundings: &dyn Surroundings) -> Result<Target, Refusal> {
@@ -112,7 +112,8 @@ impl SqlSinkSpec {
         if let Some(reference) = &self.password {
             options = options.password(&surroundings.secret(reference)?);
         }
-        PgConnection::connect_with(&options).await.map(Target::Postgres).map_err(database)
+        let connection = PgConnection::connect_with(&options).await.map_err(database)?;
+        Ok(Target::new(Connected::Postgres(connection)))
     }
 }
 

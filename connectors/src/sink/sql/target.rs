@@ -1,10 +1,16 @@
 //! The connection to either engine, with the few calls the sink makes.
 
+use std::time::Duration;
+
 use changtong_catalog::error::Refusal;
 use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 
 use super::cell::Cell;
-use super::refusals::database;
+use super::refusals::{database, silent};
+
+/// Longer than the engines' own limits, whose answers say more; but a
+/// host that is cut off or stands still never answers at all.
+const ANSWER: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engine {
@@ -12,17 +18,23 @@ pub(super) enum Engine {
     Postgres,
 }
 
-pub(super) enum Target {
+pub(super) enum Connected {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+}
+
+pub(super) struct Target {
+    connected: Connected,
+    /// How long it is waited for an answer.
+    pub patience: Duration,
 }
 
 /// The same body for both engines.
 macro_rules! on {
     ($target:expr, |$connection:ident| $body:expr) => {
-        match $target {
-            Target::Sqlite($connection) => $body,
-            Target::Postgres($connection) => $body,
+        match &mut $target.connected {
+            Connected::Sqlite($connection) => $body,
+            Connected::Postgres($connection) => $body,
         }
     };
 }
@@ -40,18 +52,22 @@ macro_rules! bound {
 }
 
 impl Target {
+    pub fn new(connected: Connected) -> Self {
+        Self { connected, patience: ANSWER }
+    }
+
     pub fn engine(&self) -> Engine {
-        match self {
-            Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
+        match self.connected {
+            Connected::Sqlite(_) => Engine::Sqlite,
+            Connected::Postgres(_) => Engine::Postgres,
         }
     }
 
     /// On SQLite as a writer from the start: a reader that turns writer is refused when another one was faster.
     pub async fn begin(&mut self) -> Result<(), Refusal> {
-        let begin = match self {
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
-            Self::Postgres(_) => "BEGIN",
+        let begin = match self.engine() {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
         };
         self.execute(begin.to_owned(), Vec::new()).await.map(drop)
     }
@@ -64,7 +80,7 @@ impl Target {
     pub async fn execute(&mut self, sql: String, cells: Vec<Cell>) -> Result<u64, Refusal> {
         on!(self, |connection| {
             let query = bound!(sqlx::query(AssertSqlSafe(sql)), cells);
-            query.execute(connection).await.map(|done| done.rows_affected()).map_err(database)
+            answered(query.execute(connection), self.patience).await.map(|done| done.rows_affected())
         })
     }
 
@@ -72,7 +88,7 @@ impl Target {
     pub async fn pairs(&mut self, sql: String, cells: Vec<Cell>) -> Result<Vec<(String, String)>, Refusal> {
         on!(self, |connection| {
             let query = bound!(sqlx::query_as(AssertSqlSafe(sql)), cells);
-            query.fetch_all(connection).await.map_err(database)
+            answered(query.fetch_all(connection), self.patience).await
         })
     }
 
@@ -84,7 +100,17 @@ impl Target {
     ) -> Result<Option<(String, i64, i64)>, Refusal> {
         on!(self, |connection| {
             let query = bound!(sqlx::query_as(sql), cells);
-            query.fetch_optional(connection).await.map_err(database)
+            answered(query.fetch_optional(connection), self.patience).await
         })
+    }
+}
+
+async fn answered<T>(
+    statement: impl Future<Output = sqlx::Result<T>>,
+    patience: Duration,
+) -> Result<T, Refusal> {
+    match tokio::time::timeout(patience, statement).await {
+        Ok(answer) => answer.map_err(database),
+        Err(_) => Err(silent(patience)),
     }
 }

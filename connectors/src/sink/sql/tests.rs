@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::SubscriptionId;
@@ -12,6 +13,7 @@ use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 use uuid::Uuid;
 
+use super::refusals::silent;
 use super::*;
 use crate::bus::GrantedItem;
 use crate::runner::tests::Alone;
@@ -106,6 +108,30 @@ async fn the_writer_of_before_changes_nothing_any_more() {
     assert_eq!(rows(folder.path()).await, BTreeMap::from([("a".to_owned(), 1)]));
     drop(old);
     new.apply(&Batch { lines: &late, next: "c2", begins: false }).await.unwrap();
+    assert_eq!(rows(folder.path()).await.len(), 2);
+}
+
+/// Its writer never comes back: SQLite itself would wait for some seconds, a host that was cut off for ever.
+#[tokio::test]
+async fn a_target_that_never_answers_is_given_up_and_taken_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = sink(folder.path());
+    writer.open(&subscribed(Kind::Table), 0).await.unwrap();
+    writer.apply(&Batch { lines: &[line(0, "a", Some(1))], next: "c1", begins: true }).await.unwrap();
+    let url = format!("sqlite:{}", folder.path().join("c.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let lines = [line(1, "b", Some(2))];
+    let batch = Batch { lines: &lines, next: "c2", begins: false };
+    writer.open.as_mut().unwrap().target.patience = Duration::from_millis(1);
+    let refused = writer.apply(&batch).await.unwrap_err();
+    assert_eq!((refused.code, &refused.text), (Code::StoreUnavailable, &silent(Duration::ZERO).text));
+    // The connection is given up with whatever it had begun.
+    assert!(writer.open.is_none());
+    other.close().await.unwrap();
+    let mut again = sink(folder.path());
+    assert_eq!(again.open(&subscribed(Kind::Table), 0).await.unwrap().as_deref(), Some("c1"));
+    again.apply(&batch).await.unwrap();
     assert_eq!(rows(folder.path()).await.len(), 2);
 }
 

@@ -26,7 +26,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use cap_std::fs::{File, MetadataExt as _};
+use cap_std::fs::{Metadata, MetadataExt as _};
 use changtong_catalog::error::Refusal;
 use changtong_catalog::mac::hex;
 use sha2::{Digest as _, Sha256};
@@ -36,7 +36,7 @@ pub use spec::{Encoding, FileFormat, FileSourceSpec, MaxDeletes, Mode};
 use super::{Awaited, Part, Reading, Source};
 use crate::bus::Bus;
 use crate::gate::OnInvalid;
-use crate::root::{Root, unreadable};
+use crate::root::Root;
 
 /// What tells that a file was written to since it was last looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +47,9 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(file: &File, label: &str) -> Result<Self, Refusal> {
-        let found = file.metadata().map_err(|error| unreadable(label, &error))?;
+    fn of(found: &Metadata) -> Self {
         let modified = (found.mtime(), found.mtime_nsec());
-        Ok(Self { inode: found.ino(), size: found.len(), modified })
+        Self { inode: found.ino(), size: found.len(), modified }
     }
 }
 
@@ -95,9 +94,10 @@ impl Source for FileSource {
             if mode == Mode::Replace {
                 labels = labels.pop().into_iter().collect();
             }
-            let stamp = |label: String| Ok((Stamp::of(&root.read(&label)?, &label)?, label));
-            let found = labels.into_iter().map(stamp).collect::<Result<Vec<_>, Refusal>>()?;
-            Ok::<_, Refusal>((awaited, found))
+            // One that is gone by now, or is no file any more, is none of them; whether it can be read is seen then.
+            let stamp = |label: String| Ok(root.look(&label)?.map(|found| (Stamp::of(&found), label)));
+            let found = labels.into_iter().filter_map(|label| stamp(label).transpose());
+            Ok::<_, Refusal>((awaited, found.collect::<Result<Vec<_>, Refusal>>()?))
         });
         let mut parts = Vec::new();
         let (awaited, found) = looking.await.map_err(|_| refusals::fault())??;
@@ -125,7 +125,9 @@ impl Source for FileSource {
         confirmed: Option<&str>,
     ) -> Result<Reading, Refusal> {
         let standing = bus.resource().await?;
-        let file = self.root.read(&part.label)?;
+        let (root, label) = (self.root.clone(), part.label.clone());
+        let opening = tokio::task::spawn_blocking(move || root.read(&label));
+        let file = opening.await.map_err(|_| refusals::fault())??;
         match self.spec.mode {
             Mode::Append if self.spec.format == FileFormat::Avro => {
                 container::read(&self.spec, &part.label, file, position)
