@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use super::super::failure::{Done, Failure};
 use super::super::publish::salt;
@@ -23,6 +23,11 @@ const FIRST_LIVE: u32 = 1_000_000_000;
 const WAIT: Duration = Duration::from_secs(20);
 /// A grant has 64 subscriptions at most, unless the server's settings say otherwise.
 const OF_ONE_AGENCY: usize = 50;
+/// Lines that a reader held to a rate takes at once: as steadily as a sink writes what it reads, and not in bursts with
+/// pauses between them, which would meet the live records or not.
+const STEP: u64 = 1000;
+/// Lines between its acknowledgements.
+const ACKNOWLEDGED: u64 = 10_000;
 /// After a change of what runs, before anything is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -130,12 +135,14 @@ async fn phase(live: &Live, time: Duration, bench: &CatchingUp) -> (Times, Optio
     (std::mem::take(&mut *live.times.lock()), cpu)
 }
 
-/// One record at a time, at a steady pace.
+/// One record at a time, after pauses of uneven length, so that they are in step with nothing.
 async fn publish(owner: Client, code: String, a_second: u32, live: Arc<Live>) -> Done {
-    let mut ticks = interval(Duration::from_secs(1) / a_second);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let pause = Duration::from_secs(1) / a_second;
+    let mut random = 1_u32;
     while !live.ended.load(Ordering::Relaxed) {
-        ticks.tick().await;
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // Half as long to one and a half times as long.
+        sleep(pause / 2 + pause.mul_f64(f64::from(random >> 8) / f64::from(1 << 24))).await;
         let number = {
             let mut sent = live.sent.lock();
             sent.push(Instant::now());
@@ -189,8 +196,9 @@ fn number(line: &[u8]) -> Option<usize> {
 
 /// Reads from the start again and again, at most so many records a second.
 async fn catch(client: Client, subscription: String, rate: u64, all: Arc<CatchUp>) -> Done {
-    let mut reading = Reading { subscription, ..Reading::default() };
-    let (began, mut read) = (Instant::now(), 0_u64);
+    let limit = (rate > 0).then_some(STEP);
+    let mut reading = Reading { subscription, limit, ..Reading::default() };
+    let (began, mut read, mut acknowledged) = (Instant::now(), 0_u64, 0);
     while !all.ended.load(Ordering::Relaxed) {
         let answered = match client.deliver(&reading).await {
             Ok(answered) => answered,
@@ -209,7 +217,10 @@ async fn catch(client: Client, subscription: String, rate: u64, all: Arc<CatchUp
         let lines = answered.records().count() as u64;
         all.lines.fetch_add(lines, Ordering::Relaxed);
         read += lines;
-        client.acknowledge(&reading.subscription, &answered).await?;
+        if read - acknowledged >= ACKNOWLEDGED {
+            client.acknowledge(&reading.subscription, &answered).await?;
+            acknowledged = read;
+        }
         reading.cursor = Some(answered.next);
         if rate > 0 {
             let due = Duration::from_secs_f64(read as f64 / rate as f64);
