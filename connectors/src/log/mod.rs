@@ -5,6 +5,7 @@
 mod conformance;
 pub mod embedded;
 pub mod kafka;
+mod kept;
 mod refusals;
 mod tail;
 

@@ -113,11 +113,10 @@ async fn nothing_is_lost_while_the_disk_is_full() {
     disk.make_room(&server, &folder);
     let refused = u32::try_from(taken.len()).expect("a number") + 1;
     for number in 1..=refused + 3 {
-        let receipt =
-            table
-                .publish(&server, &format!("batch-{number}"), batch(number))
-                .await
-                .unwrap_or_else(|refusal| panic!("{refusal}: {}", server.said()));
+        let receipt = table
+            .publish(&server, &format!("batch-{number}"), batch(number))
+            .await
+            .unwrap_or_else(|refusal| panic!("{refusal}: {}", server.said()));
         assert_eq!(
             (&receipt["accepted"], &receipt["replayed"]),
             (&300.into(), &taken.contains(&number).into())
@@ -150,11 +149,10 @@ async fn a_disk_that_stays_full_ends_the_server_and_a_restart_loses_nothing() {
     let server = deployment.start("node", None).await;
     let refused = u32::try_from(taken.len()).expect("a number") + 1;
     for number in 1..=refused {
-        let receipt =
-            table
-                .publish(&server, &format!("batch-{number}"), batch(number))
-                .await
-                .unwrap_or_else(|refusal| panic!("{refusal}: {}", server.said()));
+        let receipt = table
+            .publish(&server, &format!("batch-{number}"), batch(number))
+            .await
+            .unwrap_or_else(|refusal| panic!("{refusal}: {}", server.said()));
         assert_eq!(receipt["accepted"], 300);
     }
     let ids: Vec<_> = std::iter::once(FIRST).chain((1..=refused).map(batch)).collect();

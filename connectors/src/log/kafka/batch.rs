@@ -12,10 +12,17 @@ use tokio::sync::oneshot;
 const INDEX_BITS: u32 = 24;
 pub(super) const MOST: usize = 1 << INDEX_BITS;
 
+/// Where a record came to lie, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub offset: i64,
+    pub appended_ms: i64,
+}
+
 #[derive(Debug, Default)]
 struct Slots {
     /// By record index; `None`: not reported, or reported without a true offset.
-    offsets: Vec<Option<i64>>,
+    placed: Vec<Option<Placed>>,
     reported: usize,
     /// How many were enqueued; `None` while enqueuing.
     enqueued: Option<usize>,
@@ -35,7 +42,7 @@ pub(super) enum Failure {
 /// What became of a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
-    pub offsets: Vec<Option<i64>>,
+    pub placed: Vec<Option<Placed>>,
     pub failure: Option<Failure>,
 }
 
@@ -66,7 +73,7 @@ pub(super) struct Batch<'a> {
 impl Batches {
     pub(super) fn open(&self, records: usize) -> Batch<'_> {
         let (sender, receiver) = oneshot::channel();
-        let slots = Slots { offsets: vec![None; records], done: Some(sender), ..Slots::default() };
+        let slots = Slots { placed: vec![None; records], done: Some(sender), ..Slots::default() };
         let slots = Arc::new(Mutex::new(slots));
         let mut open = self.open.lock();
         open.number += 1;
@@ -76,7 +83,7 @@ impl Batches {
     }
 
     /// A delivery report: the true offset, or why there is none.
-    pub(super) fn report(&self, id: usize, result: Result<i64, Failure>) {
+    pub(super) fn report(&self, id: usize, result: Result<Placed, Failure>) {
         let (number, index) = (id >> INDEX_BITS, id & (MOST - 1));
         let mut last = self.last.lock();
         if last.as_ref().is_none_or(|(known, _)| *known != number) {
@@ -89,12 +96,12 @@ impl Batches {
 }
 
 impl Slots {
-    fn report(&mut self, index: usize, result: Result<i64, Failure>) {
+    fn report(&mut self, index: usize, result: Result<Placed, Failure>) {
         self.reported += 1;
         match result {
-            Ok(offset) => {
-                if let Some(slot) = self.offsets.get_mut(index) {
-                    *slot = Some(offset);
+            Ok(placed) => {
+                if let Some(slot) = self.placed.get_mut(index) {
+                    *slot = Some(placed);
                 }
             }
             Err(failure) => {
@@ -133,7 +140,7 @@ impl Batch<'_> {
 
     pub(super) fn outcome(self) -> Outcome {
         let mut slots = self.slots.lock();
-        Outcome { offsets: std::mem::take(&mut slots.offsets), failure: slots.failure }
+        Outcome { placed: std::mem::take(&mut slots.placed), failure: slots.failure }
     }
 }
 
@@ -151,17 +158,21 @@ impl Drop for Batch<'_> {
 mod tests {
     use super::*;
 
+    fn at(offset: i64) -> Result<Placed, Failure> {
+        Ok(Placed { offset, appended_ms: 1 })
+    }
+
     #[tokio::test]
     async fn a_batch_is_done_with_its_last_report() {
         let batches = Batches::default();
         let (mut one, mut two) = (batches.open(2), batches.open(1));
-        batches.report(one.id(1), Ok(8));
+        batches.report(one.id(1), at(8));
         batches.report(two.id(0), Err(Failure::NoOffset));
-        batches.report(one.id(0), Ok(7));
+        batches.report(one.id(0), at(7));
         one.reported(2).await;
         two.reported(1).await;
-        assert_eq!(one.outcome(), Outcome { offsets: vec![Some(7), Some(8)], failure: None });
-        assert_eq!(two.outcome(), Outcome { offsets: vec![None], failure: Some(Failure::NoOffset) });
+        assert_eq!(one.outcome(), Outcome { placed: vec![at(7).ok(), at(8).ok()], failure: None });
+        assert_eq!(two.outcome(), Outcome { placed: vec![None], failure: Some(Failure::NoOffset) });
     }
 
     #[tokio::test]
@@ -169,14 +180,14 @@ mod tests {
         let batches = Batches::default();
         let gone = batches.open(1);
         let id = gone.id(0);
-        batches.report(id, Ok(1));
-        assert_eq!(gone.outcome().offsets, [Some(1)]);
-        batches.report(id, Ok(2));
+        batches.report(id, at(1));
+        assert_eq!(gone.outcome().placed, [at(1).ok()]);
+        batches.report(id, at(2));
         let mut next = batches.open(1);
-        batches.report(id, Ok(3));
-        batches.report(next.id(0), Ok(4));
+        batches.report(id, at(3));
+        batches.report(next.id(0), at(4));
         next.reported(1).await;
-        assert_eq!(next.outcome(), Outcome { offsets: vec![Some(4)], failure: None });
+        assert_eq!(next.outcome(), Outcome { placed: vec![at(4).ok()], failure: None });
         assert!(batches.open.lock().slots.is_empty() && batches.last.lock().is_none());
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod consumer;
 #[cfg(feature = "faults")]
 pub mod damage;
+mod lately;
 mod offsets;
 mod producer;
 mod reader;
@@ -37,15 +38,17 @@ pub use self::statistics::KafkaMetrics;
 
 use self::admin::Admin;
 use self::consumer::{Asked, Readers};
+use self::lately::Lately;
 use self::offsets::Asker;
 use self::producer::Appender;
 use super::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec, refusals};
-use crate::gate::Permit;
+use crate::gate::{Permit, PermitKind};
 
 pub struct KafkaLog {
     settings: KafkaSettings,
     appender: Appender,
     readers: Readers,
+    lately: Lately,
     asker: Arc<Asker>,
     admin: Admin,
 }
@@ -58,7 +61,7 @@ impl KafkaLog {
         let appender = Appender::new(settings.producer(), settings.linger, Arc::clone(&metrics))?;
         let readers = Readers::new(settings.consumer(), Arc::clone(&asker), metrics);
         let admin = Admin::new(&settings.admin())?;
-        Ok(Self { settings, appender, readers, asker, admin })
+        Ok(Self { settings, appender, readers, lately: Lately::new(), asker, admin })
     }
 
     /// Looks at the cluster for `serve` and `doctor`. `probe` is the spec of a topic that doesn't exist: whether it
@@ -140,7 +143,9 @@ impl Log for KafkaLog {
         if let Some(entry) = entries.iter().find(|entry| !(0..count).contains(&entry.partition)) {
             return Err(refusals::unknown_partition(topic, entry.partition).into());
         }
-        self.appender.append(topic, &entries, deadline).await
+        let placed = self.appender.append(topic, &entries, deadline).await?;
+        self.lately.keep(topic, &entries, &placed);
+        Ok(placed.into_iter().map(|placed| placed.offset).collect())
     }
 
     async fn read(
@@ -152,6 +157,12 @@ impl Log for KafkaLog {
         refusals::check_read(&permit, ranges)?;
         if self.appender.is_closed() {
             return Err(refusals::shutting_down());
+        }
+        // A steward or a copy asks what the brokers have.
+        if matches!(permit.kind(), PermitKind::Deliver { .. })
+            && let Some(records) = self.lately.find(permit.topic(), ranges, permit.most(), max_bytes)
+        {
+            return Ok(records);
         }
         let (topic, deadline) = (permit.topic().clone(), Instant::now() + permit.deadline());
         let count = tokio::time::timeout(permit.deadline(), self.partitions(&topic)).await;

@@ -18,7 +18,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Statistics};
 use tokio::time::{Instant, timeout_at};
 
-use super::batch::{Batches, Failure, MOST, Outcome};
+use super::batch::{Batches, Failure, MOST, Outcome, Placed};
 use super::company::Departures;
 use super::config::{complain, speak};
 use super::statistics::KafkaMetrics;
@@ -60,7 +60,9 @@ impl ProducerContext for Reports {
     fn delivery(&self, report: &DeliveryResult<'_>, id: usize) {
         let result = match report {
             Ok(message) => match message.timestamp() {
-                Timestamp::LogAppendTime(_) if message.offset() >= 0 => Ok(message.offset()),
+                Timestamp::LogAppendTime(appended_ms) if message.offset() >= 0 => {
+                    Ok(Placed { offset: message.offset(), appended_ms })
+                }
                 _ => Err(Failure::NoOffset),
             },
             Err((KafkaError::MessageProduction(code), _)) => Err(Failure::Report(*code)),
@@ -129,7 +131,7 @@ impl Appender {
         topic: &TopicName,
         entries: &[Entry],
         deadline: Instant,
-    ) -> Result<Vec<i64>, AppendError> {
+    ) -> Result<Vec<Placed>, AppendError> {
         if entries.len() > MOST {
             return Err(too_many(entries.len()).into());
         }
@@ -233,15 +235,15 @@ fn judge(
     outcome: Outcome,
     stopped: Option<Refusal>,
     in_time: bool,
-) -> Result<Vec<i64>, AppendError> {
+) -> Result<Vec<Placed>, AppendError> {
     let mut last = HashMap::new();
-    let rises = entries.iter().zip(&outcome.offsets).all(|(entry, offset)| {
-        let Some(offset) = *offset else { return true };
+    let rises = entries.iter().zip(&outcome.placed).all(|(entry, placed)| {
+        let Some(Placed { offset, .. }) = *placed else { return true };
         last.insert(entry.partition, offset).is_none_or(|before| before < offset)
     });
-    let whole: Option<Vec<i64>> = outcome.offsets.iter().copied().collect();
+    let whole: Option<Vec<Placed>> = outcome.placed.iter().copied().collect();
     let refusal = match (stopped, outcome.failure, whole) {
-        (None, None, Some(offsets)) if rises => return Ok(offsets),
+        (None, None, Some(placed)) if rises => return Ok(placed),
         (Some(refusal), ..) => refusal,
         (None, Some(Failure::Report(code)), _) => broker_refused(&KafkaError::MessageProduction(code)),
         (None, Some(Failure::NoOffset), _) => no_offset(topic),
@@ -249,8 +251,8 @@ fn judge(
         (None, None, None) if in_time => no_offset(topic),
         (None, None, None) => refusals::timed_out(topic),
     };
-    let named = entries.iter().zip(outcome.offsets);
-    let landed = named.filter_map(|(entry, offset)| Some((entry.partition, offset?))).collect();
+    let named = entries.iter().zip(outcome.placed);
+    let landed = named.filter_map(|(entry, placed)| Some((entry.partition, placed?.offset))).collect();
     Err(AppendError { refusal, landed })
 }
 
@@ -294,7 +296,10 @@ mod tests {
         let topic = TopicName::records("", ResourceNumber(1), Generation(1));
         let entries: Vec<_> =
             partitions.iter().map(|p| Entry { partition: *p, key: None, value: None }).collect();
-        judge(&topic, &entries, Outcome { offsets: offsets.to_vec(), failure: None }, None, true)
+        let place = |offset: &Option<i64>| offset.map(|offset| Placed { offset, appended_ms: 1 });
+        let outcome = Outcome { placed: offsets.iter().map(place).collect(), failure: None };
+        let placed = judge(&topic, &entries, outcome, None, true)?;
+        Ok(placed.into_iter().map(|placed| placed.offset).collect())
     }
 
     #[test]

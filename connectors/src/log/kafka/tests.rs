@@ -12,6 +12,7 @@ use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{KafkaLog, KafkaMetrics, KafkaSettings};
+use crate::gate::{Permit, PermitKind};
 use crate::log::conformance::{DEADLINE, Engine, append, conformance, entry, make, range, steward, topic_of};
 use crate::log::{Log, Range, TopicSpec};
 
@@ -102,16 +103,62 @@ impl Engine for Kafka {
 
 conformance!(Kafka);
 
+/// A log whose metrics are looked at.
+async fn watched(engine: &mut Kafka) -> Registry {
+    let registry = Registry::new();
+    engine.log.close(DEADLINE).await;
+    let metrics = KafkaMetrics::register(&registry).unwrap();
+    engine.log = Arc::new(KafkaLog::open(settings(&engine.brokers), metrics).unwrap());
+    registry
+}
+
+fn consumers_made(registry: &Registry) -> f64 {
+    let made = registry.gather().into_iter().find(|it| it.name() == "changtong_kafka_consumers_made_total");
+    made.unwrap().get_metric()[0].get_counter().get_value()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_a_topic_gets_what_was_appended_lately_without_a_consumer() {
+    let Some(mut engine) = Kafka::start().await else { return };
+    let registry = watched(&mut engine).await;
+    let deliver = |topic: &TopicName| {
+        let kind = PermitKind::Deliver { grant_version: 1 };
+        Permit::for_test(kind, topic.clone(), 1000, DEADLINE)
+    };
+    let mut topics = Vec::new();
+    for number in 1..=8 {
+        let topic = make(&engine, number, 1).await;
+        append(&*engine.log, &topic, vec![entry(0, "k", "first")]).await.unwrap();
+        let first = engine.log.read(deliver(&topic), &[range(0, 0, 1)], 1 << 20).await.unwrap();
+        assert_eq!(first.len(), 1, "from the brokers: nobody followed it");
+        topics.push(topic);
+    }
+    let before = consumers_made(&registry);
+    for offset in 1..=10 {
+        for topic in &topics {
+            let entries = vec![entry(0, "k", &format!("value {offset}"))];
+            assert_eq!(append(&*engine.log, topic, entries).await.unwrap(), [offset]);
+            let read =
+                engine.log.read(deliver(topic), &[range(0, offset, offset + 1)], 1 << 20).await.unwrap();
+            assert_eq!((read.len(), read[0].offset), (1, offset));
+        }
+    }
+    assert_eq!(consumers_made(&registry), before);
+    for topic in &topics {
+        let followed = engine.log.read(deliver(topic), &[range(0, 1, 11)], 1 << 20).await.unwrap();
+        let brokers = engine.log.read(steward(topic, 1000), &[range(0, 1, 11)], 1 << 20).await.unwrap();
+        assert_eq!(followed, brokers, "times included");
+    }
+    engine.stop().await;
+}
+
 /// Of sixteen partitions brokers bring more at once than is kept for later reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_many_the_partitions_one_consumer_reads_them_to_their_ends() {
     const PARTITIONS: i32 = 16;
     const EACH: i64 = 150;
     let Some(mut engine) = Kafka::start().await else { return };
-    let registry = Registry::new();
-    engine.log.close(DEADLINE).await;
-    let metrics = KafkaMetrics::register(&registry).unwrap();
-    engine.log = Arc::new(KafkaLog::open(settings(&engine.brokers), metrics).unwrap());
+    let registry = watched(&mut engine).await;
     let topic = make(&engine, 1, PARTITIONS).await;
     let value = "x".repeat(4096);
     for partition in 0..PARTITIONS {
@@ -128,8 +175,7 @@ async fn however_many_the_partitions_one_consumer_reads_them_to_their_ends() {
             *next += 1;
         }
     }
-    let made = registry.gather().into_iter().find(|it| it.name() == "changtong_kafka_consumers_made_total");
-    assert_eq!(made.unwrap().get_metric()[0].get_counter().get_value(), 1.0);
+    assert_eq!(consumers_made(&registry), 1.0);
     engine.stop().await;
 }
 
