@@ -3,6 +3,7 @@
 # codec are held against it.
 #
 #   schemas.sh make                       make the files again that the tests read (the same, as long as Avro is)
+#   schemas.sh compare                    make them beside and say which is not what it was made as
 #   schemas.sh pairs FAMILIES SEED        print the verdicts on so many families of 12 schemas
 #   schemas.sh texts COUNT SEED           print what becomes of tests/schemas/texts.txt and of so many texts made at random
 #   schemas.sh values COUNT SEED          print records of so many lists of items, with their bytes
@@ -44,25 +45,47 @@ fetch() {
 
 # Compiled into a folder of its own each time: it takes two seconds.
 build() {
+  # The tests have Avro in one jar already.
+  jars=${CHANGTONG_TEST_AVRO_TOOLS:-}
   command -v javac >/dev/null || { echo "schemas.sh: javac is missing (Debian package default-jdk-headless)" >&2; return 1; }
-  fetch
+  if [ -z "$jars" ]; then
+    fetch
+    jars=$libs/*
+  fi
   classes=$(mktemp -d)
   trap 'rm -rf "$classes"' EXIT
-  javac -encoding UTF-8 -cp "$libs/*" -d "$classes" "$root"/tests/schemas/*.java
+  javac -encoding UTF-8 -cp "$jars" -d "$classes" "$root"/tests/schemas/*.java
 }
 
-values() { java -Dfile.encoding=UTF-8 -cp "$classes:$libs/*" Values "$@"; }
-oracle() { java -Dfile.encoding=UTF-8 -cp "$classes:$libs/*" Oracle "$@"; }
+values() { java -Dfile.encoding=UTF-8 -cp "$classes:$jars" Values "$@"; }
+oracle() { java -Dfile.encoding=UTF-8 -cp "$classes:$jars" Oracle "$@"; }
+
+files="catalog/src/compat/tests/java.txt catalog/src/avro/tests/java.jsonl connectors/src/avro/tests/java.jsonl"
+
+# One of the files, as it was made.
+made() {
+  case "$1" in
+    catalog/src/compat/tests/java.txt) oracle pairs 80 1 ;;
+    catalog/src/avro/tests/java.jsonl) oracle texts "$root/tests/schemas/texts.txt" 500 1000 ;;
+    connectors/src/avro/tests/java.jsonl) values 30 1 ;;
+  esac
+}
 
 case "${1-}" in
   make)
     build
-    oracle pairs 80 1 >"$root/catalog/src/compat/tests/java.txt"
-    oracle texts "$root/tests/schemas/texts.txt" 500 1000 >"$root/catalog/src/avro/tests/java.jsonl"
-    values 30 1 >"$root/connectors/src/avro/tests/java.jsonl"
+    for file in $files; do made "$file" >"$root/$file"; done
+    ;;
+  compare)
+    build
+    differs=0
+    for file in $files; do
+      made "$file" | cmp -s - "$root/$file" || { echo "$file is not what schemas.sh makes" >&2; differs=1; }
+    done
+    exit $differs
     ;;
   pairs) build && oracle pairs "$2" "$3" ;;
   values) build && values "$2" "$3" ;;
   texts) build && oracle texts "$root/tests/schemas/texts.txt" "$2" "$3" ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

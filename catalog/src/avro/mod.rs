@@ -17,8 +17,8 @@ pub use logical::Logical;
 pub use model::{Enum, Field, Id, Kind, Name, Named, Order, Primitive, Record, Schema, Type};
 pub use parse::{parse, parse_with};
 pub use rules::{
-    MOST_ALIASES, MOST_BRANCHES, MOST_BYTES, MOST_DEPTH, MOST_FIELDS, MOST_NAME, MOST_NAMED, MOST_SYMBOLS,
-    Rules,
+    MOST_ALIASES, MOST_BRANCHES, MOST_BYTES, MOST_DEPTH, MOST_FIELDS, MOST_NAME, MOST_NAMED, MOST_QUESTIONS,
+    MOST_STEPS, MOST_SYMBOLS, Rules,
 };
 
 #[cfg(test)]

@@ -17,6 +17,11 @@ pub const MOST_ALIASES: usize = 256;
 /// Symbols of one enum.
 pub const MOST_SYMBOLS: usize = 10_000;
 
+/// Steps taken to judge whether the defaults of a text, and of those it refers to, fit their types.
+pub const MOST_QUESTIONS: usize = 300_000;
+/// Steps taken to find what the names in a text, and in those it refers to, stand for.
+pub const MOST_STEPS: usize = 1_000_000;
+
 /// What a schema is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {

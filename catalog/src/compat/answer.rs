@@ -8,12 +8,17 @@ use super::level::{Break, Level};
 const MOST_SHOWN: usize = 10_000;
 
 impl Break {
-    /// Lines for `messages`: a line for each difference, then the earlier version, its text and the settings.
+    /// Lines for `messages`: a line for each difference and for each of its reasons, how many there was no room for, then
+    /// the earlier version, its text and the settings.
     #[must_use]
     pub fn messages(&self, version: u32, earlier: &str, level: Level) -> Vec<String> {
-        let forward = self.forward.iter().map(|found| line("old", "new", found));
-        let backward = self.backward.iter().map(|found| line("new", "old", found));
-        let mut lines: Vec<_> = forward.chain(backward).chain(self.house.iter().map(change)).collect();
+        let mut lines = Vec::new();
+        self.forward.iter().for_each(|found| told(&mut lines, ("old", "new"), found));
+        self.backward.iter().for_each(|found| told(&mut lines, ("new", "old"), found));
+        lines.extend(self.house.iter().map(change));
+        if self.omitted > 0 {
+            lines.push(format!("{{omitted: {} more differences}}", self.omitted));
+        }
         lines.push(format!("{{oldSchemaVersion: {version}}}"));
         lines.push(match earlier.char_indices().nth(MOST_SHOWN) {
             None => format!("{{oldSchema: '{earlier}'}}"),
@@ -24,7 +29,13 @@ impl Break {
     }
 }
 
-fn line(reader: &str, writer: &str, found: &Difference) -> String {
+/// A difference, and where it is a union's, why no branch takes it. (As deep as reasons are told: `read.rs`.)
+fn told(lines: &mut Vec<String>, sides: (&str, &str), found: &Difference) {
+    lines.push(line(sides, found));
+    found.because.iter().for_each(|reason| told(lines, sides, reason));
+}
+
+fn line((reader, writer): (&str, &str), found: &Difference) -> String {
     let place = if found.reader.is_empty() { String::new() } else { format!(" ({})", found.reader) };
     format!(
         "{{errorType:'{}', description:'the {reader} schema reads what the {writer} one wrote; at {}{place}: {}', \

@@ -161,8 +161,9 @@ impl What<'_> {
                 )
             }
             Self::TooComplex => Text::new(
-                "两个模式过于复杂,无法在限度内比较,按不兼容处理;请减少联合类型的分支",
-                "the two schemas are too complex to be compared within bounds and count as incompatible; use fewer branches",
+                "模式过于复杂,或同时比较的版本过多,无法在限度内比较,按不兼容处理;请减少联合类型的分支和别名,或改用不逐版比较的兼容级别",
+                "the schemas are too complex, or too many versions of them, to be compared within bounds, and count as \
+                 incompatible; use fewer branches and aliases, or a level that is not transitive",
             ),
         }
     }

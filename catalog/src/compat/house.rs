@@ -4,11 +4,13 @@
 
 mod said;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use self::said::{Said, code_lists, logical_types, units};
 use super::place::{Place, Places, Step};
-use crate::avro::{Field, Id, Kind, Name, Named, Primitive, Schema};
+use super::read::MOST_TOLD;
+use super::work::{MOST_OF_A_PAIR, Work};
+use crate::avro::{Field, Id, Kind, Name, Named, Primitive, Record, Schema};
 use crate::error::Text;
 
 /// What means something else now.
@@ -26,6 +28,8 @@ pub enum Meaning {
     Unit,
     /// The properties `values` and `code_list`.
     CodeList,
+    /// The two were too much to compare; they count as meaning something else.
+    TooComplex,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,21 +52,53 @@ impl Meaning {
             Self::LogicalType => "logical_type",
             Self::Unit => "unit",
             Self::CodeList => "code_list",
+            Self::TooComplex => "too_complex",
         }
     }
 }
 
+/// What means something else.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub told: Vec<Change>,
+    /// Found beyond what can be told.
+    pub omitted: usize,
+}
+
 /// Everything that means something else in the new schema than in the old, type by type; what is gone or new is a
 /// matter of Avro's rules.
-pub(super) fn changes(old: &Schema, new: &Schema) -> Vec<Change> {
-    let mut walk = Walk { old, new, places: Places::default(), met: HashSet::new(), found: Vec::new() };
+pub(super) fn changes(old: &Schema, new: &Schema, work: &mut Work) -> Changes {
+    let mut walk = Walk {
+        old,
+        new,
+        places: Places::default(),
+        met: HashSet::new(),
+        fields: HashMap::new(),
+        work: 0,
+        bytes: 0,
+        found: Changes::default(),
+    };
+    let most = work.left().min(MOST_OF_A_PAIR);
     let mut todo = vec![Pair { old: old.top(), new: new.top(), fields: None, path: Places::TOP }];
     while let Some(pair) = todo.pop() {
         let mut below = walk.judge(&pair);
+        if walk.work > most {
+            walk.tell(Meaning::TooComplex, String::new(), too_complex());
+            break;
+        }
         below.reverse();
         todo.extend(below);
     }
+    work.take(walk.work);
     walk.found
+}
+
+fn too_complex() -> Text {
+    Text::new(
+        "模式过于复杂,或同时比较的版本过多,无法在限度内核对含义,按不兼容处理;请减少别名、分支和允许值",
+        "the schemas are too complex, or too many versions of them, for what they mean to be compared within bounds, and \
+         count as incompatible; use fewer aliases, branches and values",
+    )
 }
 
 /// Two types that are the same thing in the two schemas.
@@ -79,7 +115,12 @@ struct Walk<'a> {
     new: &'a Schema,
     places: Places<'a>,
     met: HashSet<(Id, Id)>,
-    found: Vec<Change>,
+    /// Places of the fields of the old records by name.
+    fields: HashMap<Id, HashMap<&'a str, usize>>,
+    work: usize,
+    /// Of what is told.
+    bytes: usize,
+    found: Changes,
 }
 
 impl<'a> Walk<'a> {
@@ -91,9 +132,13 @@ impl<'a> Walk<'a> {
         }
         let was = Said::new(self.old, pair.old, pair.fields.map(|(old, _)| old));
         let now = Said::new(self.new, pair.new, pair.fields.map(|(_, new)| new));
+        self.work = self.work.saturating_add(was.cost()).saturating_add(now.cost()).saturating_add(1);
+        if self.work > MOST_OF_A_PAIR {
+            return Vec::new();
+        }
         for (meaning, text) in [logical_types(&was, &now), units(&was, &now), code_lists(&was, &now)].concat()
         {
-            self.found.push(Change { meaning, path: self.places.path(pair.path), text });
+            self.tell(meaning, self.places.path(pair.path), text);
         }
         // Fields may say different things of one type; what is below it is judged once.
         if !self.met.insert((pair.old, pair.new)) {
@@ -105,8 +150,7 @@ impl<'a> Walk<'a> {
             (Kind::Record(_, was), Kind::Record(_, now)) => {
                 let mut pairs = Vec::new();
                 for field in &now.fields {
-                    let names = |old: &&Field| old.name == field.name || field.aliases.contains(&old.name);
-                    if let Some(old) = was.fields.iter().find(names) {
+                    if let Some(old) = self.earlier(pair.old, was, field) {
                         let below = self.below(pair, old.kind, field.kind, Step::Field(&field.name));
                         pairs.push(Pair { fields: Some((old, field)), ..below });
                     }
@@ -115,6 +159,27 @@ impl<'a> Walk<'a> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The field that it was: the first of the record's that has its name or one of its aliases.
+    fn earlier(&mut self, of: Id, record: &'a Record, field: &Field) -> Option<&'a Field> {
+        self.work += 1 + field.aliases.len();
+        let fields = self.fields.entry(of).or_insert_with(|| {
+            self.work += record.fields.len();
+            record.fields.iter().enumerate().map(|(place, field)| (field.name.as_str(), place)).collect()
+        });
+        let names = std::iter::once(&field.name).chain(&field.aliases);
+        let place = names.filter_map(|name| fields.get(name.as_str())).min()?;
+        record.fields.get(*place)
+    }
+
+    fn tell(&mut self, meaning: Meaning, path: String, text: Text) {
+        if self.bytes > MOST_TOLD {
+            self.found.omitted += 1;
+            return;
+        }
+        self.bytes += path.len() + text.zh.len() + text.en.len();
+        self.found.told.push(Change { meaning, path, text });
     }
 
     fn below(&mut self, pair: &Pair<'a>, old: Id, new: Id, step: Step<'a>) -> Pair<'a> {
@@ -129,6 +194,10 @@ impl<'a> Walk<'a> {
         let several = branches(self.new, pair.new).len() > 1;
         for new in branches(self.new, pair.new) {
             let kind = self.new.kind(new);
+            self.work += left.len() * (1 + kind.named().map_or(0, |named| named.aliases.len()));
+            if self.work > MOST_OF_A_PAIR {
+                return Vec::new();
+            }
             let same = left.iter().position(|old| same(self.old.kind(*old), kind));
             match same {
                 Some(place) => pairs.push((left.remove(place), new)),

@@ -1,8 +1,9 @@
 //! The seven levels of a schema registry, and what each holds a new schema against.
 
 use super::difference::Difference;
-use super::house::{self, Change};
-use super::read::read;
+use super::house::{self, Change, Changes};
+use super::read::{Reading, read_within};
+use super::work::Work;
 use crate::avro::Schema;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,10 +91,12 @@ pub struct Break {
     pub backward: Vec<Difference>,
     /// What means something else.
     pub house: Vec<Change>,
+    /// Found beyond what can be told.
+    pub omitted: usize,
 }
 
 /// What a new schema breaks: one value for each earlier version (newest first) that its level does not let pass. A
-/// registry answers with the first; a person wants all.
+/// registry answers with the first; a person wants all. All of it is one question.
 pub fn breaks<'a>(
     new: &'a Schema,
     earlier: &'a [&'a Schema],
@@ -105,16 +108,35 @@ pub fn breaks<'a>(
         level if level.transitive() => earlier.len(),
         _ => earlier.len().min(1),
     };
+    let mut work = Work::default();
     earlier[..counted].iter().enumerate().filter_map(move |(version, old)| {
-        let differences = |wanted: bool, reader, writer| {
-            if wanted { read(reader, writer).differences } else { Vec::new() }
-        };
-        let found = Break {
-            version,
-            forward: differences(level.forward(), *old, new),
-            backward: differences(level.backward(), new, *old),
-            house: if policy == Policy::House { house::changes(old, new) } else { Vec::new() },
-        };
-        (!found.forward.is_empty() || !found.backward.is_empty() || !found.house.is_empty()).then_some(found)
+        let found = breaks_with(new, old, (level, policy), &mut work)?;
+        Some(Break { version, ..found })
     })
+}
+
+/// The same of one earlier version, with what is left to the question.
+pub fn breaks_with(
+    new: &Schema,
+    old: &Schema,
+    (level, policy): (Level, Policy),
+    work: &mut Work,
+) -> Option<Break> {
+    if level == Level::None {
+        return None;
+    }
+    let mut reading = |wanted: bool, reader, writer| {
+        if wanted { read_within(reader, writer, work) } else { Reading::default() }
+    };
+    let forward = reading(level.forward(), old, new);
+    let backward = reading(level.backward(), new, old);
+    let house = if policy == Policy::House { house::changes(old, new, work) } else { Changes::default() };
+    let found = Break {
+        version: 0,
+        omitted: forward.omitted + backward.omitted + house.omitted,
+        forward: forward.differences,
+        backward: backward.differences,
+        house: house.told,
+    };
+    (!found.forward.is_empty() || !found.backward.is_empty() || !found.house.is_empty()).then_some(found)
 }

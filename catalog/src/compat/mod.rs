@@ -7,11 +7,13 @@ mod house;
 mod level;
 mod place;
 mod read;
+mod work;
 
 pub use difference::{Difference, Kind};
 pub use house::{Change, Meaning};
-pub use level::{Break, Level, Policy, breaks};
-pub use read::{Reading, read};
+pub use level::{Break, Level, Policy, breaks, breaks_with};
+pub use read::{Reading, read, read_within};
+pub use work::Work;
 
 #[cfg(test)]
 mod tests;

@@ -10,19 +10,17 @@ use std::collections::{HashMap, HashSet};
 use self::judge::Judged;
 use super::difference::{Difference, What};
 use super::place::{Place, Places, Step};
+use super::work::{MOST_OF_A_PAIR, Work};
 use crate::avro::{Id, Schema};
 
-/// Fields, aliases, symbols and branches looked at before two schemas count as too complex to compare.
-const MOST_WORK: usize = 500_000;
-
 /// Bytes of what is told; what is left is counted.
-const MOST_TOLD: usize = 4 << 20;
+pub(super) const MOST_TOLD: usize = 4 << 20;
 
 /// Unions within unions whose branches are explained.
 const MOST_REASONS: usize = 8;
 
 /// What a reader makes of a writer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Each once, in the order in which Java finds them.
     pub differences: Vec<Difference>,
@@ -42,6 +40,12 @@ impl Reading {
 /// Reads with one schema what the other wrote.
 #[must_use]
 pub fn read(reader: &Schema, writer: &Schema) -> Reading {
+    read_within(reader, writer, &mut Work::default())
+}
+
+/// The same with what is left to a question about many.
+#[must_use]
+pub fn read_within(reader: &Schema, writer: &Schema, work: &mut Work) -> Reading {
     let mut walk = Walk {
         reader,
         writer,
@@ -51,9 +55,11 @@ pub fn read(reader: &Schema, writer: &Schema) -> Reading {
         known: HashMap::new(),
         fields: HashMap::new(),
         work: 0,
+        most: work.left().min(MOST_OF_A_PAIR),
         gave_up: false,
     };
     let top = walk.run();
+    work.take(walk.work);
     let (differences, omitted) = walk.tell(top);
     Reading { differences, omitted, gave_up: walk.gave_up }
 }
@@ -131,6 +137,8 @@ struct Walk<'a> {
     /// Fields of the writer's records by name.
     fields: HashMap<Id, HashMap<&'a str, Id>>,
     work: usize,
+    /// More of it is too much.
+    most: usize,
     gave_up: bool,
 }
 
@@ -155,7 +163,7 @@ impl<'a> Walk<'a> {
                 self.known.insert(frame.pair, Some(last));
                 continue;
             };
-            if self.work > MOST_WORK {
+            if self.work > self.most {
                 return self.too_complex(top);
             }
             match self.below(&task) {

@@ -88,16 +88,26 @@ pub fn parse(text: &str, referenced: &[&str], rules: Rules) -> Result<Schema, Wr
     avro::parse_with(text, referenced, rules).map_err(|faults| Wrong::InvalidSchema(invalid(text, &faults)))
 }
 
-/// The same in the form that is kept: canonical, or normalised first.
+/// The same in the form that is kept: canonical, or normalised first. That form may be the longer one, and is read again
+/// and again, so it too is bounded.
 pub fn canonical(text: &str, referenced: &[&str], rules: Rules, normalize: bool) -> Result<Parsed, Wrong> {
-    let schema = parse(text, referenced, rules)?;
-    if !normalize {
-        let text = schema.canonical();
-        return Ok(Parsed { schema, text });
+    let mut schema = parse(text, referenced, rules)?;
+    if normalize {
+        schema = parse(&short(schema.normalized())?, referenced, rules)?;
     }
-    let schema = parse(&schema.normalized(), referenced, rules)?;
-    let text = schema.canonical();
+    let text = short(schema.canonical())?;
     Ok(Parsed { schema, text })
+}
+
+fn short(written: String) -> Result<String, Wrong> {
+    if written.len() <= avro::MOST_BYTES {
+        return Ok(written);
+    }
+    let (bytes, most) = (written.len(), avro::MOST_BYTES);
+    Err(Wrong::InvalidSchema(format!(
+        "Invalid schema: as it is kept it has {bytes} bytes, at most {most}; write its numbers and texts shorter / \
+         按保存的写法,模式有 {bytes} 字节,至多 {most};请缩短其中的数字和文本"
+    )))
 }
 
 /// Normalising puts references in order, each once.

@@ -8,9 +8,16 @@ use crate::avro::fault::Fault;
 use crate::avro::json::Json;
 use crate::avro::model::{Id, Kind, Primitive, Record, Type};
 use crate::avro::path::Trail;
+use crate::avro::rules::MOST_QUESTIONS;
 
-/// The fields of a record in the default are not known yet, because the record holds the field in question.
-pub(super) struct Incomplete;
+/// Why nothing is said of a default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unjudged {
+    /// The fields of a record in it are not known yet, because the record holds the field in question.
+    Incomplete,
+    /// All defaults so far took more questions than are asked.
+    TooMuch,
+}
 
 /// What a default is held against.
 struct Fitting<'a> {
@@ -19,12 +26,13 @@ struct Fitting<'a> {
     known: Option<(&'a HashMap<String, Id>, &'a HashSet<Id>)>,
     /// By type and value: a union's branches may all ask the same.
     asked: HashMap<(Id, *const Json), bool>,
+    /// Of all defaults of the text and of those it refers to.
+    questions: usize,
 }
 
 impl Parser {
-    pub(super) fn fits_now(&self, kind: Id, default: &Json) -> bool {
-        let mut fitting = Fitting { types: &self.types, known: None, asked: HashMap::new() };
-        fitting.fits(kind, default).unwrap_or(false)
+    pub(super) fn fits_now(&self, kind: Id, default: &Json) -> Result<bool, Unjudged> {
+        self.fits(kind, default, None)
     }
 
     pub(super) fn fits_known(
@@ -32,9 +40,43 @@ impl Parser {
         kind: Id,
         default: &Json,
         complete: &HashSet<Id>,
-    ) -> Result<bool, Incomplete> {
-        let known = Some((&self.names, complete));
-        Fitting { types: &self.types, known, asked: HashMap::new() }.fits(kind, default)
+    ) -> Result<bool, Unjudged> {
+        self.fits(kind, default, Some((&self.names, complete)))
+    }
+
+    fn fits<'a>(
+        &'a self,
+        kind: Id,
+        default: &Json,
+        known: Option<(&'a HashMap<String, Id>, &'a HashSet<Id>)>,
+    ) -> Result<bool, Unjudged> {
+        let questions = self.questions.get();
+        if questions > MOST_QUESTIONS {
+            // The schema is refused already, for the default that took too much.
+            return Ok(true);
+        }
+        let mut fitting = Fitting { types: &self.types, known, asked: HashMap::new(), questions };
+        let answer = fitting.fits(kind, default);
+        self.questions.set(fitting.questions);
+        answer
+    }
+
+    pub(super) fn not_fitting(&self, why: Unjudged, trail: Trail) -> Fault {
+        match why {
+            Unjudged::Incomplete => self.fault(
+                trail,
+                "默认值含有该字段自身所属的记录",
+                "the default holds a record that the field itself belongs to",
+            ),
+            Unjudged::TooMuch => self.fault(
+                trail,
+                format!("核对各默认值所需的步骤到此已超过 {MOST_QUESTIONS};请缩短默认值,或减少联合类型的分支"),
+                format!(
+                    "to judge the defaults up to this one takes more than {MOST_QUESTIONS} steps; shorten it, or use \
+                     fewer branches"
+                ),
+            ),
+        }
     }
 
     pub(super) fn unfit(&self, kind: Id, trail: Trail) -> Fault {
@@ -49,7 +91,8 @@ impl Parser {
 
 impl<'a> Fitting<'a> {
     /// Calls go as deep as the default, and through a union once more.
-    fn fits(&mut self, kind: Id, value: &Json) -> Result<bool, Incomplete> {
+    fn fits(&mut self, kind: Id, value: &Json) -> Result<bool, Unjudged> {
+        self.ask(1)?;
         let types = self.types;
         match &types[kind.0].kind {
             Kind::Primitive(primitive) => Ok(fits_primitive(*primitive, value)),
@@ -73,7 +116,7 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    fn fits_within(&mut self, id: Id, kind: &'a Kind, value: &Json) -> Result<bool, Incomplete> {
+    fn fits_within(&mut self, id: Id, kind: &'a Kind, value: &Json) -> Result<bool, Unjudged> {
         match (kind, value) {
             (Kind::Array(items), Json::Array(values)) => self.all(values.iter().map(|value| (*items, value))),
             (Kind::Map(of), Json::Object(members)) => self.all(members.iter().map(|(_, value)| (*of, value))),
@@ -87,7 +130,7 @@ impl<'a> Fitting<'a> {
             }
             (Kind::Record(_, record), Json::Object(_)) => {
                 if self.known.is_some_and(|(_, complete)| !complete.contains(&id)) {
-                    return Err(Incomplete);
+                    return Err(Unjudged::Incomplete);
                 }
                 self.fits_record(record, value)
             }
@@ -95,9 +138,11 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    fn fits_record(&mut self, record: &Record, value: &Json) -> Result<bool, Incomplete> {
+    fn fits_record(&mut self, record: &Record, value: &Json) -> Result<bool, Unjudged> {
         let Json::Object(members) = value else { return Ok(false) };
         for field in &record.fields {
+            // A member is looked for among all of them.
+            self.ask(1 + members.len() / 64)?;
             // A field's own default was found to fit when the record was read.
             let fits = match members.get(&field.name) {
                 Some(value) => self.fits(field.kind, value)?,
@@ -110,7 +155,12 @@ impl<'a> Fitting<'a> {
         Ok(true)
     }
 
-    fn all<'v>(&mut self, parts: impl Iterator<Item = (Id, &'v Json)>) -> Result<bool, Incomplete> {
+    fn ask(&mut self, more: usize) -> Result<(), Unjudged> {
+        self.questions += more;
+        if self.questions > MOST_QUESTIONS { Err(Unjudged::TooMuch) } else { Ok(()) }
+    }
+
+    fn all<'v>(&mut self, parts: impl Iterator<Item = (Id, &'v Json)>) -> Result<bool, Unjudged> {
         for (kind, value) in parts {
             if !self.fits(kind, value)? {
                 return Ok(false);

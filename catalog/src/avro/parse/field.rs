@@ -64,8 +64,12 @@ impl Parser {
                 None => return Err(self.fault(trail, "默认值不是数字", "the default is no number")),
             }
         }
-        if self.rules.defaults && !self.fits_now(kind, &default) {
-            return Err(self.unfit(kind, trail));
+        if self.rules.defaults {
+            match self.fits_now(kind, &default) {
+                Ok(true) => {}
+                Ok(false) => return Err(self.unfit(kind, trail)),
+                Err(why) => return Err(self.not_fitting(why, trail)),
+            }
         }
         Ok(Some(default))
     }

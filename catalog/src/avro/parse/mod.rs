@@ -10,8 +10,10 @@ mod names;
 mod resolve;
 mod shape;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
+use self::resolve::Progress;
 use super::fault::{Fault, Faults};
 use super::json::{self, Json, Members};
 use super::model::{Id, Kind, Primitive, Schema, Type};
@@ -33,6 +35,8 @@ pub fn parse_with(text: &str, references: &[&str], rules: Rules) -> Result<Schem
         defined: Vec::new(),
         open: Vec::new(),
         fields: 0,
+        progress: Progress::default(),
+        questions: Cell::new(0),
         faults: Faults::default(),
     };
     let mut names = Vec::new();
@@ -41,6 +45,7 @@ pub fn parse_with(text: &str, references: &[&str], rules: Rules) -> Result<Schem
         names.extend(parser.types[top.0].kind.named().map(|named| named.name.full()));
     }
     let top = parser.text(text)?;
+    parser.check_written(top)?;
     Ok(Schema { types: parser.types, trails: parser.trails, top, references: names })
 }
 
@@ -70,6 +75,10 @@ struct Parser {
     /// Full names of the records around.
     open: Vec<String>,
     fields: usize,
+    /// What is resolved, of this text and of those it refers to.
+    progress: Progress,
+    /// What was asked of defaults.
+    questions: Cell<usize>,
     faults: Faults,
 }
 

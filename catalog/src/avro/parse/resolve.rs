@@ -1,18 +1,20 @@
 //! Every name gets what it stands for. A type may be named before its definition ends, so this is done when the text has
 //! been read; defaults are then judged again. Java does both in one walk, and refuses a default that needs the fields of
-//! a record which that walk has not finished: the walk here has the same order.
+//! a record which that walk has not finished: the walk here has the same order. What is below a type is walked once,
+//! whoever holds it: types refer to each other forwards by names alone, so whatever is left is done for good.
 
 use std::collections::HashSet;
 
 use super::Parser;
+use super::default::Unjudged;
 use crate::avro::fault::Fault;
 use crate::avro::model::{Id, Kind};
+use crate::avro::path::Trails;
+use crate::avro::rules::MOST_STEPS;
 
-/// A walk through everything below one type; a name that stands for a type not begun yet begins another within it.
-struct Walk {
-    todo: Vec<Todo>,
-    visited: HashSet<Id>,
-}
+/// What is left of a walk through everything below one type; a name that stands for a type not begun yet begins another
+/// walk within it, which enters anew what this one has not left.
+type Walk = Vec<Todo>;
 
 enum Todo {
     Enter(Id),
@@ -21,63 +23,82 @@ enum Todo {
 }
 
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     /// Records and names met.
     begun: HashSet<Id>,
     /// Records whose fields are known.
     complete: HashSet<Id>,
-}
-
-impl Walk {
-    fn from(id: Id) -> Self {
-        Self { todo: vec![Todo::Enter(id)], visited: HashSet::new() }
-    }
+    /// Types with nothing to do at them or below.
+    done: HashSet<Id>,
+    /// How many of the definitions were walked, and of the types replaced.
+    walked: usize,
+    replaced: usize,
+    steps: usize,
 }
 
 impl Parser {
     /// The top with nothing unresolved below it.
     pub(super) fn resolve(&mut self, top: Id) -> Result<Id, Fault> {
-        let mut progress = Progress::default();
-        for id in self.defined.clone() {
-            self.walk(id, &mut progress);
-        }
-        if self.types[top.0].kind.named().is_none() {
-            self.walk(top, &mut progress);
-        }
+        let mut progress = std::mem::take(&mut self.progress);
+        let walked = self.walk_all(top, &mut progress);
+        self.progress = progress;
+        walked?;
         if !self.faults.none() {
             return Ok(top);
         }
         if !self.rules.recursion {
             self.measure(top)?;
         }
-        self.replace();
-        self.check_all();
-        let top = self.target(top);
-        self.check_written(top);
-        Ok(top)
+        let from = std::mem::replace(&mut self.progress.replaced, self.types.len());
+        self.replace(from);
+        self.check_all(from);
+        Ok(self.target(top))
     }
 
-    fn walk(&mut self, from: Id, progress: &mut Progress) {
-        let mut walks = vec![Walk::from(from)];
+    fn walk_all(&mut self, top: Id, progress: &mut Progress) -> Result<(), Fault> {
+        for place in progress.walked..self.defined.len() {
+            self.walk(self.defined[place], progress)?;
+        }
+        progress.walked = self.defined.len();
+        if self.types[top.0].kind.named().is_none() {
+            self.walk(top, progress)?;
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, from: Id, progress: &mut Progress) -> Result<(), Fault> {
+        let mut walks: Vec<Walk> = vec![vec![Todo::Enter(from)]];
         while let Some(walk) = walks.last_mut() {
-            match walk.todo.pop() {
+            match walk.pop() {
                 None => {
                     walks.pop();
                 }
                 Some(Todo::Leave(id)) => self.leave(id, progress),
                 Some(Todo::Enter(id)) => {
                     if let Some(first) = self.enter(id, walk, progress) {
-                        walk.todo.push(Todo::Enter(id));
-                        walks.push(Walk::from(first));
+                        walk.push(Todo::Enter(id));
+                        walks.push(vec![Todo::Enter(first)]);
                     }
                 }
             }
+            if progress.steps > MOST_STEPS {
+                return Err(self.fault(
+                    Trails::TOP,
+                    format!("确定各名称所指的类型需要 {MOST_STEPS} 步以上;请先定义、后引用"),
+                    format!(
+                        "to find what the names stand for takes more than {MOST_STEPS} steps; define types before \
+                         they are named"
+                    ),
+                ));
+            }
         }
+        Ok(())
     }
 
     /// Begins a type; answers another that must be walked first.
     fn enter(&mut self, id: Id, walk: &mut Walk, progress: &mut Progress) -> Option<Id> {
-        if walk.visited.contains(&id) {
+        progress.steps += 1;
+        if progress.done.contains(&id) {
             return None;
         }
         let kind = &self.types[id.0].kind;
@@ -91,7 +112,7 @@ impl Parser {
                 Some(_) => {}
                 None => self.undefined(id),
             }
-            walk.visited.insert(id);
+            progress.done.insert(id);
             return None;
         }
         let mut children = kind.children();
@@ -100,9 +121,9 @@ impl Parser {
             children.reverse();
             progress.begun.insert(id);
         }
-        walk.visited.insert(id);
-        walk.todo.push(Todo::Leave(id));
-        walk.todo.extend(children.into_iter().map(Todo::Enter));
+        progress.steps += children.len();
+        walk.push(Todo::Leave(id));
+        walk.extend(children.into_iter().map(Todo::Enter));
         None
     }
 
@@ -120,16 +141,17 @@ impl Parser {
 
     /// A record's fields are known from here on; their defaults must fit.
     fn leave(&mut self, id: Id, progress: &mut Progress) {
+        progress.done.insert(id);
         let Kind::Record(_, record) = &self.types[id.0].kind else { return };
         if !progress.complete.contains(&id) && self.rules.defaults && self.faults.none() {
             let trail = self.types[id.0].trail;
-            let mut found = Vec::new();
+            let mut found: Vec<(usize, Result<Id, Unjudged>)> = Vec::new();
             for (place, field) in record.fields.iter().enumerate() {
                 let Some(default) = &field.default else { continue };
                 match self.fits_known(field.kind, default, &progress.complete) {
                     Ok(true) => {}
-                    Ok(false) => found.push((place, Some(field.kind))),
-                    Err(_) => found.push((place, None)),
+                    Ok(false) => found.push((place, Ok(field.kind))),
+                    Err(why) => found.push((place, Err(why))),
                 }
             }
             for (place, unfit) in found {
@@ -137,12 +159,8 @@ impl Parser {
                 let trail = self.trails.element(trail, place);
                 let trail = self.trails.member(trail, "default");
                 let fault = match unfit {
-                    Some(kind) => self.unfit(kind, trail),
-                    None => self.fault(
-                        trail,
-                        "默认值含有该字段自身所属的记录",
-                        "the default holds a record that the field itself belongs to",
-                    ),
+                    Ok(kind) => self.unfit(kind, trail),
+                    Err(why) => self.not_fitting(why, trail),
                 };
                 self.faults.add(fault);
             }
@@ -158,8 +176,8 @@ impl Parser {
         }
     }
 
-    fn replace(&mut self) {
-        for at in 0..self.types.len() {
+    fn replace(&mut self, from: usize) {
+        for at in from..self.types.len() {
             let mut kind = self.types[at].kind.clone();
             match &mut kind {
                 Kind::Array(of) | Kind::Map(of) => *of = self.target(*of),

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::Parser;
-use crate::avro::fault::Fault;
+use crate::avro::fault::{Fault, Faults};
 use crate::avro::model::{Id, Kind};
 use crate::avro::rules::{MOST_DEPTH, MOST_FIELDS};
 
@@ -89,7 +89,7 @@ impl Parser {
 
     /// Refuses what would be too deep once written: there a named type stands in full where it comes first, which may
     /// be far from where it was read.
-    pub(super) fn check_written(&mut self, top: Id) {
+    pub(super) fn check_written(&self, top: Id) -> Result<(), Faults> {
         let mut known = HashSet::new();
         let mut todo = vec![(top, 1)];
         while let Some((id, depth)) = todo.pop() {
@@ -98,18 +98,19 @@ impl Parser {
                 continue;
             }
             if depth > MOST_DEPTH {
-                let fault = self.too_deep(found.trail);
-                self.faults.add(fault);
-                return;
+                let mut faults = Faults::default();
+                faults.add(self.too_deep(found.trail));
+                return Err(faults);
             }
             todo.extend(found.kind.children().into_iter().rev().map(|child| (child, depth + 1)));
         }
+        Ok(())
     }
 
     /// Unions name each branch once, and what Java keeps of a type's properties can be kept.
-    pub(super) fn check_all(&mut self) {
+    pub(super) fn check_all(&mut self, from: usize) {
         let mut found = Vec::new();
-        for known in &self.types {
+        for known in &self.types[from..] {
             match &known.kind {
                 Kind::Union(branches) => {
                     let mut seen = HashSet::new();

@@ -1,5 +1,7 @@
 //! What a type and its field say beyond Avro's types, compared.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Meaning;
 use crate::avro::json::Json;
 use crate::avro::{Field, Id, Kind, Logical, Schema, Type};
@@ -22,6 +24,20 @@ impl<'a> Said<'a> {
     fn property(&self, name: &str) -> Option<&'a Json> {
         let of_field = self.field.and_then(|field| field.properties.get(name));
         of_field.or_else(|| self.type_.properties.get(name))
+    }
+
+    /// Values and members that are looked at to compare it.
+    pub fn cost(&self) -> usize {
+        let values = match self.property("values") {
+            Some(Json::Array(values)) => {
+                let others = values.iter().filter(|value| !is_plain(value)).count();
+                values.len().saturating_add(others.saturating_mul(others))
+            }
+            Some(Json::Object(members)) => members.len(),
+            _ => 0,
+        };
+        let of_field = self.field.map_or(0, |field| field.properties.len());
+        values.saturating_add(self.type_.properties.len() + of_field)
     }
 
     fn shown(&self) -> &'static str {
@@ -147,13 +163,18 @@ pub(super) fn code_lists(was: &Said<'_>, now: &Said<'_>) -> Found {
         (Some(old), Some(new)) => lost(old, new),
     };
     if !lost.is_empty() {
+        let (zh, en) = match lost.len().saturating_sub(MOST_LOST) {
+            0 => (String::new(), String::new()),
+            more => (format!("等 {} 个", lost.len()), format!(" and {more} more")),
+        };
+        let named = &lost[..lost.len().min(MOST_LOST)];
         found.push((
             Meaning::CodeList,
             Text::new(
-                format!("允许值 {} 已去掉或含义改变;已有数据仍会含有它们", lost.join("、")),
+                format!("允许值 {}{zh}已去掉或含义改变;已有数据仍会含有它们", named.join("、")),
                 format!(
-                    "the values {} are gone or mean something else; data that exist hold them",
-                    lost.join(", ")
+                    "the values {}{en} are gone or mean something else; data that exist hold them",
+                    named.join(", ")
                 ),
             ),
         ));
@@ -161,28 +182,53 @@ pub(super) fn code_lists(was: &Said<'_>, now: &Said<'_>) -> Found {
     found
 }
 
+/// Values that are named; what is more is counted.
+const MOST_LOST: usize = 20;
+
 /// Values of the old list that the new one lacks, or gives another meaning.
 fn lost(old: &Json, new: &Json) -> Vec<String> {
     match (old, new) {
         (Json::Array(old), Json::Array(new)) => {
-            let gone = old.iter().filter(|value| !new.contains(value));
+            let (plain, others): (Vec<&Json>, Vec<&Json>) = new.iter().partition(|value| is_plain(value));
+            let known: HashSet<(bool, &str)> = plain.into_iter().filter_map(plainly).collect();
+            let gone = old.iter().filter(|value| match plainly(value) {
+                Some(value) => !known.contains(&value),
+                None => !others.contains(value),
+            });
             gone.map(shown).collect()
         }
         (Json::Object(old), Json::Object(new)) => {
-            let gone = old.iter().filter(|(code, meaning)| new.get(code) != Some(meaning));
-            gone.map(|(code, _)| code.to_owned()).collect()
+            let known: HashMap<&str, &Json> = new.iter().collect();
+            let gone = old.iter().filter(|(code, meaning)| known.get(code) != Some(meaning));
+            gone.map(|(code, _)| cut(code.to_owned())).collect()
         }
         (old, new) if old == new => Vec::new(),
         (old, _) => vec![shown(old)],
     }
 }
 
+/// A text, or a whole number by its digits: what values are. Other JSON is looked for in all of the list.
+fn plainly(value: &Json) -> Option<(bool, &str)> {
+    match value {
+        Json::Text(text) => Some((true, text)),
+        Json::Whole(digits) => Some((false, digits)),
+        _ => None,
+    }
+}
+
+fn is_plain(value: &Json) -> bool {
+    plainly(value).is_some()
+}
+
 /// As people read it, cut where it is long.
 fn shown(value: &Json) -> String {
-    const MOST: usize = 80;
-    let text = match value {
+    cut(match value {
         Json::Text(text) => text.clone(),
         value => value.to_string(),
-    };
+    })
+}
+
+fn cut(text: String) -> String {
+    const MOST: usize = 80;
     if text.chars().count() <= MOST { text } else { text.chars().take(MOST).chain(['…']).collect() }
 }

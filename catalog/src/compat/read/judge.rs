@@ -111,7 +111,8 @@ impl<'a> Walk<'a> {
     /// Each of the reader's fields comes from a field of the writer's or from its default. Answers the cost.
     fn fields(&mut self, at: At, own: &'a Record, written: &'a Record, tasks: &mut Vec<Task<'a>>) -> usize {
         let within = self.step(at, "fields");
-        let mut work = own.fields.len();
+        let mut work =
+            own.fields.len() + if self.fields.contains_key(&at.writer) { 0 } else { written.fields.len() };
         for (place, field) in own.fields.iter().enumerate() {
             work += field.aliases.len();
             let reader_path = self.places.add(at.reader_path, Step::Field(&field.name));

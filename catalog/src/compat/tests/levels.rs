@@ -67,3 +67,25 @@ fn a_registrys_answer_has_a_line_for_each_difference() {
     );
     assert_eq!(breaks(&new, &[], Level::FullTransitive, Policy::House).count(), 0);
 }
+
+#[test]
+fn a_registrys_answer_says_what_is_inside_a_union_and_how_much_was_left_out() {
+    let within = |x: &str, y: &str| {
+        let text =
+            format!(r#"["null",{{"type":"record","name":"A","fields":[{{"name":"x","type":"{x}"}}{y}]}}]"#);
+        parse(&text, Rules::FREE).unwrap()
+    };
+    let old = within("int", r#",{"name":"y","type":"int"}"#);
+    let new = within("string", "");
+    let found = breaks(&new, &[&old], Level::Full, Policy::Avro).next().unwrap();
+    let lines = found.messages(1, &old.canonical(), Level::Full);
+    let named = |kind: &str, path: &str| {
+        lines.iter().any(|line| line.contains(kind) && line.contains(&format!("({path})")))
+    };
+    assert!(lines[0].contains("MISSING_UNION_BRANCH"), "{lines:#?}");
+    assert!(named("TYPE_MISMATCH", "<A>.x"), "{lines:#?}");
+    assert!(named("READER_FIELD_MISSING_DEFAULT_VALUE", "<A>.y"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("omitted")), "{lines:#?}");
+    let lines = crate::compat::Break { omitted: 7, ..found }.messages(1, "", Level::Full);
+    assert!(lines.contains(&"{omitted: 7 more differences}".to_owned()), "{lines:#?}");
+}

@@ -114,3 +114,18 @@ fn a_body_of_any_client_is_read() {
     let other = Candidate { schema_type: Some("JSON".to_owned()), ..candidate };
     assert_eq!(other.check().unwrap_err().error_code(), 42201);
 }
+
+#[test]
+fn what_would_be_too_long_as_it_is_kept_is_refused() {
+    // Java writes 1e9 as 1.0E9.
+    let numbers = |count: usize| format!(r#"{{"type":"string","x":[{}]}}"#, vec!["1e9"; count].join(","));
+    let long = numbers(65_000);
+    assert!(long.len() <= crate::avro::MOST_BYTES);
+    for normalize in [false, true] {
+        let wrong = canonical(&long, &[], crate::avro::Rules::FREE, normalize).unwrap_err();
+        assert_eq!(wrong.error_code(), 42201);
+        assert!(wrong.to_string().contains("as it is kept it has 390023 bytes"), "{wrong}");
+        let kept = canonical(&numbers(30_000), &[], crate::avro::Rules::FREE, normalize).unwrap();
+        assert!(canonical(&kept.text, &[], crate::avro::Rules::STORED, false).is_ok());
+    }
+}
