@@ -5,8 +5,9 @@
 #   bench.sh [--seconds N] [--concurrency N] [--thousands N] [--repeat N] [--minutes N] [--json FILE]
 #            [--benches "publish deliver catch-up"]
 #
-# Further benches: registry (schemas by id), live (event streams, 1,000 waiting readers), and two that take long: crowd
-# (10,000 entries, 100,000 grants, 1,000 waiting readers) and mixed (--minutes).
+# Further benches: producer (share of a bare producer's rate, Kafka only), registry (schemas by id), versions (memory
+# of 10,000 schemas), live (event streams, 1,000 waiting readers), two of functions alone: codec and decide, and two that
+# take long: crowd (10,000 entries, 100,000 grants, 1,000 waiting readers) and mixed (--minutes).
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -20,10 +21,21 @@ while [ "$#" -gt 0 ]; do
     --minutes) minutes=$2 ;;
     --benches) benches=$2 ;;
     --json) json=$2 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
+
+# Functions alone need no server.
+of_servers=''
+for name in $benches; do
+  case "$name" in
+    codec | decide) cargo bench --locked -p changtong-connectors --all-features --bench "$name" ;;
+    *) of_servers="$of_servers $name" ;;
+  esac
+done
+benches=$of_servers
+[ -n "$benches" ] || exit 0
 
 tests/scripts/install.sh build
 cargo build --locked --release --bin changtong
@@ -55,9 +67,22 @@ publish() {
 }
 
 deliver() {
-  for readers in 1 4; do
-    bench deliver --pid "$server" --repeat "$repeat" --concurrency "$readers" --thousands "$thousands"
+  for format in ndjson avro; do
+    for readers in 1 4; do
+      bench deliver --pid "$server" --repeat "$repeat" --format "$format" --concurrency "$readers" \
+        --thousands "$thousands"
+    done
   done
+}
+
+producer() {
+  if [ -z "${CHANGTONG_KAFKA__BROKERS-}" ]; then
+    echo
+    echo "producer: measured with Apache Kafka only"
+    return
+  fi
+  bench producer --pid "$server" --repeat "$repeat" --brokers "$CHANGTONG_KAFKA__BROKERS" --seconds "$seconds" \
+    --concurrency "$concurrency"
 }
 
 # Starts a server on the folder, on the port it had before, and waits until it is ready; sets `ready_ms` and `port`.
@@ -74,6 +99,13 @@ start() {
   done
   ready=$(date +%s%N)
   ready_ms=$(((ready - started) / 1000000))
+}
+
+again() {
+  stop
+  start
+  echo
+  echo "started again on all of these, before anything is asked: ready in $ready_ms ms, $(resident) MiB"
 }
 
 stop() {
@@ -99,15 +131,17 @@ measure() {
     case "$name" in
       publish) publish ;;
       deliver) deliver ;;
+      producer) producer ;;
       catch-up) bench catch-up --pid "$server" --repeat "$repeat" --seconds "$seconds" --thousands "$thousands" ;;
       registry) bench registry --pid "$server" --repeat "$repeat" --seconds "$seconds" ;;
       live) bench live --pid "$server" --repeat "$repeat" --seconds "$seconds" ;;
       crowd)
         bench crowd --pid "$server"
-        stop
-        start
-        echo
-        echo "started again on all of these: ready in $ready_ms ms, $(resident) MiB"
+        again
+        ;;
+      versions)
+        bench versions --pid "$server"
+        again
         ;;
       mixed) bench mixed --pid "$server" --minutes "$minutes" ;;
       *) echo "there is no bench $name" >&2; status=2 ;;

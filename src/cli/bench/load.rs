@@ -22,6 +22,11 @@ impl Format {
     }
 }
 
+/// What a consumer asks for that does not need everything: some of the items, the long one among them, and a filter that
+/// every row passes.
+pub const SOME_ITEMS: [&str; 5] = ["id", "origin", "delay", "fare", "note"];
+pub const FILTER: &str = r#"delay >= -30 && origin in ["JFK", "LGA", "EWR"]"#;
+
 /// Bodies that take turns.
 const BODIES: u32 = 16;
 
@@ -117,6 +122,8 @@ mod tests {
         assert_eq!(row["id"], 3);
         let names: Vec<&str> = file.items.iter().map(|item| item.name.as_str()).collect();
         assert!(row.as_object().unwrap().keys().all(|name| names.contains(&name.as_str())));
+        assert!(SOME_ITEMS.iter().all(|name| names.contains(name)));
+        changtong_catalog::filter::parse(FILTER).unwrap().check(&file.items).unwrap();
         let csv = bodies(Format::Csv, 3);
         assert_eq!(std::str::from_utf8(&csv[0]).unwrap().lines().next().unwrap(), names.join(","));
     }

@@ -30,6 +30,11 @@ pub fn stop(started: Option<(u32, Used)>) -> Option<(Used, Used)> {
 }
 
 impl Measured {
+    /// Records a second.
+    pub fn rate(&self) -> f64 {
+        self.records as f64 / self.elapsed.as_secs_f64()
+    }
+
     pub fn row(mut self, bench: impl Into<String>) -> Row {
         let seconds = self.elapsed.as_secs_f64();
         let cpu = self.used.map(|(before, after)| after.cpu.saturating_sub(before.cpu).as_secs_f64());
@@ -38,7 +43,7 @@ impl Measured {
             .with("records", self.records as f64)
             .with("answered", self.answered as f64)
             .with("seconds", seconds)
-            .with("records_per_second", (self.records as f64 / seconds).round())
+            .with("records_per_second", self.rate().round())
             .with("calls", calls as f64)
             .with_some("p50_ms", self.calls.part(50))
             .with_some("p99_ms", self.calls.part(99))

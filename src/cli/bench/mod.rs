@@ -15,10 +15,13 @@ mod machine;
 mod measure;
 mod mixed;
 mod process;
+mod producer;
 mod publish;
+mod raw;
 mod registry;
 mod report;
 mod setup;
+mod versions;
 
 use std::path::PathBuf;
 
@@ -29,6 +32,7 @@ use super::block_on;
 use super::connection::Connection;
 use super::failure::Done;
 use crate::client::Client;
+use deliver::Form;
 use load::Format;
 use machine::Machine;
 use report::{Report, Row};
@@ -51,7 +55,7 @@ pub struct Bench {
 enum What {
     /// Publish for some time; counts the records that are visible afterwards
     Publish(Publishing),
-    /// Publish records, then read them with several subscriptions at once
+    /// Publish records, then read some of their items by a filter, with several subscriptions at once
     Deliver(Delivering),
     /// Measure how long live readers wait for a record, without and with a reader beside them that catches up
     CatchUp(CatchingUp),
@@ -63,21 +67,22 @@ enum What {
     Mixed(Mixing),
     /// Publish a CSV file by a managed connector; the server must run on this machine
     Connector(Connecting),
+    /// Compare the rate of a bare Kafka producer with that of publishing the same records through the server
+    Producer(Producing),
     /// Compare how long refusing a key takes, by what is wrong with it
     Keys(Refusing),
     /// Ask for a schema by its id over many connections
     Registry(Asking),
+    /// Register very many schemas, ask for each once, and say what memory the server then has
+    Versions(Registering),
 }
 
-/// How records are made and who is measured.
+/// How records are published and who is measured.
 #[derive(Debug, Clone, Args)]
 struct Common {
     /// Records of one publish request
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     records: u32,
-    /// Form of the bodies
-    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
-    format: Format,
     /// Process id of the server, if it runs on this machine: its processor time and memory are measured
     #[arg(long)]
     pid: Option<u32>,
@@ -87,6 +92,9 @@ struct Common {
 struct Publishing {
     #[command(flatten)]
     common: Common,
+    /// Form of the bodies
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    format: Format,
     /// Callers at once
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
@@ -102,6 +110,9 @@ struct Publishing {
 struct Delivering {
     #[command(flatten)]
     common: Common,
+    /// Form of the answers
+    #[arg(long, value_enum, default_value_t = Form::Ndjson)]
+    format: Form,
     /// Subscriptions that read at once, each everything
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
@@ -217,6 +228,31 @@ struct Connecting {
 }
 
 #[derive(Debug, Args)]
+struct Producing {
+    /// HOST:PORT of the server's brokers, reached without TLS and SASL
+    #[arg(long)]
+    brokers: String,
+    /// What stands before the server's topics (log.prefix)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// Replicas of a topic (kafka.replication_factor)
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=16))]
+    replicas: i32,
+    /// Records of one publish request
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    records: u32,
+    /// Callers at once
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    /// For how long each of the two, in seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Process id of the server: its processor time and memory are measured
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
 struct Refusing {
     /// Calls with each kind of key
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -234,6 +270,22 @@ struct Asking {
     /// For how long, in seconds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
+    /// Process id of the server: its processor time and memory are measured
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct Registering {
+    /// Versions that are registered, each of a subject of its own
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=80_000))]
+    versions: u32,
+    /// Connections, each with one request at a time
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    connections: u16,
+    /// Agencies that register and ask in turn: limits are an agency's
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=100))]
+    agencies: u16,
     /// Process id of the server: its processor time and memory are measured
     #[arg(long)]
     pid: Option<u32>,
@@ -263,7 +315,9 @@ async fn once(authority: &Client, what: &What) -> Done<Vec<Row>> {
         What::Live(living) => live::run(authority, living).await,
         What::Mixed(mixing) => mixed::run(authority, mixing).await,
         What::Connector(connecting) => connector::run(authority, connecting).await,
+        What::Producer(producing) => producer::run(authority, producing).await,
         What::Keys(refusing) => keys::run(authority, refusing).await,
         What::Registry(asking) => registry::run(authority, asking).await,
+        What::Versions(registering) => versions::run(authority, registering).await,
     }
 }

@@ -68,22 +68,30 @@ pub async fn run(authority: &Client, bench: &Publishing) -> Done<Vec<Row>> {
         let code = setup::resource(&provider).await?;
         targets.push((provider.first, code));
     }
-    let bodies = Arc::new(load::bodies(bench.common.format, bench.common.records));
+    let measured = measure(&targets, bench).await?;
+    let Publishing { common, concurrency, resources, .. } = bench;
+    let (records, to) = (common.records, if *resources == 1 { "" } else { " to several resources" });
+    Ok(vec![measured.row(format!("publish{to}, {records} records a request, {concurrency} callers"))])
+}
+
+/// Publishes to each of the resources in turn for some time; what is visible afterwards and was not before counts.
+pub async fn measure(targets: &[(Client, String)], bench: &Publishing) -> Done<Measured> {
+    let bodies = Arc::new(load::bodies(bench.format, bench.common.records));
     let turn = Arc::new(AtomicUsize::new(0));
     let worker = |(client, code): &(Client, String), until| Worker {
         client: client.clone(),
         code: code.clone(),
-        media_type: bench.common.format.media_type(),
+        media_type: bench.format.media_type(),
         bodies: bodies.clone(),
         turn: turn.clone(),
         until,
     };
     // The first publish makes the topic, which is not what is measured.
-    let mut before = 0;
     for (at, target) in targets.iter().enumerate() {
-        before += worker(target, Until::Turns(at + 1)).run().await?.accepted;
+        worker(target, Until::Turns(at + 1)).run().await?;
         turn.store(at + 1, Ordering::Relaxed);
     }
+    let before = count(targets).await?;
     let time = Duration::from_secs(bench.seconds);
     let began = Instant::now();
     let started = measure::start(bench.common.pid);
@@ -93,15 +101,17 @@ pub async fn run(authority: &Client, bench: &Publishing) -> Done<Vec<Row>> {
     }
     let all = gather(workers).await?;
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
+    let records = count(targets).await?.saturating_sub(before);
+    Ok(Measured { records, answered: all.accepted, elapsed, calls: all.calls, used })
+}
+
+/// Records that are visible in all of the resources.
+async fn count(targets: &[(Client, String)]) -> Done<u64> {
     let mut seen = 0;
-    for (client, code) in &targets {
+    for (client, code) in targets {
         seen += visible(client, code).await?;
     }
-    let records = seen.saturating_sub(before);
-    let measured = Measured { records, answered: all.accepted, elapsed, calls: all.calls, used };
-    let Publishing { common, concurrency, resources, .. } = bench;
-    let (records, to) = (common.records, if *resources == 1 { "" } else { " to several resources" });
-    Ok(vec![measured.row(format!("publish{to}, {records} records a request, {concurrency} callers"))])
+    Ok(seen)
 }
 
 /// Everything that all callers published.

@@ -59,10 +59,23 @@ pub async fn grant(consumer: &Agency, code: &str) -> Done<String> {
     let entry = consumer.first.get(&format!("/resources/{code}")).await?;
     let items = entry.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let names: Vec<String> = items.iter().map(|item| text(item, "/name")).collect();
-    let request = json!({
+    ask(consumer, code, json!({ "items": names })).await
+}
+
+/// A grant of some items of the rows that pass a filter.
+pub async fn narrow_grant(consumer: &Agency, code: &str) -> Done<String> {
+    ask(consumer, code, json!({ "items": load::SOME_ITEMS, "filter": load::FILTER })).await
+}
+
+/// Asks for what `wanted` says; an unconditional resource is granted at once.
+async fn ask(consumer: &Agency, code: &str, wanted: Value) -> Done<String> {
+    let mut request = json!({
         "resource": code, "consumer": consumer.alias, "purposes": [{ "code": "bench", "text": "bench" }],
-        "basis": "bench", "consented_by": { "office": "bench", "document": "bench" }, "history": "all", "items": names,
+        "basis": "bench", "consented_by": { "office": "bench", "document": "bench" }, "history": "all",
     });
+    if let (Some(request), Value::Object(wanted)) = (request.as_object_mut(), wanted) {
+        request.extend(wanted);
+    }
     let request = consumer.first.post("/requests", &request).await?.body;
     let submit = format!("/requests/{}/submit", text(&request, "/id"));
     let agreed = consumer.second.post(&submit, &json!({})).await?.body;
