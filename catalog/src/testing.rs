@@ -10,7 +10,9 @@ use crate::ids::{
     AccountId, AgencyId, Generation, GrantId, GrantNumber, KeyId, RequestId, ResourceNumber, SchemaId,
 };
 use crate::request::{Consent, GrantLimits, History, Purpose, Request, RequestFile, RequestState};
-use crate::resource::{Item, ItemType, Kind, Resource, ResourceFile, ResourceState, ShareType, UpdateCycle};
+use crate::resource::{
+    Item, ItemType, Kind, Proposal, Resource, ResourceFile, ResourceState, ShareType, UpdateCycle,
+};
 
 pub(crate) fn caller(agency: u128, account: u128, roles: &[Role]) -> Caller {
     Caller {
@@ -84,6 +86,17 @@ pub(crate) fn resource() -> Resource {
         log_rolled_back: false,
         suspended_by: None,
         provider_suspended: false,
+        proposal: None,
+    }
+}
+
+pub(crate) fn proposal(file: ResourceFile, written_by: u128) -> Proposal {
+    Proposal {
+        file,
+        written_by: AccountId(Uuid::from_u128(written_by)),
+        written_at: "2026-09-25T00:00:00Z".parse().unwrap(),
+        version: 5,
+        overtaken: false,
     }
 }
 

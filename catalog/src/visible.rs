@@ -6,7 +6,7 @@ use crate::error::Refusal;
 use crate::grant::Grant;
 use crate::ids::AgencyId;
 use crate::request::{Request, RequestState};
-use crate::resource::{Resource, ResourceFile, ResourceState, ShareType};
+use crate::resource::{Proposal, Resource, ResourceFile, ResourceState, ShareType};
 
 /// How much of an entry a caller sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,12 @@ pub fn entry(caller: &Caller, entry: &Resource) -> Result<(), Refusal> {
     if sight(caller, entry) == Sight::Nothing { Err(no_entry()) } else { Ok(()) }
 }
 
+/// What may never come into force is its agency's alone.
+#[must_use]
+pub fn proposal<'a>(caller: &Caller, entry: &'a Resource) -> Option<&'a Proposal> {
+    entry.proposal.as_ref().filter(|_| caller.agency == entry.provider)
+}
+
 /// A request is its two sides' and the authority's; before it is submitted, only its consumer's.
 pub fn request(caller: &Caller, request: &Request, provider: AgencyId) -> Result<(), Refusal> {
     // A draft that was withdrawn was never given to the provider.
@@ -79,7 +85,7 @@ fn no_entry() -> Refusal {
 mod tests {
     use super::*;
     use crate::error::Code;
-    use crate::testing::{caller, grant as a_grant, request as a_request, resource};
+    use crate::testing::{caller, grant as a_grant, proposal as a_proposal, request as a_request, resource};
 
     const STATES: [ResourceState; 6] = [
         ResourceState::Draft,
@@ -116,6 +122,23 @@ mod tests {
         assert!(seen.items.is_empty() && seen.key.is_empty());
         assert_eq!(seen.title, entry.file.title);
         assert_eq!(of_entry(&caller(1, 1, &[]), &entry).unwrap(), entry.file);
+    }
+
+    #[test]
+    fn a_proposal_is_its_agencys_alone() {
+        let mut entry = resource();
+        let mut file = entry.file.clone();
+        file.title = "另一名称".to_owned();
+        entry.proposal = Some(a_proposal(file, 11));
+        for state in STATES {
+            entry.state = state;
+            assert!(proposal(&caller(1, 1, &[]), &entry).is_some(), "{state:?}");
+            for role in Role::ALL {
+                assert_eq!(proposal(&caller(2, 2, &[role]), &entry), None, "{state:?} {role:?}");
+            }
+        }
+        entry.state = ResourceState::Published;
+        assert_ne!(of_entry(&caller(1, 1, &[]), &entry).unwrap().title, "另一名称", "it is not the entry's");
     }
 
     #[test]

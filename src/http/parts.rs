@@ -116,14 +116,18 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Document<T> {
         let held = body::read(&parts.headers, body, app.document_limits(), &budget).await?;
         // An action without options is POSTed without a body.
         let bytes: &[u8] = if held.bytes.is_empty() { b"{}" } else { &held.bytes };
-        let wrong = |code, text: Text| {
-            Refusal::new(code, format!("请求体有误:{}", text.zh), format!("the body is wrong: {}", text.en))
-        };
-        let value = objects::read(bytes).map_err(|error| {
-            wrong(if error.is_data() { Code::Invalid } else { Code::BadRequest }, of_json(&error))
-        })?;
-        Ok(Self { value, hash: digest(&[bytes]) })
+        Ok(Self { value: document(bytes)?, hash: digest(&[bytes]) })
     }
+}
+
+/// A JSON document; what is wrong with it said in our words.
+pub fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let wrong = |code, text: Text| {
+        Refusal::new(code, format!("请求体有误:{}", text.zh), format!("the body is wrong: {}", text.en))
+    };
+    objects::read(bytes).map_err(|error| {
+        wrong(if error.is_data() { Code::Invalid } else { Code::BadRequest }, of_json(&error))
+    })
 }
 
 /// 16 bytes over all parts, each with its length.

@@ -57,14 +57,14 @@ routes! {
     get "/api/v1/resources" => resources::list, "Search the catalog";
     post "/api/v1/resources" => resources::draft, "A new entry; number and code are given here";
     get "/api/v1/resources/{code}" => resources::show, "One entry";
-    put "/api/v1/resources/{code}" => resources::update, "Another file for a draft; needs If-Match";
+    put "/api/v1/resources/{code}" => resources::update, "Another file for a draft; of a published entry, a revision is proposed; needs If-Match";
     post "/api/v1/resources/{code}/submit" => resources::submit, "The editor hands it to the reviewer";
     post "/api/v1/resources/{code}/approve" => resources::approve, "The reviewer finds it right";
-    post "/api/v1/resources/{code}/reject" => resources::reject, "Back to its editor, with a reason";
+    post "/api/v1/resources/{code}/reject" => resources::reject, "Back to its editor, with a reason; of a published entry, what is proposed is dropped";
     post "/api/v1/resources/{code}/publish" => resources::publish, "Into the catalog: schemas are made, standing consent given";
     post "/api/v1/resources/{code}/suspend" => resources::suspend, "Publishing and delivery pause; answers last_left";
     post "/api/v1/resources/{code}/resume" => resources::resume, "Publishing and delivery go on";
-    post "/api/v1/resources/{code}/revise" => resources::revise, "Other metadata or items of a published entry; needs If-Match";
+    post "/api/v1/resources/{code}/revise" => resources::revise, "What is proposed comes into force, by another account; needs If-Match";
     post "/api/v1/resources/{code}/retire" => resources::retire, "For good; its grants end; answers last_left";
     post "/api/v1/resources/{code}/new-generation" => resources::new_generation, "What is still there into a new topic; readers begin or go on there";
     get "/api/v1/resources/{code}/schema" => resources::schema, "The Avro schemas in force, and all versions of the generation";

@@ -36,11 +36,13 @@ async fn check(caller: &Client, code: &str, file: Value) -> Reply {
     caller.post(&format!("/api/v1/resources/{code}/schema/check"), json!({ "file": file })).await
 }
 
+/// Proposed by the editor, put in force by the reviewer.
 async fn revise(world: &World, code: &str, file: Value) -> Reply {
-    let path = format!("/api/v1/resources/{code}");
-    let version = world.provider.reviewer.get(&path).await.expect(200)["version"].clone();
-    let request = world.provider.reviewer.request("post", &format!("{path}/revise"));
-    Reply::of(request.header("if-match", format!("\"{version}\"")).json(&file)).await
+    let proposed = world.propose(code, file).await;
+    if proposed.status != 200 {
+        return proposed;
+    }
+    world.revise(code).await
 }
 
 async fn a_change_is_judged_before_it_is_made(app: &TestApp) {

@@ -88,6 +88,7 @@ fn published(name: &str) -> ResourceStanding {
         log_rolled_back: false,
         suspended_by: None,
         provider_suspended: false,
+        proposal: None,
     };
     let version = SchemaVersion { version: 1, schema: text(1, value), items: resource.file.items.clone() };
     ResourceStanding {

@@ -49,6 +49,8 @@ mod own_records;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod revisions;
+#[cfg(test)]
 mod shell;
 #[cfg(test)]
 mod standing;

@@ -1,5 +1,7 @@
 //! A schema that a client of the registry brings becomes the resource's, as if its reviewer had revised the items: for
-//! resources that allow it (`auto_register`).
+//! resources that allow it (`auto_register`). That is a single step also where four eyes are asked: a registry's client
+//! waits for the schema's id, and two accounts have decided before that the reviewer may do so, when the entry that says
+//! it was published or revised.
 
 use super::act::{Act, Done};
 use super::resource::{Opened, open};
@@ -7,7 +9,8 @@ use super::revise_resource::revise;
 use crate::error::{Code, Refusal};
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
-use crate::resource::{Resource, ResourceFile, check};
+use crate::resource::proposal::Revision;
+use crate::resource::{Resource, ResourceFile};
 use crate::schema::adopt;
 use crate::store::Store;
 
@@ -32,19 +35,23 @@ pub async fn adopt_schema(
         return Err(by_revision_only(code));
     }
     let file = ResourceFile { items, ..entry.file.clone() };
-    check::check_revision(&entry, &file)?;
-    revise(tx, act, entry, file).await
+    if let Some(waiting) = &mut entry.proposal {
+        waiting.overtaken = true;
+    }
+    revise(tx, act, entry, Revision { file, written_by: act.caller.account, proposed: None }).await
 }
 
 fn by_revision_only(code: &ResourceCode) -> Refusal {
     Refusal::new(
         Code::InvalidState,
         format!(
-            "该资源不接受经注册表登记的新模式(auto_register = false);请用 changtong resource revise {} FILE",
+            "该资源不接受经注册表登记的新模式(auto_register = false);请先用 changtong resource apply FILE 提出修订,再由另一\
+             账号用 changtong resource revise {} 使其生效",
             code.dashed()
         ),
         format!(
-            "the resource takes no new schema by the registry (auto_register = false); use changtong resource revise {} FILE",
+            "the resource takes no new schema by the registry (auto_register = false); propose the revision by changtong \
+             resource apply FILE, and let another account put it in force by changtong resource revise {}",
             code.dashed()
         ),
     )

@@ -39,6 +39,7 @@ pub async fn draft_resource(
         log_rolled_back: false,
         suspended_by: None,
         provider_suspended: false,
+        proposal: None,
     };
     let change = ResourceChange { action: "draft", by: act.caller.account, at: act.now };
     tx.insert_resource(&entry, change).await?;

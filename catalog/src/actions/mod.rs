@@ -22,6 +22,7 @@ mod new_generation;
 mod order_connector;
 mod participant;
 mod preview_records;
+mod propose_revision;
 mod publish_resource;
 mod read_records;
 mod refuse_request;

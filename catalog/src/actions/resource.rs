@@ -1,10 +1,11 @@
 //! What the actions on an entry share: opening it for a change, and saving it with its event.
 
 use super::act::{Act, Begun, Done, check_version};
+use super::draft_resource::no_provider;
 use crate::audit::What;
-use crate::error::Refusal;
+use crate::error::{Code, Refusal};
 use crate::ids::{ResourceCode, ResourceNumber};
-use crate::resource::Resource;
+use crate::resource::{Resource, ResourceFile};
 use crate::resource::lifecycle::{self, Act as Step};
 use crate::store::{LockClass, ResourceChange, Store, Tx};
 
@@ -65,6 +66,25 @@ pub(super) async fn before(mut tx: Tx, object: &str) -> Result<Done<Resource>, R
         Some(number) => Done::before(tx.resource(number).await?),
         None => Done::before(None),
     }
+}
+
+/// An entry keeps its provider: its code is given.
+pub(super) async fn check_provider(
+    tx: &mut Tx,
+    entry: &Resource,
+    file: &ResourceFile,
+) -> Result<(), Refusal> {
+    let provider = tx.agency_named(&file.provider).await?.ok_or_else(|| no_provider(&file.provider))?;
+    if provider.id == entry.provider { Ok(()) } else { Err(fixed("provider", "提供方", "provider")) }
+}
+
+pub(super) fn fixed(path: &str, zh: &str, en: &str) -> Refusal {
+    Refusal::new(
+        Code::Invalid,
+        format!("{path}:代码已经给出,{zh}不能再改;请另行编制"),
+        format!("{path}: the code is given, so the {en} cannot change; draft another entry"),
+    )
+    .with("path", path)
 }
 
 pub(super) fn not_found() -> Refusal {

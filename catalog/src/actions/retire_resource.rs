@@ -18,13 +18,14 @@ pub async fn retire_resource(
     cause: Cause,
     filing: Option<&str>,
 ) -> Result<Done<Resource>, Refusal> {
-    let (mut tx, entry) = match open(store, act, code, Step::Retire, expected).await? {
+    let (mut tx, mut entry) = match open(store, act, code, Step::Retire, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),
     };
     let filing = act.note(&mut tx, ("resource", &entry.number), "retire", filing).await?;
     let mut events = end_grants(&mut tx, act, entry.number, cause, filing.as_ref()).await?;
     tx.set_standing_consent(entry.number, None).await?;
+    entry.proposal = None;
     let retired = ResourceRetired { resource: entry.number, version: entry.version, cause, filing };
     events.insert(0, retired.into());
     save(tx, act, entry, Step::Retire, events).await

@@ -1,60 +1,59 @@
-//! Changes metadata and items of a published entry, never its key or kind. Items that make another schema put it in
-//! force, if that breaks nobody.
+//! Changes metadata and items of a published entry, never its key or kind: what was proposed comes into force, by
+//! another account than its writer's wherever four eyes are asked. Items that make another schema put it in force, if
+//! that breaks nobody.
 
 use super::act::{Act, Done, need_version};
-use super::draft_resource::no_provider;
 use super::registry::put_in_force::put_in_force as next_version;
-use super::resource::{Opened, open, save};
-use crate::audit::{Digest, ResourceRevised, ResourceSchemaPutInForce, What};
-use crate::error::{Code, Refusal};
+use super::resource::{Opened, check_provider, open, save};
+use crate::audit::{Digest, ResourceProposalApproved, ResourceRevised, ResourceSchemaPutInForce, What};
+use crate::error::Refusal;
 use crate::evolution::Fate;
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
+use crate::resource::proposal::{Revision, revision};
 use crate::resource::{Resource, ResourceFile, ShareType, check};
 use crate::store::{Judged, StandingConsent, Store, Tx};
 
+/// `file` is one that the reviewer brings itself; else it is what waits.
 pub async fn revise_resource(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
     expected: Option<i32>,
-    file: ResourceFile,
+    file: Option<ResourceFile>,
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
-    let (mut tx, entry) = match open(store, act, code, Step::Revise, expected).await? {
+    let (mut tx, mut entry) = match open(store, act, code, Step::Revise, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),
     };
-    check::check_revision(&entry, &file)?;
-    let provider = tx.agency_named(&file.provider).await?.ok_or_else(|| no_provider(&file.provider))?;
-    if provider.id != entry.provider {
-        return Err(Refusal::new(
-            Code::Invalid,
-            "provider:已发布的信息资源不能改换提供方",
-            "provider: a published resource keeps its provider",
-        )
-        .with("path", "provider"));
-    }
-    revise(tx, act, entry, file).await
+    let revision = revision(act.caller, &entry, file, act.rules.four_eyes)?;
+    check_provider(&mut tx, &entry, &revision.file).await?;
+    entry.proposal = None;
+    revise(tx, act, entry, revision).await
 }
 
-/// Puts a file that was checked in the place of the entry's, and the schema that its items make in force.
+/// Puts a file in the place of the entry's, and the schema that its items make in force.
 pub(super) async fn revise(
     mut tx: Tx,
     act: &Act<'_>,
     mut entry: Resource,
-    file: ResourceFile,
+    revision: Revision,
 ) -> Result<Done<Resource>, Refusal> {
+    let Revision { file, written_by, proposed } = revision;
+    check::check_revision(&entry, &file)?;
     let same = entry.file.items == file.items;
     let judged = if same { None } else { Some(tx.judge(&entry, &file.items, act.now).await?) };
     entry.file = file;
-    entry.written_by = act.caller.account;
-    let revised = ResourceRevised {
-        resource: entry.number,
-        version: entry.version,
-        file: Digest::of_file(&entry.file)?,
-    };
+    entry.written_by = written_by;
+    entry.submitted_by = Some(written_by);
+    entry.approved_by = Some(act.caller.account);
+    let (resource, version) = (entry.number, entry.version);
+    let revised = ResourceRevised { resource, version, file: Digest::of_file(&entry.file)? };
     let mut events: Vec<What> = vec![revised.into()];
+    if let Some(proposed) = proposed {
+        events.push(ResourceProposalApproved { resource, version, proposed, written_by }.into());
+    }
     if let Some(judged) = judged {
         judged.check()?;
         if judged.verdict.new_schema {

@@ -1,13 +1,13 @@
-//! Puts a new file in the place of a draft's.
+//! Puts a new file in the place of a draft's; for what is published it is proposed.
 
 use super::act::{Act, Done, need_version};
-use super::draft_resource::no_provider;
-use super::resource::{Opened, open, save};
+use super::propose_revision::propose;
+use super::resource::{Opened, check_provider, fixed, open, save};
 use crate::audit::{Digest, ResourceChanged};
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
-use crate::resource::{Resource, ResourceFile, check};
+use crate::resource::{Resource, ResourceFile, ResourceState, check};
 use crate::store::Store;
 
 pub async fn update_resource(
@@ -23,9 +23,9 @@ pub async fn update_resource(
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),
     };
-    let provider = tx.agency_named(&file.provider).await?.ok_or_else(|| no_provider(&file.provider))?;
-    if provider.id != entry.provider {
-        return Err(fixed("provider", "提供方", "provider"));
+    check_provider(&mut tx, &entry, &file).await?;
+    if entry.state != ResourceState::Draft {
+        return propose(tx, act, entry, file).await;
     }
     if file.class != entry.file.class {
         return Err(fixed("class", "分类代码", "class"));
@@ -39,13 +39,4 @@ pub async fn update_resource(
         file: Digest::of_file(&entry.file)?,
     };
     save(tx, act, entry, Step::Change, vec![event.into()]).await
-}
-
-fn fixed(path: &str, zh: &str, en: &str) -> Refusal {
-    Refusal::new(
-        Code::Invalid,
-        format!("{path}:代码已经给出,{zh}不能再改;请另行编制"),
-        format!("{path}: the code is given, so the {en} cannot change; draft another entry"),
-    )
-    .with("path", path)
 }

@@ -1,5 +1,6 @@
 //! The life of an entry: draft → submitted → approved → published ⇄ suspended, retired (DESIGN.md 4, 9). What is
-//! published has been written, submitted and approved; a revision of metadata keeps the state it finds.
+//! published has been written, submitted and approved; a revision keeps the state it finds, and waits beside the entry
+//! (`proposal`) until another account puts it in force.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,16 +15,16 @@ use crate::visible;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// A new file in the place of a draft's.
+    /// A new file in the place of a draft's; of what is published, one that is proposed.
     Change,
     Submit,
     Approve,
-    /// Back to its writer.
+    /// Back to its writer; of what is published, the proposal is dropped.
     Reject,
     Publish,
     Suspend,
     Resume,
-    /// New metadata or items of what is published.
+    /// New metadata or items of what is published come into force.
     Revise,
     Retire,
     /// Its log begins anew with what is still there.
@@ -86,7 +87,7 @@ const fn next(state: ResourceState, act: Act) -> Option<ResourceState> {
         (Submitted, Act::Approve) => Some(Approved),
         (Approved, Act::Publish) | (Suspended, Act::Resume) => Some(Published),
         (Published | Suspended, Act::Suspend) => Some(Suspended),
-        (Published | Suspended, Act::Revise | Act::NewGeneration) => Some(state),
+        (Published | Suspended, Act::Change | Act::Reject | Act::Revise | Act::NewGeneration) => Some(state),
         (Published | Suspended, Act::Retire) => Some(Retired),
         _ => None,
     }

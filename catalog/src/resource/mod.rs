@@ -3,6 +3,7 @@
 pub mod check;
 pub mod item;
 pub mod lifecycle;
+pub mod proposal;
 pub mod retention;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::clock::Time;
 use crate::ids::{AccountId, AgencyId, Generation, ResourceCode, ResourceNumber, SchemaId};
 use crate::lifecycle::Suspender;
 pub use item::{AvroType, Item, ItemType};
+pub use proposal::Proposal;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +117,8 @@ pub struct Resource {
     pub suspended_by: Option<Suspender>,
     /// The agency that provides it is shut out: the resource stands still until it is let in again.
     pub provider_suspended: bool,
+    /// The revision that waits for a reviewer.
+    pub proposal: Option<Proposal>,
 }
 
 impl Resource {

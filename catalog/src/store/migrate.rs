@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0005_registry" since "0.1.0",
     "0006_lost" since "0.1.0",
     "0007_registry_bounds" since "0.1.0",
+    "0008_proposals" since "0.1.0",
 ];
 
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS migration \

@@ -72,7 +72,7 @@ pub use reconcile::{
 };
 pub use refusals::RefusalCount;
 pub(crate) use registry::Stored as StoredSchema;
-pub use resources::{ResourceChange, ResourceQuery, StandingConsent};
+pub use resources::{Rejection, ResourceChange, ResourceQuery, StandingConsent};
 pub use results::StoredResult;
 pub use server::{LEASE, Lease, RENEW};
 

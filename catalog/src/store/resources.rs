@@ -28,6 +28,14 @@ pub struct ResourceChange {
     pub at: Time,
 }
 
+/// What a reviewer last sent back.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Rejection {
+    pub by: AccountId,
+    pub at: Time,
+    pub reason: Option<String>,
+}
+
 /// What a list of entries is narrowed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResourceQuery {
@@ -43,7 +51,8 @@ macro_rules! columns {
     () => {
         "r.number, r.class, r.sequence, r.provider, r.state, r.version, r.generation, r.file, r.written_by, \
          r.submitted_by, r.approved_by, r.value_schema, r.key_schema, r.published_at, r.log_rolled_back, \
-         r.suspended_by, (SELECT p.suspended FROM agency p WHERE p.id = r.provider) AS provider_suspended"
+         r.suspended_by, r.proposal, \
+         (SELECT p.suspended FROM agency p WHERE p.id = r.provider) AS provider_suspended"
     };
 }
 macro_rules! select {
@@ -71,6 +80,7 @@ pub(super) struct ResourceRow {
     published_at: Option<Time>,
     log_rolled_back: bool,
     suspended_by: Option<String>,
+    proposal: Option<String>,
     provider_suspended: bool,
 }
 
@@ -100,6 +110,7 @@ impl TryFrom<ResourceRow> for Resource {
             log_rolled_back: row.log_rolled_back,
             suspended_by: row.suspended_by.map(from_word).transpose()?,
             provider_suspended: row.provider_suspended,
+            proposal: row.proposal.as_deref().map(from_json).transpose()?,
         })
     }
 }
@@ -140,6 +151,19 @@ impl Session {
         let row: Option<(String, String)> =
             on!(self, |conn| query_as(SELECT).bind(number).bind(version).fetch_optional(conn))?;
         row.map(|(state, file)| Ok((from_word(state)?, from_json(&file)?))).transpose()
+    }
+
+    /// The rejection of what was written last, while nothing was written since.
+    pub async fn rejection(&mut self, number: ResourceNumber) -> Result<Option<Rejection>, Refusal> {
+        const LAST: &str = "SELECT l.changed_by AS by, l.changed_at AS at, \
+                (SELECT n.text FROM note n WHERE n.kind = 'resource' AND n.object = $2 AND n.action = 'reject' \
+                    AND n.written_at = l.changed_at ORDER BY n.id DESC LIMIT 1) AS reason \
+            FROM (SELECT v.action, v.changed_by, v.changed_at FROM resource_version v \
+                WHERE v.resource = $1 AND v.action IN ('change', 'submit', 'revise', 'reject') \
+                ORDER BY v.version DESC LIMIT 1) l \
+            WHERE l.action = 'reject'";
+        let object = number.to_string();
+        on!(self, |conn| query_as(LAST).bind(number).bind(object.as_str()).fetch_optional(conn))
     }
 }
 
@@ -196,11 +220,12 @@ impl Tx {
         const UPDATE: &str = "UPDATE resource SET state = $3, generation = $4, share_type = $5, search = $6, \
             file = $7, written_by = $8, submitted_by = $9, approved_by = $10, value_schema = $11, \
             key_schema = $12, published_at = $13, log_rolled_back = $14, suspended_by = $15, \
-            version = $2 \
+            proposal = $16, version = $2 \
             WHERE number = $1 AND version = $2 - 1";
         let (state, share_type) = (to_word(&resource.state)?, to_word(&resource.file.share_type)?);
         let (search, file) = (search_text(resource)?, to_json(&resource.file)?);
         let suspended_by = resource.suspended_by.as_ref().map(to_word).transpose()?;
+        let proposal = resource.proposal.as_ref().map(to_json).transpose()?;
         one(rows!(self, |conn| query(UPDATE)
             .bind(resource.number)
             .bind(resource.version)
@@ -217,6 +242,7 @@ impl Tx {
             .bind(resource.published_at)
             .bind(resource.log_rolled_back)
             .bind(&suspended_by)
+            .bind(&proposal)
             .execute(conn))?)?;
         self.keep_version(resource, change).await
     }
@@ -237,9 +263,10 @@ impl Tx {
 
     async fn keep_version(&mut self, resource: &Resource, change: ResourceChange) -> Result<(), Refusal> {
         const INSERT: &str = "INSERT INTO resource_version \
-            (resource, version, action, state, file, changed_by, changed_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            (resource, version, action, state, file, changed_by, changed_at, proposal) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let (state, file) = (to_word(&resource.state)?, to_json(&resource.file)?);
+        let proposal = resource.proposal.as_ref().map(to_json).transpose()?;
         one(rows!(self, |conn| query(INSERT)
             .bind(resource.number)
             .bind(resource.version)
@@ -248,6 +275,7 @@ impl Tx {
             .bind(file.as_str())
             .bind(change.by)
             .bind(change.at)
+            .bind(&proposal)
             .execute(conn))?)
     }
 }

@@ -147,6 +147,7 @@ pub async fn draft(tx: &mut Tx, provider: &Caller, class: &str, title: &str) -> 
         log_rolled_back: false,
         suspended_by: None,
         provider_suspended: false,
+        proposal: None,
     };
     tx.insert_resource(&resource, change(provider, "draft", 1)).await.unwrap();
     resource

@@ -3,13 +3,16 @@
 
 use std::path::PathBuf;
 
+use changtong_catalog::error::Text;
 use changtong_catalog::resource::ResourceFile;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::super::connection::spoken;
 use super::super::failure::{Done, Failure};
 use super::super::files::{in_path, read_toml};
 use super::super::output::Output;
+use super::super::text;
 use crate::client::Client;
 
 #[derive(Debug, Args)]
@@ -19,20 +22,12 @@ pub struct Apply {
     /// The entry that it is, where provider, class and title do not tell
     #[arg(long)]
     code: Option<String>,
-    /// Then submit, approve and publish it, as far as it is not yet
+    /// Then submit, approve and publish it, or put in force what is proposed, as far as it is not yet
     #[arg(long)]
     publish: bool,
     /// Only say what would change
     #[arg(long)]
     dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Revise {
-    /// Code of the resource, such as 3070220601-000001
-    code: String,
-    /// The file with its new metadata and items
-    file: PathBuf,
 }
 
 pub async fn run(apply: &Apply, client: &Client, output: Output) -> Done {
@@ -42,7 +37,9 @@ pub async fn run(apply: &Apply, client: &Client, output: Output) -> Done {
         Some(code) => client.read(&format!("/resources/{}", in_path(&code))).await?,
         None => (None, Value::Null),
     };
-    let changed = changes(&found, &wanted);
+    // Of a published entry, what was proposed before is what the file takes the place of.
+    let before = found.pointer("/proposal/file").unwrap_or(&found);
+    let changed = changes(before, &wanted);
     if apply.dry_run {
         let answer = json!({ "code": found.get("code"), "changes": changed });
         return output.done(&answer, || told(&found, &changed, "would change"));
@@ -58,24 +55,9 @@ pub async fn run(apply: &Apply, client: &Client, output: Output) -> Done {
         entry = put_in_force(client, entry).await?;
     }
     output.done(&entry, || {
-        format!(
-            "{}\n{} is {}",
-            told(&found, &changed, "changed"),
-            super::super::text(&entry, "/code"),
-            super::super::text(&entry, "/state")
-        )
+        let told = told(&found, &changed, "changed");
+        format!("{told}\n{} is {}{}", text(&entry, "/code"), text(&entry, "/state"), waits(&entry))
     })
-}
-
-pub async fn revise(revise: &Revise, client: &Client, output: Output) -> Done {
-    let file: ResourceFile = read_toml(&revise.file)?;
-    let path = format!("/resources/{}", in_path(&revise.code));
-    let (etag, _) = client.read(&path).await?;
-    let entry = client
-        .post_if_match(&format!("{path}/revise"), etag.as_deref().unwrap_or_default(), &file)
-        .await?
-        .body;
-    output.done(&entry, || format!("{} is revised", revise.code))
 }
 
 /// The code of the entry that the file describes, where none is named by `flag`.
@@ -99,7 +81,7 @@ pub(in crate::cli) async fn find(
     let found: Vec<&Value> = entries.iter().filter(is_it).collect();
     match found[..] {
         [] => Ok(None),
-        [entry] => Ok(Some(super::super::text(entry, "/code"))),
+        [entry] => Ok(Some(text(entry, "/code"))),
         _ => Err(Failure::Usage(format!(
             "several entries have this provider, class and title; name one by {flag}"
         ))),
@@ -107,34 +89,50 @@ pub(in crate::cli) async fn find(
 }
 
 async fn change(client: &Client, found: &Value, etag: &str, file: &ResourceFile) -> Done<Value> {
-    let path = format!("/resources/{}", in_path(&super::super::text(found, "/code")));
+    let path = format!("/resources/{}", in_path(&text(found, "/code")));
     match found.get("state").and_then(Value::as_str).unwrap_or_default() {
-        "draft" => Ok(client.put(&path, etag, file).await?.body),
-        "published" | "suspended" => {
-            Ok(client.post_if_match(&format!("{path}/revise"), etag, file).await?.body)
-        }
+        "draft" | "published" | "suspended" => Ok(client.put(&path, etag, file).await?.body),
         state => Err(Failure::Failed(format!(
             "the entry is {state}, so it cannot be changed; reject it first: changtong resource reject {}",
-            in_path(&super::super::text(found, "/code"))
+            in_path(&text(found, "/code"))
         ))),
     }
 }
 
 /// Through the steps that are left. With four eyes the server stops one account here, and says so.
 async fn put_in_force(client: &Client, mut entry: Value) -> Done<Value> {
-    let code = in_path(&super::super::text(&entry, "/code"));
+    let code = in_path(&text(&entry, "/code"));
     loop {
         let step = match entry.get("state").and_then(Value::as_str).unwrap_or_default() {
             "draft" => "submit",
             "submitted" => "approve",
             "approved" => "publish",
+            _ if entry.get("proposal").is_some() => "revise",
             _ => return Ok(entry),
         };
-        let done = client.post(&format!("/resources/{code}/{step}"), &json!({})).await;
+        let path = format!("/resources/{code}/{step}");
+        let done = client.post_if_match(&path, &etag(&entry), &json!({})).await;
         entry = done
             .map_err(|error| Failure::from(error).and(format_args!("{code} is at the step: {step}")))?
             .body;
     }
+}
+
+/// The version that was answered.
+fn etag(entry: &Value) -> String {
+    format!("\"{}\"", entry.get("version").and_then(Value::as_i64).unwrap_or_default())
+}
+
+fn waits(entry: &Value) -> String {
+    let code = in_path(&text(entry, "/code"));
+    entry.get("proposal").map_or_else(String::new, |_| {
+        spoken(Text::new(
+            format!(";修订已提出,由另一账号的审核员使其生效:changtong resource revise {code}"),
+            format!(
+                "; the change is proposed, and a reviewer by another account puts it in force: changtong resource revise {code}"
+            ),
+        ))
+    })
 }
 
 fn as_object(file: &ResourceFile) -> Done<Map<String, Value>> {
@@ -146,7 +144,7 @@ fn as_object(file: &ResourceFile) -> Done<Map<String, Value>> {
 }
 
 /// Names of what differs. The shown entry holds its file's members beside others.
-fn changes(found: &Value, wanted: &Map<String, Value>) -> Vec<String> {
+pub(super) fn changes(found: &Value, wanted: &Map<String, Value>) -> Vec<String> {
     let optional = ["share_condition", "share_scope", "withheld_basis"].map(str::to_owned);
     let names = wanted.keys().cloned().chain(optional.into_iter().filter(|name| !wanted.contains_key(name)));
     names

@@ -3,6 +3,7 @@
 mod apply;
 mod draft;
 mod new_generation;
+mod revise;
 
 pub(in crate::cli) use apply::find;
 use clap::{Args, Subcommand};
@@ -27,7 +28,8 @@ pub struct Resource {
 enum Verb {
     /// Guess a resource file from a CSV or NDJSON file, for a person to finish
     Draft(draft::Draft),
-    /// Make the catalog's entry what the file says; says what changed
+    /// Make the catalog's entry what the file says; says what changed. For a published entry the file is proposed, and
+    /// another account puts it in force (revise)
     Apply(apply::Apply),
     /// Search the catalog
     List(List),
@@ -37,7 +39,8 @@ enum Verb {
     Submit(One),
     /// Find a submitted entry right (role reviewer)
     Approve(One),
-    /// Send a submitted or approved entry back to its editor (role reviewer)
+    /// Send a submitted or approved entry back to its editor, or drop what is proposed for a published one (role
+    /// reviewer)
     Reject {
         /// Code of the resource, such as 3070220601-000001
         code: String,
@@ -57,8 +60,9 @@ enum Verb {
     },
     /// End the suspension: publishing and delivery go on
     Resume(One),
-    /// Change metadata or items of a published entry, never its key or kind, where it breaks nobody
-    Revise(apply::Revise),
+    /// Put in force what is proposed for a published entry, where it breaks nobody (role reviewer, another account than
+    /// its writer's)
+    Revise(revise::Revise),
     /// Take the entry out of the catalog for good; its grants end
     Retire(Ending),
     /// Begin a new topic with what is still there: after log damage, or for another number of partitions
@@ -121,7 +125,7 @@ async fn act(resource: &Resource) -> Done {
         // Needs no server, so it never comes here.
         Verb::Draft(draft) => draft::run(draft),
         Verb::Apply(apply) => apply::run(apply, &client, output).await,
-        Verb::Revise(revise) => apply::revise(revise, &client, output).await,
+        Verb::Revise(revise) => revise::run(revise, &client, output).await,
         Verb::NewGeneration(wanted) => new_generation::run(wanted, &client, output).await,
         Verb::List(list) => {
             output.list(&client.list(&format!("/resources?{}", query(list))).await?, &COLUMNS)
@@ -131,6 +135,7 @@ async fn act(resource: &Resource) -> Done {
             output.object(&entry, &FIELDS)?;
             if output == super::output::Output::Table {
                 print_items(&entry);
+                revise::print_waiting(&entry);
             }
             Ok(())
         }
@@ -175,7 +180,7 @@ async fn end(resource: &Resource, client: &Client, code: &str, step: &str, body:
     resource.server.output.done(&ended, || format!("{code} is {word}; {}", super::ended(&ended)))
 }
 
-const FIELDS: [Column; 16] = [
+const FIELDS: [Column; 18] = [
     ("code", "/code"),
     ("title", "/title"),
     ("provider", "/provider"),
@@ -192,6 +197,8 @@ const FIELDS: [Column; 16] = [
     ("update cycle", "/update_cycle"),
     ("published at", "/published_at"),
     ("schema", "/schema_id"),
+    ("rejected at", "/rejected/at"),
+    ("rejected for", "/rejected/reason"),
 ];
 
 fn print_items(entry: &Value) {

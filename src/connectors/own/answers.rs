@@ -125,6 +125,7 @@ pub(super) fn standing(entry: Value) -> Result<ResourceStanding, Refusal> {
             log_rolled_back: known.log_rolled_back,
             suspended_by: known.suspended_by,
             provider_suspended: known.provider_suspended,
+            proposal: None,
         },
     })
 }

@@ -14,5 +14,9 @@ use crate::http::{Known, Web};
 
 pub async fn show(State(app): State<Web>, Known(caller): Known, At(code): At<ResourceCode>) -> Answer {
     let entry = visible(&app, &caller, &code).await?.resource;
-    Ok(([(ETAG, etag(entry.version))], Json(Shown::to(&caller, &entry)?)).into_response())
+    let mut shown = Shown::to(&caller, &entry)?;
+    if caller.agency == entry.provider {
+        shown = shown.with_rejection(app.store.read().await?.rejection(entry.number).await?);
+    }
+    Ok(([(ETAG, etag(entry.version))], Json(shown)).into_response())
 }

@@ -5,7 +5,8 @@ use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{AccountId, AgencyId, Generation, ResourceCode, ResourceNumber, SchemaId};
 use changtong_catalog::lifecycle::Suspender;
-use changtong_catalog::resource::{Resource, ResourceFile, ResourceState};
+use changtong_catalog::resource::{Proposal, Resource, ResourceFile, ResourceState};
+use changtong_catalog::store::Rejection;
 use changtong_catalog::visible::{self, Sight};
 use serde::Serialize;
 
@@ -32,6 +33,12 @@ pub struct Shown {
     provider_suspended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     people: Option<People>,
+    /// The revision that waits, for its agency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<Proposal>,
+    /// That what was written last was sent back, for its agency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Rejected>,
 }
 
 /// Which accounts had it in hand; of interest to its agency and the authority only.
@@ -44,7 +51,20 @@ struct People {
     approved_by: Option<AccountId>,
 }
 
+#[derive(Debug, Serialize)]
+struct Rejected {
+    by: AccountId,
+    at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
 impl Shown {
+    pub fn with_rejection(mut self, rejection: Option<Rejection>) -> Self {
+        self.rejected = rejection.map(|Rejection { by, at, reason }| Rejected { by, at, reason });
+        self
+    }
+
     pub fn to(caller: &Caller, entry: &Resource) -> Result<Self, Refusal> {
         let file = visible::of_entry(caller, entry)?;
         let whole = visible::sight(caller, entry) == Sight::Whole;
@@ -69,6 +89,8 @@ impl Shown {
                 submitted_by: entry.submitted_by,
                 approved_by: entry.approved_by,
             }),
+            proposal: visible::proposal(caller, entry).cloned(),
+            rejected: None,
         })
     }
 }

@@ -76,10 +76,24 @@ async fn an_entry_from_draft_to_its_end() {
         shell.line(&format!("resource {step} 300000-000001 --as {account}")).await;
     }
     shell.write("people.toml", shell.read("people.toml").replace("abstract = \"x\"", "abstract = \"y\""));
-    assert!(shell.line("resource apply people.toml --as stats-head").await.contains("changed: abstract"));
-    assert_eq!(shell.json("resource show 300000-000001 --as emergency").await["abstract"], "y");
+    let proposed = shell.line("resource apply people.toml --as stats-head").await;
+    assert!(proposed.contains("changed: abstract") && proposed.contains("resource revise 300000-000001"), "{proposed}");
+    assert!(shell.line("resource apply people.toml --as stats-head").await.contains("nothing to change"));
+    let other = shell.json("resource show 300000-000001 --as emergency").await;
+    assert_eq!((&other["abstract"], other.get("proposal")), (&"x".into(), None));
+    assert!(shell.line("resource show 300000-000001 --as stats").await.contains("proposed by"));
+    let alone = shell.refused("resource revise 300000-000001 --as stats-head", 1).await;
+    assert!(alone.contains("four_eyes"), "{alone}");
+    shell.line("resource reject 300000-000001 --reason 摘要过短 --as stats").await;
+    let rejected = shell.line("resource show 300000-000001 --as stats-head").await;
+    assert!(rejected.contains("摘要过短") && !rejected.contains("proposed by"), "{rejected}");
     shell.write("people.toml", shell.read("people.toml").replace("abstract = \"y\"", "abstract = \"z\""));
-    shell.line("resource revise 300000-000001 people.toml --as stats-head").await;
+    let alone = shell.refused("resource revise 300000-000001 people.toml --as stats-head", 1).await;
+    assert!(alone.contains("four_eyes") && alone.contains("resource apply"), "{alone}");
+    shell.line("resource apply people.toml --as stats-head").await;
+    let revised = shell.line("resource revise 300000-000001 --as stats").await;
+    assert!(revised.contains("is revised: abstract"), "{revised}");
+    assert_eq!(shell.json("resource show 300000-000001 --as emergency").await["abstract"], "z");
 
     shell.line("resource suspend 300000-000001 --cause data_fault --as stats-head").await;
     assert_eq!(shell.json("resource show 300000-000001 --as stats").await["state"], "suspended");

@@ -33,7 +33,10 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     assert!(wider.contains("would be version 2") && wider.contains("town"), "{wider}");
     let grant = wider.lines().last().expect("a grant's line");
     assert!(grant.contains("emergency") && grant.contains("same") && grant.ends_with('-'), "{grant}");
-    shell.line(&format!("resource revise {code} people.toml --as stats-head")).await;
+    let proposed = shell.line("resource apply people.toml --as stats").await;
+    assert!(proposed.contains("changed: items") && proposed.contains("another account"), "{proposed}");
+    let revised = shell.line(&format!("resource revise {code} --as stats-head")).await;
+    assert!(revised.contains("+town"), "{revised}");
 
     shell.write(
         "people.toml",
@@ -49,7 +52,7 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     let json = shell.run(&[&words[..], &["--output", "json"]].concat()).await;
     let report: Value = serde_json::from_str(&json.out).expect("JSON on standard output");
     assert_eq!((json.code, &report["compatible"]), (1, &Value::Bool(false)));
-    let refused = shell.refused(&format!("resource revise {code} people.toml --as stats-head"), 1).await;
+    let refused = shell.refused("resource apply people.toml --as stats", 1).await;
     assert!(refused.contains("changtong schema check"), "{refused}");
     shell.refused("schema check people.toml --as emergency", 1).await;
 

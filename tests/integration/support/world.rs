@@ -3,7 +3,7 @@
 use changtong_catalog::codes::Uscc;
 use serde_json::{Value, json};
 
-use super::{Client, TestApp};
+use super::{Client, Reply, TestApp};
 
 /// The entry that most tests use, as it stands in a path.
 pub const RESOURCE: &str = "3070220602-000001";
@@ -54,6 +54,21 @@ impl World {
         self.provider.reviewer.post(&path("approve"), json!({})).await.expect(200);
         self.provider.reviewer.post(&path("publish"), json!({})).await.expect(200);
         code
+    }
+
+    /// The provider's editor proposes a file for a published entry, as it is now.
+    pub async fn propose(&self, code: &str, file: Value) -> Reply {
+        let path = format!("/api/v1/resources/{code}");
+        let etag = self.provider.editor.get(&path).await.headers["etag"].clone();
+        Reply::of(self.provider.editor.request("put", &path).header("if-match", etag).json(&file)).await
+    }
+
+    /// Its reviewer puts in force what waits now.
+    pub async fn revise(&self, code: &str) -> Reply {
+        let path = format!("/api/v1/resources/{code}");
+        let etag = self.provider.reviewer.get(&path).await.headers["etag"].clone();
+        let request = self.provider.reviewer.request("post", &format!("{path}/revise"));
+        Reply::of(request.header("if-match", etag)).await
     }
 
     /// The consumer writes and submits a request; answers its id and state.
@@ -117,7 +132,7 @@ impl Shared {
         station * 100 + usize::try_from(number(record, "hour")).expect("a row")
     }
 
-    pub async fn acknowledge(&self, end: &Value) -> super::Reply {
+    pub async fn acknowledge(&self, end: &Value) -> Reply {
         let path = format!("/api/v1/subscriptions/{}/acks", self.subscription);
         let ack = json!({ "next": end["next"], "window": end["window"], "digest": end["digest"] });
         self.world.consumer.integrator.post(&path, ack).await

@@ -5,7 +5,7 @@ use crate::audit::fact::Digest;
 use crate::clock::Time;
 use crate::grant::Cause;
 use crate::ids::{
-    AgencyId, Generation, GrantId, GrantNumber, RequestId, ResourceCode, ResourceNumber, SchemaId,
+    AccountId, AgencyId, Generation, GrantId, GrantNumber, RequestId, ResourceCode, ResourceNumber, SchemaId,
     SubscriptionId, TopicName,
 };
 use crate::request::RefusalReason;
@@ -68,6 +68,29 @@ events! {
         resource: ResourceNumber,
         version: i32,
         file: Digest,
+    }
+    /// Another file was proposed for what is published; that of the entry itself where the proposal was taken back.
+    ResourceProposed {
+        resource: ResourceNumber,
+        version: i32,
+        file: Digest,
+    }
+    /// The proposed file is dropped.
+    ResourceProposalRejected {
+        resource: ResourceNumber,
+        version: i32,
+        /// The entry's version from which on it waited.
+        proposed: i32,
+        file: Digest,
+        /// Of the reason's text.
+        reason: Option<Digest>,
+    }
+    /// The actor puts in force what another account proposed; stands beside `resource.revised`.
+    ResourceProposalApproved {
+        resource: ResourceNumber,
+        version: i32,
+        proposed: i32,
+        written_by: AccountId,
     }
     /// A revision's items make another value schema, which breaks nobody; stands beside `resource.revised`.
     ResourceSchemaPutInForce {

@@ -7,12 +7,14 @@ mod participants;
 mod races;
 mod requests;
 mod resources;
+mod revisions;
 mod schemas;
 
 use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::actions::{self, Act, Member, NewAgency, Rules};
 use changtong_catalog::agency::AgencyNames;
 use changtong_catalog::clock::SeededIds;
+use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::{KeyId, RequestId, ResourceCode};
 use changtong_catalog::ports::Claim;
 use changtong_catalog::request::{Request, RequestFile};
@@ -100,6 +102,22 @@ impl<'a> Stage<'a> {
         actions::submit_resource(self.store, &editor, code, None).await.unwrap();
         actions::approve_resource(self.store, &head, code, None).await.unwrap();
         actions::publish_resource(self.store, &head, code, None).await.unwrap().object
+    }
+
+    /// A file that the office's editor proposes and its head puts in force.
+    pub async fn revised(
+        &self,
+        office: &Office,
+        entry: &Resource,
+        file: ResourceFile,
+        seconds: i64,
+    ) -> Result<Resource, Refusal> {
+        let editor = self.act(&office.editor, seconds);
+        let version = Some(entry.version);
+        let proposed = actions::update_resource(self.store, &editor, &entry.code, version, file).await?.object;
+        let head = self.act(&office.head, seconds);
+        let version = Some(proposed.version);
+        actions::revise_resource(self.store, &head, &entry.code, version, None).await.map(|done| done.object)
     }
 
     /// A request that its head submitted.

@@ -109,19 +109,17 @@ async fn a_revision_keeps_state_and_schema(store: &Store) {
     let stage = Stage::set(store).await;
     let office = stage.provider().await;
     let published = stage.published(&office, ShareType::Conditional).await;
-    let act = stage.act(&office.head, 12);
-    let version = Some(published.version);
     let mut revised = published.file.clone();
     revised.summary = "新的摘要".to_owned();
-    let after =
-        actions::revise_resource(store, &act, &published.code, version, revised).await.unwrap().object;
+    let after = stage.revised(&office, &published, revised, 12).await.unwrap();
     assert_eq!((after.state, after.schema), (ResourceState::Published, published.schema));
     let mut other = published.file.clone();
     other.kind = Kind::Stream;
-    let version = Some(after.version);
-    let refused = actions::revise_resource(store, &act, &published.code, version, other).await;
+    let refused = stage.revised(&office, &after, other, 12).await;
     assert_eq!(refused.unwrap_err().code, Code::Invalid);
-    assert_eq!(stage.events_from(12).await, ["resource.revised"]);
+    let mut events = stage.events_from(12).await;
+    events.sort();
+    assert_eq!(events, ["resource.proposal_approved", "resource.proposed", "resource.revised"]);
 }
 
 async fn suspend_resume_retire(store: &Store) {

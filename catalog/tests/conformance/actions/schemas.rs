@@ -37,9 +37,7 @@ impl<'a> Scene<'a> {
         let now = self.now().await;
         let mut file = now.file.clone();
         change(&mut file.items);
-        let act = self.stage.act(&self.provider.head, 40);
-        let revised = actions::revise_resource(self.stage.store, &act, &now.code, Some(now.version), file);
-        revised.await.map(|done| done.object)
+        self.stage.revised(&self.provider, &now, file, 40).await
     }
 
     async fn now(&self) -> Resource {
@@ -91,7 +89,15 @@ async fn a_compatible_revision_puts_a_new_schema_in_force(store: &Store) {
     assert_eq!(scene.granted().await, scene.grant, "a grant keeps its terms and what it holds");
     let mut events = scene.stage.events_from(40).await;
     events.sort();
-    assert_eq!(events, ["resource.revised", "resource.schema_put_in_force"]);
+    assert_eq!(
+        events,
+        [
+            "resource.proposal_approved",
+            "resource.proposed",
+            "resource.revised",
+            "resource.schema_put_in_force"
+        ]
+    );
 }
 
 async fn what_the_schema_does_not_show_makes_no_version(store: &Store) {
@@ -104,7 +110,9 @@ async fn what_the_schema_does_not_show_makes_no_version(store: &Store) {
         (1, Some(3)),
         "what is in force is the entry's"
     );
-    assert_eq!(scene.stage.events_from(40).await, ["resource.revised"]);
+    let mut events = scene.stage.events_from(40).await;
+    events.sort();
+    assert_eq!(events, ["resource.proposal_approved", "resource.proposed", "resource.revised"]);
 }
 
 async fn a_breaking_revision_changes_nothing(store: &Store) {
@@ -178,16 +186,14 @@ async fn whoever_filters_by_an_item_keeps_it(store: &Store) {
     let mut file = resource.file.clone();
     file.items.remove(1);
     let act = stage.act(&provider.head, 40);
-    let refused =
-        actions::revise_resource(store, &act, &resource.code, Some(resource.version), file.clone()).await;
-    let refused = refused.unwrap_err();
+    let refused = stage.revised(&provider, &resource, file.clone(), 40).await.unwrap_err();
     assert_eq!((refused.code, &refused.extra["path"]), (Code::SchemaIncompatible, &"provider_filter".into()));
     assert_eq!(refused.extra["differences"][0]["grant"], agreed.to_string());
     let judged = store.read().await.unwrap().judge(&resource, &file.items, act.now).await.unwrap();
     assert_eq!((judged.verdict.breaks.len(), judged.grants.len(), judged.breaks()), (0, 1, true));
     assert_eq!(judged.grants[0].1.uses, ["dep_delay"]);
     actions::revoke_grant(store, &act, agreed, None, Cause::PurposeDone, None).await.unwrap();
-    actions::revise_resource(store, &act, &resource.code, Some(resource.version), file).await.unwrap();
+    stage.revised(&provider, &resource, file, 41).await.unwrap();
 }
 
 async fn agree(stage: &Stage<'_>, provider: &Office, request: RequestId, agreement: &Agreement) -> GrantId {
@@ -249,7 +255,7 @@ async fn a_registered_schema_is_taken_where_the_entry_allows_it(store: &Store) {
     assert!(same.replayed && same.object == closed.resource, "it says nothing new");
     let mut open = closed.resource.file.clone();
     open.auto_register = true;
-    actions::revise_resource(store, &act, code, Some(closed.resource.version), open).await.unwrap();
+    closed.stage.revised(&closed.provider, &closed.resource, open, 40).await.unwrap();
     let by_editor = closed.stage.act(&closed.provider.integrator, 41);
     let refused = actions::adopt_schema(store, &by_editor, code, &new).await.unwrap_err();
     assert_eq!(refused.code, Code::Forbidden, "only its reviewer");

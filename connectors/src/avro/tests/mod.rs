@@ -68,6 +68,7 @@ pub(crate) fn standing(file: ResourceFile) -> ResourceStanding {
         log_rolled_back: false,
         suspended_by: None,
         provider_suspended: false,
+        proposal: None,
     };
     let version = SchemaVersion { version: 1, schema: value, items: resource.file.items.clone() };
     ResourceStanding {

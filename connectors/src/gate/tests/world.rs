@@ -130,6 +130,7 @@ fn resource(kind: Kind) -> ResourceStanding {
             log_rolled_back: false,
             suspended_by: None,
             provider_suspended: false,
+            proposal: None,
         },
         topic: None,
         versions: [version].into(),
