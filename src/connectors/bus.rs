@@ -129,7 +129,7 @@ impl Bus for GateBus {
         self.acts_as.forget();
         let (caller, resource) = (self.caller().await?, self.code()?);
         let cursor = cursor.map(str::to_owned);
-        let read = OwnRead { resource, cursor, limit: None, max_bytes: None, file: false };
+        let read = OwnRead { resource, cursor, limit: None, max_bytes: None, file: false, version: None };
         let page = self.heard(own_records::read(&self.app, &caller, read).await)?;
         Ok(page.body)
     }

@@ -222,6 +222,14 @@ async fn every_version_is_read_in_the_schema_that_is_held(app: &TestApp) {
         json!({ "wind": null, "station": "JFK", "hour": 1, "temp": "12.5" }),
         "as it is in force"
     );
+    let path = format!("/api/v1/resources/{code}/records?version=1");
+    let published = json!({ "station": "JFK", "hour": 1, "temp": "12.5", "observer": "王小明" });
+    assert_eq!(by_hour(&publisher.get(&path).await.lines())[0], published, "what it holds still");
+    let request = publisher.request("get", &path).header("accept", "application/avro");
+    let file = request.send().await.expect("an answer").bytes().await.expect("the whole answer");
+    assert!(file.windows(9).any(|text| text == "王小明".as_bytes()), "in a file too");
+    let unknown = publisher.get(&format!("/api/v1/resources/{code}/records?version=3")).await;
+    assert_eq!((unknown.status, unknown.code()), (422, "invalid".to_owned()));
 
     let moved =
         reader.post(&format!("/api/v1/grants/{grant}/schema"), json!({ "version": 2 })).await.expect(200);

@@ -4,6 +4,7 @@
 //! it was published or revised.
 
 use super::act::{Act, Done};
+use super::judge::foresee;
 use super::resource::{Opened, open};
 use super::revise_resource::revise;
 use crate::error::{Code, Refusal};
@@ -22,6 +23,11 @@ pub async fn adopt_schema(
     code: &ResourceCode,
     text: &str,
 ) -> Result<Done<Resource>, Refusal> {
+    let meant = |entry: &Resource| {
+        let items = adopt(text, &entry.file.items).ok()?;
+        Some(ResourceFile { items, ..entry.file.clone() })
+    };
+    let foreseen = foresee(store, act, code, Step::Revise, meant).await?;
     let (tx, mut entry) = match open(store, act, code, Step::Revise, None).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),
@@ -38,7 +44,8 @@ pub async fn adopt_schema(
     if let Some(waiting) = &mut entry.proposal {
         waiting.overtaken = true;
     }
-    revise(tx, act, entry, Revision { file, written_by: act.caller.account, proposed: None }).await
+    let revision = Revision { file, written_by: act.caller.account, proposed: None };
+    revise(tx, act, entry, (revision, foreseen)).await
 }
 
 fn by_revision_only(code: &ResourceCode) -> Refusal {

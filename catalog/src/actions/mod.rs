@@ -16,6 +16,7 @@ mod expire_grants;
 mod grant;
 mod hear_connector;
 mod issue_key;
+mod judge;
 mod move_grant_schema;
 mod need_material;
 mod new_generation;

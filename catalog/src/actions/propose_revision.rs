@@ -2,19 +2,20 @@
 //! entry's own file is what takes a proposal back.
 
 use super::act::{Act, Done};
+use super::judge::judge;
 use super::resource::save;
 use crate::audit::{Digest, ResourceProposed};
 use crate::error::Refusal;
 use crate::resource::lifecycle::Act as Step;
 use crate::resource::{Proposal, Resource, ResourceFile, check};
-use crate::store::Tx;
+use crate::store::{Judged, Tx};
 
 /// What it would break is told now, although it is judged anew when it comes into force.
 pub(super) async fn propose(
     mut tx: Tx,
     act: &Act<'_>,
     mut entry: Resource,
-    file: ResourceFile,
+    (file, foreseen): (ResourceFile, Option<Judged>),
 ) -> Result<Done<Resource>, Refusal> {
     check::check_revision(&entry, &file)?;
     let said = match &entry.proposal {
@@ -26,7 +27,7 @@ pub(super) async fn propose(
         return Ok(Done::already(entry));
     }
     if entry.file.items != file.items {
-        tx.judge(&entry, &file.items, act.now).await?.check()?;
+        judge(&mut tx, act, &entry, &file.items, foreseen).await?.check()?;
     }
     let event =
         ResourceProposed { resource: entry.number, version: entry.version, file: Digest::of_file(&file)? };

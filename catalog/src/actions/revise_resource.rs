@@ -3,6 +3,7 @@
 //! that breaks nobody.
 
 use super::act::{Act, Done, need_version};
+use super::judge::{foresee, judge};
 use super::registry::put_in_force::put_in_force as next_version;
 use super::resource::{Opened, check_provider, open, save};
 use crate::audit::{Digest, ResourceProposalApproved, ResourceRevised, ResourceSchemaPutInForce, What};
@@ -23,6 +24,8 @@ pub async fn revise_resource(
     file: Option<ResourceFile>,
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
+    let waiting = |entry: &Resource| entry.proposal.as_ref().map(|waiting| waiting.file.clone());
+    let foreseen = foresee(store, act, code, Step::Revise, |entry| file.clone().or_else(|| waiting(entry))).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Revise, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),
@@ -30,7 +33,7 @@ pub async fn revise_resource(
     let revision = revision(act.caller, &entry, file, act.rules.four_eyes)?;
     check_provider(&mut tx, &entry, &revision.file).await?;
     entry.proposal = None;
-    revise(tx, act, entry, revision).await
+    revise(tx, act, entry, (revision, foreseen)).await
 }
 
 /// Puts a file in the place of the entry's, and the schema that its items make in force.
@@ -38,12 +41,12 @@ pub(super) async fn revise(
     mut tx: Tx,
     act: &Act<'_>,
     mut entry: Resource,
-    revision: Revision,
+    (revision, foreseen): (Revision, Option<Judged>),
 ) -> Result<Done<Resource>, Refusal> {
     let Revision { file, written_by, proposed } = revision;
     check::check_revision(&entry, &file)?;
     let same = entry.file.items == file.items;
-    let judged = if same { None } else { Some(tx.judge(&entry, &file.items, act.now).await?) };
+    let judged = if same { None } else { Some(judge(&mut tx, act, &entry, &file.items, foreseen).await?) };
     entry.file = file;
     entry.written_by = written_by;
     entry.submitted_by = Some(written_by);

@@ -1,6 +1,7 @@
 //! Puts a new file in the place of a draft's; for what is published it is proposed.
 
 use super::act::{Act, Done, need_version};
+use super::judge::foresee;
 use super::propose_revision::propose;
 use super::resource::{Opened, check_provider, fixed, open, save};
 use crate::audit::{Digest, ResourceChanged};
@@ -19,13 +20,14 @@ pub async fn update_resource(
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
     check::check(&file)?;
+    let foreseen = foresee(store, act, code, Step::Change, |_| Some(file.clone())).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Change, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),
     };
     check_provider(&mut tx, &entry, &file).await?;
     if entry.state != ResourceState::Draft {
-        return propose(tx, act, entry, file).await;
+        return propose(tx, act, entry, (file, foreseen)).await;
     }
     if file.class != entry.file.class {
         return Err(fixed("class", "分类代码", "class"));

@@ -10,6 +10,7 @@ use crate::compat::Level;
 use crate::error::{Code, Refusal};
 use crate::ids::ResourceNumber;
 use crate::ports::SchemaVersion;
+use crate::registry::MOST_VERSIONS;
 use crate::resource::Item;
 use crate::schema;
 pub use breaks::{Break, Rule};
@@ -48,8 +49,12 @@ impl Proposal<'_> {
     pub fn judge(&self) -> Result<Verdict, Refusal> {
         let in_force = self.versions.last().ok_or_else(not_published)?;
         let schema = schema::value_schema(self.resource, self.items)?;
+        let new_schema = schema != in_force.schema.text;
+        if new_schema && self.versions.len() >= MOST_VERSIONS {
+            return Err(full());
+        }
         Ok(Verdict {
-            new_schema: schema != in_force.schema.text,
+            new_schema,
             changes: item_changes(&in_force.items, self.items),
             reordered: reordered(&in_force.items, self.items),
             breaks: breaks::of(self, in_force, &schema)?,
@@ -91,6 +96,22 @@ pub fn check(level: Level, verdict: &Verdict, concerned: &[Concerned]) -> Result
     .with("level", level.word())
     .with("differences", listed)
     .with("total", all.len()))
+}
+
+/// Each version is one that records may have, so each is held against what comes and is read by.
+fn full() -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        format!(
+            "本代主题的模式已有 {MOST_VERSIONS} 个版本,不能再增加;不改变模式的修订仍可生效,需要其他信息项时请另行编制条目,\
+             并使旧条目退出目录"
+        ),
+        format!(
+            "the generation has {MOST_VERSIONS} versions of its schema and takes no more; what does not show in the schema \
+             can still be revised: for other items draft another entry, and retire this one once its consumers have moved"
+        ),
+    )
+    .with("versions", MOST_VERSIONS)
 }
 
 fn not_published() -> Refusal {

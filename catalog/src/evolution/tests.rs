@@ -258,3 +258,25 @@ fn a_newer_derived_schema_differs_by_what_it_says_of_granted_items() {
     assert_eq!(told(&held), [title]);
     assert_eq!(derived_changes(&held, &before, &before), []);
 }
+
+#[test]
+fn a_generation_takes_no_more_versions_than_a_subject_may_have() {
+    let items = file().items;
+    let named = |n: usize| {
+        let mut items = items.clone();
+        items[0].title = format!("第 {n} 次");
+        items
+    };
+    let numbers = 1..=i32::try_from(MOST_VERSIONS).unwrap();
+    let mut versions: Vec<_> = numbers.map(|number| version(number, &items)).collect();
+    let judge = |versions: &[SchemaVersion], items: &[Item]| {
+        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions, items }.judge()
+    };
+    let refused = judge(&versions, &named(1)).unwrap_err();
+    assert_eq!((refused.code, &refused.extra["versions"]), (Code::InvalidState, &MOST_VERSIONS.into()));
+    let mut longer = items.clone();
+    longer[0].length = Some(7);
+    assert!(!judge(&versions, &longer).unwrap().new_schema, "what the schema does not show is taken");
+    versions.pop();
+    assert!(judge(&versions, &named(1)).unwrap().new_schema);
+}

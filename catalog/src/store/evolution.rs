@@ -1,18 +1,35 @@
 //! What a proposed schema is judged against: the versions of its generation at the level that all resources have, and
 //! every grant that stands.
 
+use sqlx::{FromRow, query_as};
+
 use super::Session;
+use super::dispatch::on;
 use crate::clock::Time;
 use crate::compat::Level;
 use crate::error::Refusal;
 use crate::evolution::{self, Concerned, Proposal, Verdict, concerned};
 use crate::grant::Grant;
+use crate::ids::{GrantNumber, ResourceNumber};
 use crate::ports::SchemaVersion;
 use crate::resource::{Item, Resource};
+
+/// What a judgement rests on beside what is proposed. Versions only rise and numbers are given in order, so whatever
+/// changed makes another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Footing {
+    /// Of the entry.
+    pub version: i32,
+    /// How many grants stand, the sum of their versions, the latest of them.
+    pub grants: i64,
+    pub grant_versions: i64,
+    pub newest: GrantNumber,
+}
 
 /// A proposal judged, with the grants it was judged against.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
+    pub footing: Option<Footing>,
     pub level: Level,
     pub versions: Vec<SchemaVersion>,
     pub verdict: Verdict,
@@ -34,8 +51,19 @@ impl Judged {
 }
 
 impl Session {
+    /// What a judgement would rest on now.
+    pub async fn footing(&mut self, resource: ResourceNumber) -> Result<Option<Footing>, Refusal> {
+        const SELECT: &str = "SELECT r.version, COUNT(g.id) AS grants, \
+            COALESCE(SUM(g.version), 0) AS grant_versions, COALESCE(MAX(g.number), 0) AS newest \
+            FROM resource r LEFT JOIN share_grant g ON g.resource = r.number AND g.state IN ('active', 'suspended') \
+            WHERE r.number = $1 GROUP BY r.version";
+        on!(self, |conn| query_as(SELECT).bind(resource).fetch_optional(conn))
+    }
+
     /// Judges items that are to take the place of an entry's, which make a schema already.
     pub async fn judge(&mut self, entry: &Resource, items: &[Item], now: Time) -> Result<Judged, Refusal> {
+        // First, so that what changes while the rest is read shows.
+        let footing = self.footing(entry.number).await?;
         let standing = self.resource_standing(entry.number).await?;
         let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
         let level = Level::OF_RESOURCES;
@@ -46,6 +74,6 @@ impl Session {
             let concerned = concerned(&proposal, &verdict, &grant)?;
             grants.push((grant, concerned));
         }
-        Ok(Judged { level, versions, verdict, grants })
+        Ok(Judged { footing, level, versions, verdict, grants })
     }
 }

@@ -55,7 +55,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
 pub use counters::IDS_AHEAD;
-pub use evolution::Judged;
+pub use evolution::{Footing, Judged};
 pub use keys::NewKey;
 pub use ledger::StoreLedger;
 pub use lock::{Lock, LockClass};

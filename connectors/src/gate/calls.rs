@@ -107,6 +107,8 @@ pub struct OwnRead {
     pub max_bytes: Option<u64>,
     /// As a container file instead of lines.
     pub file: bool,
+    /// The schema version that shapes the records; if not said, the one in force.
+    pub version: Option<i32>,
 }
 
 /// Where a record set aside lies; the store's index row says so.

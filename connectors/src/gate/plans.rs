@@ -39,7 +39,8 @@ impl Plans {
         self.plan_of(standing, in_force(standing), partitions)
     }
 
-    fn plan_of(
+    /// Of a version that a grant, or an owner's reading, holds.
+    pub fn plan_of(
         &self,
         standing: &ResourceStanding,
         version: i32,
@@ -82,7 +83,7 @@ impl Plans {
     }
 }
 
-fn in_force(standing: &ResourceStanding) -> i32 {
+pub(super) fn in_force(standing: &ResourceStanding) -> i32 {
     standing.versions.last().map_or(0, |version| version.version)
 }
 

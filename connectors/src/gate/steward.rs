@@ -1,4 +1,5 @@
-//! An owner reads its own resource (DESIGN.md 4): under a steward permit, every item, no window.
+//! An owner reads its own resource (DESIGN.md 4): under a steward permit, every item, no window. It may read in any schema
+//! version of the generation: what was published under an earlier one is still there, and shown to grants that hold it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::calls::OwnRead;
 use super::deliver::{READ, RECORDS, skip_dead, visible_ranges};
 use super::permit::{Permit, PermitKind};
+use super::plans::in_force;
 use super::{Gate, refusals};
 use crate::avro::{GrantKeys, Places, Plan, View, container};
 use crate::limit::Cost;
@@ -66,6 +68,7 @@ impl Gate {
         let mut levels = self.caller_levels(caller).to_vec();
         levels.push(self.resource_level(standing.resource.number));
         self.limiter.take(&levels, Cost { requests: 1, ..Cost::default() })?;
+        check_version(&standing, read.version)?;
         let topic = self.topics.known(&standing);
         let from = self.own_start(&standing, topic.as_ref(), read.cursor.as_deref()).await?;
         let mut page = Page {
@@ -79,7 +82,7 @@ impl Gate {
         // An entry that was never published has no records, and no schema for a file either.
         let partitions = topic.as_ref().map_or(self.settings.partitions, |topic| topic.partitions);
         let wanted = topic.is_some() || read.file;
-        let form = wanted.then(|| self.own_form(&standing, partitions, read.file)).transpose()?;
+        let form = wanted.then(|| self.own_form(&standing, partitions, &read)).transpose()?;
         if let (Some(topic), Some(form)) = (&topic, &form) {
             let _held = self.budget.take(page.bytes + READ as u64)?;
             self.fill(&standing, topic, form, &mut page).await?;
@@ -103,9 +106,10 @@ impl Gate {
 
     /// All of the resource, as a grant of everything would show it: a delete is known by its handle, which no grant's
     /// reader ever sees.
-    fn own_form(&self, standing: &ResourceStanding, partitions: i32, file: bool) -> Result<Form, Refusal> {
-        let plan = self.plans.plan(standing, partitions)?;
-        if !file {
+    fn own_form(&self, standing: &ResourceStanding, partitions: i32, read: &OwnRead) -> Result<Form, Refusal> {
+        let version = read.version.unwrap_or_else(|| in_force(standing));
+        let plan = self.plans.plan_of(standing, version, partitions)?;
+        if !read.file {
             return Ok(Form::Lines(plan));
         }
         let nobody = GrantId(Uuid::nil());
@@ -116,7 +120,8 @@ impl Gate {
                 AgencyId(Uuid::nil()),
             ),
         };
-        let items = &standing.resource.file.items;
+        let held = standing.versions.iter().find(|known| known.version == version);
+        let items = &held.ok_or_else(refusals::fault)?.items;
         let all: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
         let derived = schema::derived_schema(GrantNumber(0), items, &all, &BTreeMap::new())?;
         let view = View::whole(plan, keys);
@@ -220,6 +225,20 @@ impl Page {
         }
         Ok(())
     }
+}
+
+fn check_version(standing: &ResourceStanding, wanted: Option<i32>) -> Result<(), Refusal> {
+    let versions: Vec<i32> = standing.versions.iter().map(|known| known.version).collect();
+    if wanted.is_none_or(|wanted| versions.contains(&wanted)) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::Invalid,
+        format!("version:本代主题没有这一版模式,可用:{versions:?}"),
+        format!("version: the generation has no such version of the schema; there are {versions:?}"),
+    )
+    .with("path", "version")
+    .with("versions", versions))
 }
 
 fn with_last_line(mut lines: Vec<u8>, next: &str) -> Vec<u8> {

@@ -17,8 +17,8 @@ use crate::client::Client;
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A resource file, or an Avro schema (.avsc)
-    file: PathBuf,
+    /// A resource file, or an Avro schema (.avsc); if not said, the revision of --resource that waits
+    file: Option<PathBuf>,
     /// Code of the resource; of a resource file it is found by provider, class and title
     #[arg(long, value_name = "CODE")]
     resource: Option<String>,
@@ -42,15 +42,18 @@ pub async fn run(check: &Check, client: &Client, output: Output) -> Done {
 }
 
 async fn proposed(check: &Check, client: &Client) -> Done<(String, Value)> {
-    if check.file.extension().is_some_and(|extension| extension == "avsc") {
-        let code = check.resource.clone().ok_or_else(|| {
+    let named = || {
+        check.resource.clone().ok_or_else(|| {
             Failure::Usage(
-                "an Avro schema does not say of which resource it is: name it by --resource".into(),
+                "only a resource file says of which resource it is: name the resource by --resource".into(),
             )
-        })?;
-        return Ok((code, json!({ "schema": read_text(&check.file)? })));
+        })
+    };
+    let Some(path) = &check.file else { return Ok((named()?, json!({}))) };
+    if path.extension().is_some_and(|extension| extension == "avsc") {
+        return Ok((named()?, json!({ "schema": read_text(path)? })));
     }
-    let file: ResourceFile = read_toml(&check.file)?;
+    let file: ResourceFile = read_toml(path)?;
     let found = find(check.resource.as_ref(), &file, client, "--resource").await?;
     let code = found.ok_or_else(|| {
         Failure::Failed(

@@ -25,6 +25,7 @@ pub struct Read {
     cursor: Option<String>,
     limit: Option<NonZeroU64>,
     max_bytes: Option<NonZeroU64>,
+    version: Option<i32>,
 }
 
 pub async fn own(
@@ -41,9 +42,10 @@ pub async fn own(
         Form::File => true,
         Form::Events => return Err(no_stream().into()),
     };
-    let Read { cursor, limit, max_bytes } = read;
+    let Read { cursor, limit, max_bytes, version } = read;
     let (limit, max_bytes) = (limit.map(NonZeroU64::get), max_bytes.map(NonZeroU64::get));
-    let page = own_records::read(&app, &caller, OwnRead { resource, cursor, limit, max_bytes, file }).await?;
+    let read = OwnRead { resource, cursor, limit, max_bytes, file, version };
+    let page = own_records::read(&app, &caller, read).await?;
     let media = if file { AVRO } else { "application/x-ndjson" };
     let mut answer = ([(CONTENT_TYPE, media), (CACHE_CONTROL, "no-store")], page.body).into_response();
     if file {

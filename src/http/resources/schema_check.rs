@@ -1,4 +1,4 @@
-//! `POST /resources/{code}/schema/check`: what a proposed file or schema breaks, and for whom. Changes nothing; only
+//! `POST /resources/{code}/schema/check`: what a file or schema breaks, or the revision that waits, and for whom. Changes nothing; only
 //! who would write or decide the change may ask, as the answer names the consumers.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ use crate::http::{Known, Web};
 /// Grants listed.
 const MOST_GRANTS: usize = 1000;
 
-/// Either of the two.
+/// Either of the two, or nothing for the revision that waits.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposed {
@@ -107,11 +107,12 @@ impl Proposed {
                 let items = schema::adopt(&text(&schema), &entry.file.items)?;
                 ResourceFile { items, ..entry.file.clone() }
             }
+            (None, None) if entry.proposal.is_some() => entry.waiting()?.file.clone(),
             _ => {
                 return Err(Refusal::new(
                     Code::Invalid,
-                    "请求体应有 file(资源文件)或 schema(Avro 模式)之一",
-                    "the body has one of file (a resource file) and schema (an Avro schema)",
+                    "请求体应有 file(资源文件)或 schema(Avro 模式)之一;有待审核的修订时可以都不写",
+                    "the body has one of file (a resource file) and schema (an Avro schema), or none where a revision waits",
                 ));
             }
         };

@@ -35,6 +35,8 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     assert!(grant.contains("emergency") && grant.contains("same") && grant.ends_with('-'), "{grant}");
     let proposed = shell.line("resource apply people.toml --as stats").await;
     assert!(proposed.contains("changed: items") && proposed.contains("another account"), "{proposed}");
+    let waiting = shell.line(&format!("schema check --resource {code} --as stats-head")).await;
+    assert_eq!(waiting, wider, "the reviewer sees the same of what waits");
     let revised = shell.line(&format!("resource revise {code} --as stats-head")).await;
     assert!(revised.contains("+town"), "{revised}");
 
@@ -58,8 +60,10 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
 
     let schema = r#"{"type":"record","name":"People","fields":[{"name":"id","type":"int"}]}"#;
     shell.write("people.avsc", schema);
-    let unnamed = shell.refused("schema check people.avsc --as stats", 2).await;
-    assert!(unnamed.contains("--resource"), "{unnamed}");
+    for words in ["schema check people.avsc --as stats", "schema check --as stats"] {
+        let unnamed = shell.refused(words, 2).await;
+        assert!(unnamed.contains("--resource"), "{unnamed}");
+    }
     let line = format!("schema check people.avsc --resource {code} --as stats");
     let ran = shell.run(&line.split(' ').collect::<Vec<_>>()).await;
     assert_eq!(ran.code, 1, "{}", ran.err);

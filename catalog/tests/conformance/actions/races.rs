@@ -87,6 +87,29 @@ async fn a_grant_and_the_end_of_its_resource(store: &Store) {
     }
 }
 
+/// A filter by an item, and a revision without it: whatever was judged before, one comes into force.
+async fn a_grant_and_a_revision_that_breaks_it(store: &Store) {
+    let stage = Stage::set(store).await;
+    let (provider, consumer) = (stage.provider().await, stage.consumer().await);
+    let agreement = Agreement { filter: Some("dep_delay > 15".to_owned()), ..Agreement::default() };
+    for _ in 0..6 {
+        let resource = stage.published(&provider, ShareType::Conditional).await;
+        let asked = stage.submitted(&consumer, &resource).await;
+        let mut file = resource.file.clone();
+        file.items.remove(1);
+        let editor = stage.act(&provider.editor, 24);
+        let (code, version) = (&resource.code, Some(resource.version));
+        let waiting = actions::update_resource(store, &editor, code, version, file).await.unwrap().object;
+        let act = stage.act(&provider.head, 25);
+        let (agreed, revised) = tokio::join!(
+            actions::agree_request(store, &act, asked.id, None, &agreement),
+            actions::revise_resource(store, &act, code, Some(waiting.version), None),
+        );
+        let lost = one_of(agreed.map(drop), revised.map(drop));
+        assert!(matches!(lost.code, Code::SchemaIncompatible | Code::Invalid), "{lost}");
+    }
+}
+
 async fn two_revokers(store: &Store) {
     let stage = Stage::set(store).await;
     let (provider, consumer) = (stage.provider().await, stage.consumer().await);
@@ -106,5 +129,6 @@ conformance!(
     two_editors_of_one_version,
     agreed_or_refused_never_both,
     a_grant_and_the_end_of_its_resource,
+    a_grant_and_a_revision_that_breaks_it,
     two_revokers,
 );

@@ -11,7 +11,7 @@ use changtong_catalog::request::Agreement;
 use changtong_catalog::resource::{Item, ItemType, Resource, ShareType};
 use changtong_catalog::store::Store;
 
-use super::{Office, Stage};
+use super::{Office, Stage, at};
 
 /// Provider, consumer, a published resource, and the grant on it that its standing consent made.
 struct Scene<'a> {
@@ -230,6 +230,39 @@ async fn a_consumer_moves_to_a_newer_derived_schema(store: &Store) {
     assert_eq!(scene.stage.events_from(50).await, ["grant.schema_moved", "grant.schema_moved"]);
 }
 
+async fn what_a_judgement_rests_on_shows_every_change(store: &Store) {
+    let scene = Scene::set(store).await;
+    let number = scene.resource.number;
+    let mut last = None;
+    let mut moved = async |what: &str| {
+        let footing = store.read().await.unwrap().footing(number).await.unwrap();
+        assert_ne!(footing, last, "{what}");
+        last = footing;
+        let mut session = store.read().await.unwrap();
+        let judged = session.judge(&scene.resource, &scene.resource.file.items, at(50)).await.unwrap();
+        assert_eq!(judged.footing, footing, "nothing changed meanwhile");
+    };
+    moved("it is there").await;
+    scene.revise(|items| items[0].title = "承运人".to_owned()).await.unwrap();
+    moved("the entry").await;
+    let integrator = scene.stage.act(&scene.consumer.integrator, 50);
+    actions::move_grant_schema(store, &integrator, scene.grant.id, None, 2).await.unwrap();
+    moved("what a grant holds").await;
+    let second = scene.stage.submitted(&scene.consumer, &scene.resource).await.grant.unwrap();
+    moved("a grant more").await;
+    let head = scene.stage.act(&scene.provider.head, 51);
+    actions::suspend_grant(store, &head, second, None, Cause::Misuse).await.unwrap();
+    moved("a grant's state").await;
+    actions::revoke_grant(store, &head, second, None, Cause::Misuse, None).await.unwrap();
+    moved("a grant less").await;
+    scene.stage.submitted(&scene.consumer, &scene.resource).await;
+    moved("another in its place").await;
+    let other = scene.stage.published(&scene.provider, ShareType::Unconditional).await;
+    scene.stage.submitted(&scene.consumer, &other).await;
+    let footing = store.read().await.unwrap().footing(number).await.unwrap();
+    assert_eq!(footing, last, "a grant on another resource is none of its");
+}
+
 async fn a_new_grant_holds_what_is_in_force(store: &Store) {
     let scene = Scene::set(store).await;
     scene.revise(|items| items[0].title = "承运人".to_owned()).await.unwrap();
@@ -281,6 +314,7 @@ conformance!(
     whoever_adds_an_item_consents_to_sharing_it,
     whoever_filters_by_an_item_keeps_it,
     a_consumer_moves_to_a_newer_derived_schema,
+    what_a_judgement_rests_on_shows_every_change,
     a_new_grant_holds_what_is_in_force,
     a_registered_schema_is_taken_where_the_entry_allows_it,
 );

@@ -40,7 +40,7 @@ async fn what_was_published_is_there_after_a_restart() {
     let aside = aside(row.id, row.offset);
     assert_eq!(&gate.original(&provider(), &aside).await.unwrap().bytes[..], b"{\"id\":\"bad\"}");
     let resource = "3070220601/000001".parse().unwrap();
-    let read = OwnRead { resource, cursor: None, limit: None, max_bytes: None, file: false };
+    let read = OwnRead { resource, cursor: None, limit: None, max_bytes: None, file: false, version: None };
     let own = gate.read_own(&provider(), read).await.unwrap().body;
     assert_eq!(String::from_utf8(own.to_vec()).unwrap().lines().count(), 1601);
 }
@@ -66,7 +66,7 @@ async fn what_lies_on_both_sides_of_a_dead_attempt_is_all_delivered_once() {
     ids.sort_unstable();
     assert_eq!(ids, (0..60).chain(90..99).collect::<Vec<_>>());
     let resource = "3070220601/000001".parse().unwrap();
-    let own = OwnRead { resource, cursor: None, limit: None, max_bytes: None, file: false };
+    let own = OwnRead { resource, cursor: None, limit: None, max_bytes: None, file: false, version: None };
     let own = gate.read_own(&provider(), own).await.unwrap().body;
     assert_eq!(String::from_utf8(own.to_vec()).unwrap().lines().count(), 70);
 }

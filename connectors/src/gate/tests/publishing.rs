@@ -158,7 +158,7 @@ async fn an_owner_reads_every_item_of_its_own_page_by_page() {
     world.rows(0..10).await.unwrap();
     let read = async |cursor: Option<String>, caller| {
         let resource = "3070220601/000001".parse().unwrap();
-        let read = OwnRead { resource, cursor, limit: Some(4), max_bytes: None, file: false };
+        let read = OwnRead { resource, cursor, limit: Some(4), max_bytes: None, file: false, version: None };
         world.gate.read_own(&caller, read).await.map(|page| {
             let moved: i64 = page.through.iter().zip(&page.from).map(|(through, from)| through - from).sum();
             assert_eq!(page.sent, moved, "what its event will say");

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::ports::{SchemaText, SchemaVersion};
 use serde_json::{Value, json};
@@ -124,25 +125,39 @@ async fn an_item_that_a_version_lacks_is_null_to_filters() {
     assert_eq!(old.iter().filter(|line| line[0] == "upsert").count(), 2, "{old:?}");
 }
 
+async fn own(world: &World, version: Option<i32>) -> Result<String, Refusal> {
+    let resource = "3070220601/000001".parse().unwrap();
+    let read = OwnRead { resource, cursor: None, limit: None, max_bytes: None, file: false, version };
+    let page = world.gate.read_own(&provider(), read).await?;
+    Ok(String::from_utf8(page.body.to_vec()).unwrap())
+}
+
+fn records(page: &str) -> Vec<Value> {
+    let lines = page.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["record"].take());
+    sorted(lines.filter(|record| !record.is_null()).collect())
+}
+
 #[tokio::test]
-async fn an_owner_and_a_file_have_the_records_in_the_shape_in_force() {
+async fn an_owner_reads_in_the_version_in_force_or_in_any_that_a_reader_may_hold() {
     let world = two_versions().await;
-    let own = OwnRead {
-        resource: "3070220601/000001".parse().unwrap(),
-        cursor: None,
-        limit: None,
-        max_bytes: None,
-        file: false,
-    };
-    let page = world.gate.read_own(&provider(), own).await.unwrap().body;
-    let lines = page.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    let records =
-        lines.map(|line: Value| line["record"].clone()).filter(|record| !record.is_null()).collect();
+    let page = own(&world, None).await.unwrap();
     let wanted = [
         json!({"kind": null, "secret": "s", "id": 1}),
         json!({"kind": "new", "secret": "t", "id": 2}),
         json!({"id": 3}),
     ];
-    assert_eq!(sorted(records), sorted(wanted.to_vec()));
-    assert!(page.windows(20).any(|text| text == br#"{"kind":null,"secret"#), "in the order in force");
+    assert_eq!(records(&page), sorted(wanted.to_vec()));
+    assert!(page.contains(r#"{"kind":null,"secret"#), "in the order in force: {page}");
+    assert_eq!(own(&world, Some(2)).await.unwrap(), page);
+
+    // What is gone since is still there.
+    let before = own(&world, Some(1)).await.unwrap();
+    let wanted = [
+        json!({"id": 1, "v": "old", "secret": "s"}),
+        json!({"id": 2, "v": null, "secret": "t"}),
+        json!({"id": 3}),
+    ];
+    assert_eq!(records(&before), sorted(wanted.to_vec()));
+    let unknown = own(&world, Some(3)).await.unwrap_err();
+    assert_eq!((unknown.code, &unknown.extra["versions"]), (Code::Invalid, &json!([1, 2])));
 }
