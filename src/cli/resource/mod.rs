@@ -103,13 +103,14 @@ struct List {
     share_type: Option<String>,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("CODE", "/code"),
     ("TITLE", "/title"),
     ("PROVIDER", "/provider"),
     ("KIND", "/kind"),
     ("SHARED", "/share_type"),
     ("STATE", "/state"),
+    ("PROPOSED", "/proposal/written_at"),
 ];
 
 pub fn run(resource: &Resource) -> Done {
