@@ -151,6 +151,7 @@ fn party(number: usize, at: Time, file: &ResourceFile) -> Outcome<Party> {
         log_rolled_back: false,
         suspended_by: None,
         provider_suspended: false,
+        proposal: None,
     };
     let grant = Grant {
         id: GrantId(id(5)),
