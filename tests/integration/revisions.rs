@@ -32,7 +32,8 @@ async fn a_revision_takes_two_and_is_its_agencys_until_then(app: &TestApp) {
     let before = world.stranger.editor.get(&path).await.expect(200);
     let unnamed = Reply::of(editor.request("put", &path).json(&renamed())).await;
     assert_eq!((unnamed.status, unnamed.code()), (428, "precondition_required".to_owned()));
-    let by_others = Reply::of(reviewer.request("put", &path).header("if-match", "\"4\"").json(&renamed())).await;
+    let by_others =
+        Reply::of(reviewer.request("put", &path).header("if-match", "\"4\"").json(&renamed())).await;
     assert_eq!(by_others.code(), "forbidden", "an editor proposes");
 
     let proposed = world.propose(&code, renamed()).await.expect(200);
@@ -79,13 +80,8 @@ async fn a_revision_takes_two_and_is_its_agencys_until_then(app: &TestApp) {
 
 /// But for the number of the version, which counts it.
 async fn nobody_else_sees_it(world: &World, path: &str, before: &Value) {
-    let others = [
-        &world.consumer.reviewer,
-        &world.stranger.editor,
-        &world.authority,
-        &world.operator,
-        &world.auditor,
-    ];
+    let others =
+        [&world.consumer.reviewer, &world.stranger.editor, &world.authority, &world.operator, &world.auditor];
     for caller in others {
         let seen = caller.get(path).await;
         assert!(!seen.text.contains(SECRET), "{}", seen.text);
@@ -93,7 +89,8 @@ async fn nobody_else_sees_it(world: &World, path: &str, before: &Value) {
         seen["version"] = before["version"].clone();
         seen.as_object_mut().expect("an entry").remove("people");
         assert_eq!(&seen, before);
-        for list in ["/api/v1/resources", &format!("/api/v1/resources?q={SECRET}"), &format!("{path}/schema")] {
+        for list in ["/api/v1/resources", &format!("/api/v1/resources?q={SECRET}"), &format!("{path}/schema")]
+        {
             let listed = caller.get(list).await;
             assert!(listed.status == 200 && !listed.text.contains(SECRET), "{list}: {}", listed.text);
         }

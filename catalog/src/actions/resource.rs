@@ -5,8 +5,8 @@ use super::draft_resource::no_provider;
 use crate::audit::What;
 use crate::error::{Code, Refusal};
 use crate::ids::{ResourceCode, ResourceNumber};
-use crate::resource::{Resource, ResourceFile};
 use crate::resource::lifecycle::{self, Act as Step};
+use crate::resource::{Resource, ResourceFile};
 use crate::store::{LockClass, ResourceChange, Store, Tx};
 
 /// An entry held for a change: its state is already the one after the step, its version one above the stored.

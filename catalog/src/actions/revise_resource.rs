@@ -25,7 +25,8 @@ pub async fn revise_resource(
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
     let waiting = |entry: &Resource| entry.proposal.as_ref().map(|waiting| waiting.file.clone());
-    let foreseen = foresee(store, act, code, Step::Revise, |entry| file.clone().or_else(|| waiting(entry))).await?;
+    let foreseen =
+        foresee(store, act, code, Step::Revise, |entry| file.clone().or_else(|| waiting(entry))).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Revise, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(done),

@@ -153,7 +153,11 @@ mod tests {
         let found = revision(&reviewer(12), &entry, None, true).unwrap();
         assert_eq!((&found.file, found.proposed), (&file, Some(5)));
         assert_eq!(found.written_by, reviewer(11).account);
-        assert_eq!(revision(&reviewer(11), &entry, None, false).unwrap(), found, "the setting lets one do both");
+        assert_eq!(
+            revision(&reviewer(11), &entry, None, false).unwrap(),
+            found,
+            "the setting lets one do both"
+        );
     }
 
     #[test]

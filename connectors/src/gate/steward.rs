@@ -106,7 +106,12 @@ impl Gate {
 
     /// All of the resource, as a grant of everything would show it: a delete is known by its handle, which no grant's
     /// reader ever sees.
-    fn own_form(&self, standing: &ResourceStanding, partitions: i32, read: &OwnRead) -> Result<Form, Refusal> {
+    fn own_form(
+        &self,
+        standing: &ResourceStanding,
+        partitions: i32,
+        read: &OwnRead,
+    ) -> Result<Form, Refusal> {
         let version = read.version.unwrap_or_else(|| in_force(standing));
         let plan = self.plans.plan_of(standing, version, partitions)?;
         if !read.file {

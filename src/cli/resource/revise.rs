@@ -69,7 +69,8 @@ fn changed(entry: &Value, file: &Value) -> Vec<String> {
     let mut changed = file.as_object().map_or_else(Vec::new, |file| changes(entry, file));
     let items = |of: &Value| of.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let (old, new) = (items(entry), items(file));
-    let named = |list: &[Value], item: &Value| list.iter().find(|other| other["name"] == item["name"]).cloned();
+    let named =
+        |list: &[Value], item: &Value| list.iter().find(|other| other["name"] == item["name"]).cloned();
     for item in &new {
         match named(&old, item) {
             None => changed.push(format!("+{}", text(item, "/name"))),

@@ -77,7 +77,10 @@ async fn an_entry_from_draft_to_its_end() {
     }
     shell.write("people.toml", shell.read("people.toml").replace("abstract = \"x\"", "abstract = \"y\""));
     let proposed = shell.line("resource apply people.toml --as stats-head").await;
-    assert!(proposed.contains("changed: abstract") && proposed.contains("resource revise 300000-000001"), "{proposed}");
+    assert!(
+        proposed.contains("changed: abstract") && proposed.contains("resource revise 300000-000001"),
+        "{proposed}"
+    );
     assert!(shell.line("resource apply people.toml --as stats-head").await.contains("nothing to change"));
     let other = shell.json("resource show 300000-000001 --as emergency").await;
     assert_eq!((&other["abstract"], other.get("proposal")), (&"x".into(), None));

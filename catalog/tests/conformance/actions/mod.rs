@@ -114,7 +114,8 @@ impl<'a> Stage<'a> {
     ) -> Result<Resource, Refusal> {
         let editor = self.act(&office.editor, seconds);
         let version = Some(entry.version);
-        let proposed = actions::update_resource(self.store, &editor, &entry.code, version, file).await?.object;
+        let proposed =
+            actions::update_resource(self.store, &editor, &entry.code, version, file).await?.object;
         let head = self.act(&office.head, seconds);
         let version = Some(proposed.version);
         actions::revise_resource(self.store, &head, &entry.code, version, None).await.map(|done| done.object)

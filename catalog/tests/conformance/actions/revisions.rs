@@ -1,8 +1,8 @@
 //! A revision of what is published takes two: it waits beside the entry, and another account than its writer's puts it
 //! in force.
 
-use changtong_catalog::actions::{self, Done};
 use changtong_catalog::account::Caller;
+use changtong_catalog::actions::{self, Done};
 use changtong_catalog::conformance;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Cause;
@@ -92,7 +92,8 @@ async fn a_rejected_proposal_is_gone_and_its_writer_reads_why(store: &Store) {
     let nothing = actions::reject_resource(store, &head, code, None, None).await.unwrap_err();
     assert_eq!(nothing.code, Code::InvalidState);
     propose(&stage, &office.editor, &before, titled(&before, "新名称")).await.unwrap();
-    let rejected = actions::reject_resource(store, &head, code, None, Some("名称不规范")).await.unwrap().object;
+    let rejected =
+        actions::reject_resource(store, &head, code, None, Some("名称不规范")).await.unwrap().object;
     assert_eq!((&rejected.file, &rejected.proposal), (&before.file, &None));
     assert_eq!(rejected.state, ResourceState::Published);
     let told = Rejection { by: office.head.account, at: at(42), reason: Some("名称不规范".to_owned()) };
