@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{StoreClock, SystemIds};
 use crate::connectors::Manager;
 use crate::http::body::{BodyLimits, Bound};
+use crate::http::guesses::Guesses;
 use crate::http::registry::Callers;
 use crate::http::shares::Shares;
 use crate::jobs::{self, Background};
@@ -66,6 +67,8 @@ pub struct App {
     pub uses: Uses,
     /// Who holds how much of what is served at once.
     pub shares: Shares,
+    /// Credentials that were refused lately.
+    pub guesses: Guesses,
     /// What is remembered of the registry's callers.
     pub registrants: Callers,
     pub lease: Mutex<Lease>,
@@ -125,6 +128,7 @@ impl App {
         };
         Ok(Arc::new(Self {
             shares: Shares::new(&settings.http, gate.budget()),
+            guesses: Guesses::new(&settings.http, Instant::now()),
             registrants: Callers::default(),
             rules,
             settings,

@@ -72,6 +72,7 @@ impl Server {
             shares: app.shares.clone(),
             proxies: app.settings.http.trusted_proxies.clone(),
             turning_away,
+            metrics: app.metrics.http.clone(),
         };
         let doors = |router, limits, crowd| Doors { router, limits, slow: slow.clone(), crowd };
         let crowds = [http::turning_away(app.clone()), http::registry::turning_away(app.clone())].map(crowd);

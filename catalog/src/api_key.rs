@@ -4,6 +4,7 @@
 //! Whatever is wrong with a key, the answer is the same, and a key that nobody knows costs the same comparison.
 
 use std::fmt;
+use std::future::Future;
 
 use crate::clock::{Ids, Time};
 use crate::error::{Code, Refusal};
@@ -59,6 +60,11 @@ impl KeyText {
         Self { id, ..Self::make(ids) }
     }
 
+    /// No store has an id of such characters.
+    fn nobodys() -> Self {
+        Self { id: KeyId("-".repeat(ID)), secret: Secret("-".repeat(SECRET)) }
+    }
+
     /// Reads a key and its checksum. Nothing is known of it yet: `check` decides.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         Self::read(text).ok_or_else(unauthenticated)
@@ -100,6 +106,44 @@ impl KeyText {
         let stands = stored.is_some_and(|record| record.id == self.id && record.fallen(now).is_none());
         if known & stands { Ok(()) } else { Err(unauthenticated()) }
     }
+}
+
+/// Where keys are looked up.
+pub trait KeyBook {
+    /// What was read of that key a moment ago.
+    fn remembered(&self, id: &KeyId) -> Option<KeyRecord>;
+
+    /// What stands in the store.
+    fn stored(&self, id: &KeyId) -> impl Future<Output = Result<Option<KeyRecord>, Refusal>> + Send;
+
+    /// The pepper that the record names; where there is none the one in force.
+    fn pepper(&self, record: Option<&KeyRecord>) -> Result<MacKey, Refusal>;
+}
+
+/// Whose key this is, if it stands now; `None` is a text that is no key. A key that was good a moment ago is good without
+/// a question. Every refusal takes all steps, whatever is wrong: two looks into memory and store, two HMACs, two
+/// comparisons.
+pub async fn judge<B: KeyBook + Sync>(
+    key: Option<&KeyText>,
+    book: &B,
+    now: Time,
+) -> Result<KeyRecord, Refusal> {
+    let nobodys;
+    let key = match key {
+        Some(key) => key,
+        None => {
+            nobodys = KeyText::nobodys();
+            &nobodys
+        }
+    };
+    let remembered = book.remembered(key.id());
+    let known = key.check(remembered.as_ref(), &book.pepper(remembered.as_ref())?, now);
+    if let (Ok(()), Some(record)) = (known, remembered) {
+        return Ok(record);
+    }
+    let stored = book.stored(key.id()).await?;
+    key.check(stored.as_ref(), &book.pepper(stored.as_ref())?, now)?;
+    stored.ok_or_else(unauthenticated)
 }
 
 /// Why a key that let its caller in does so no more.

@@ -24,29 +24,49 @@ pub const CUT_OVER: &str = "generation.after";
 /// What runs here is compared with what the store orders.
 pub const COMPARING: &str = "connectors.comparing";
 
-/// Does here what `CHANGTONG_FAULT` says: `NAME=kill`, `NAME=stop`, `NAME=kill-late` (once what was handed to the
-/// network has left) or `NAME=panic` (which ends the task alone), with `@N` at its N-th passing.
-#[cfg(feature = "faults")]
-pub fn point(name: &str) {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
+/// Rates see no time pass: what was taken of them stays taken.
+pub const RATES_STAND_STILL: &str = "rates.stand_still";
 
-    static WANTED: OnceLock<Option<(String, String, u64)>> = OnceLock::new();
-    static PASSED: AtomicU64 = AtomicU64::new(0);
+/// Whether `CHANGTONG_FAULT` is `NAME=on`: something is otherwise for as long as the process runs.
+#[cfg(feature = "faults")]
+#[must_use]
+pub fn holds(name: &str) -> bool {
+    wanted().as_ref().is_some_and(|(place, act, _)| place == name && act == "on")
+}
+
+#[cfg(not(feature = "faults"))]
+#[inline]
+#[must_use]
+pub fn holds(_name: &str) -> bool {
+    false
+}
+
+/// What `CHANGTONG_FAULT` says: the place, what happens there, and at which passing.
+#[cfg(feature = "faults")]
+fn wanted() -> &'static Option<(String, String, u64)> {
+    static WANTED: std::sync::OnceLock<Option<(String, String, u64)>> = std::sync::OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "a fault is a test's doing, no setting of the service")]
-    let wanted = WANTED.get_or_init(|| {
+    WANTED.get_or_init(|| {
         let text = std::env::var("CHANGTONG_FAULT").ok()?;
         let (place, act) = text.split_once('=')?;
         let (act, nth) = act.split_once('@').unwrap_or((act, "1"));
         Some((place.to_owned(), act.to_owned(), nth.parse().ok()?))
-    });
-    let Some((place, act, nth)) = wanted else { return };
+    })
+}
+
+/// Does here what `CHANGTONG_FAULT` says: `NAME=kill`, `NAME=stop`, `NAME=kill-late` (once what was handed to the
+/// network has left), or `NAME=panic` (which ends the task alone) with words that the panic says, with `@N` at its N-th passing.
+#[cfg(feature = "faults")]
+pub fn point(name: &str) {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    let Some((place, act, nth)) = wanted() else { return };
     if place != name || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
         return;
     }
-    #[expect(clippy::panic, reason = "a task that panics is what is asked for")]
-    if act == "panic" {
-        panic!("the fault {name}");
+    if let Some(words) = act.strip_prefix("panic") {
+        std::panic::panic_any(format!("the fault {name}:{words}"));
     }
     if act == "kill-late" {
         std::thread::sleep(std::time::Duration::from_millis(300));

@@ -2,19 +2,22 @@
 //! is the same, and every refusal costs the same steps.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use changtong_catalog::account::Caller;
-use changtong_catalog::api_key::{KeyText, unauthenticated};
+use changtong_catalog::api_key::{KeyBook, KeyText, judge, unauthenticated};
 use changtong_catalog::clock::Clock as _;
-use changtong_catalog::error::Refusal;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::ids::KeyId;
 use changtong_catalog::mac::MacKey;
 use changtong_catalog::ports::{Directory as _, KeyRecord};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use super::frame::Recognised;
+use super::frame::{Recognised, Source};
+use super::guesses::Guess;
 use super::problem::Problem;
 use crate::app::App;
 use crate::keys::Purpose;
@@ -27,7 +30,8 @@ impl FromRequestParts<Arc<App>> for Known {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = of_key(app, bearer(&parts.headers).ok_or_else(unauthenticated)?).await?;
+        let from = parts.extensions.get::<Source>().copied();
+        let caller = of_key(app, from, bearer(&parts.headers).ok_or_else(unauthenticated)?).await?;
         recognised(app, parts, &caller)?;
         // What moves records is weighed by the gate, with its records and bytes.
         let moves_records =
@@ -47,30 +51,48 @@ pub(super) fn recognised(app: &App, parts: &Parts, caller: &Caller) -> Result<()
     }
 }
 
-/// The caller whose key this is.
-pub(super) async fn of_key(app: &App, text: &str) -> Result<Caller, Refusal> {
-    let key = KeyText::parse(text)?;
+/// The caller whose key this is, as that address sends it.
+pub(super) async fn of_key(app: &App, from: Option<Source>, text: &str) -> Result<Caller, Refusal> {
+    let key = KeyText::parse(text).ok();
+    let guess = Guess::new(from, key.as_ref().map(KeyText::id));
+    let beyond = app.guesses.beyond(&guess, Instant::now());
     let now = app.clock.now();
-    let remembered = app.store.remembered_key(key.id());
-    // A key that was good a moment ago is good without a question; every refusal takes all steps, whatever is wrong.
-    let record = match key.check(remembered.as_ref(), &pepper(app, remembered.as_ref())?, now) {
-        Ok(()) => remembered,
-        Err(_) => {
-            let stored = app.store.key(key.id()).await?;
-            key.check(stored.as_ref(), &pepper(app, stored.as_ref())?, now)?;
-            stored
+    let book = Book { app, in_turn: beyond.is_some() };
+    let record = match judge(key.as_ref(), &book, now).await {
+        Err(refusal) if refusal.code == Code::Unauthenticated => {
+            app.guesses.count(guess, Instant::now());
+            return Err(beyond.map_or(refusal, |beyond| {
+                app.metrics.http.guess_limited(beyond.by);
+                beyond.refusal
+            }));
         }
+        judged => judged?,
     };
-    let record = record.ok_or_else(unauthenticated)?;
     app.uses.note(&record.id, now);
     Ok(Caller { agency: record.agency, account: record.account, key: record.id, roles: record.roles })
 }
 
-/// The pepper that the record names; for an unknown key the one in force, so that refusing it costs as much.
-fn pepper(app: &App, stored: Option<&KeyRecord>) -> Result<MacKey, Refusal> {
-    match stored.and_then(|record| app.keys.get(Purpose::Pepper, &record.pepper)) {
-        Some(key) => Ok(MacKey::new(key.expose())),
-        None => app.keys.in_force(Purpose::Pepper).map(|(_, key)| key),
+/// The store's keys. Of guessers beyond their limit it is asked one at a time.
+struct Book<'a> {
+    app: &'a App,
+    in_turn: bool,
+}
+
+impl KeyBook for Book<'_> {
+    fn remembered(&self, id: &KeyId) -> Option<KeyRecord> {
+        self.app.store.remembered_key(id)
+    }
+
+    async fn stored(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        let _turn = if self.in_turn { Some(self.app.guesses.turn().await) } else { None };
+        self.app.store.key(id).await
+    }
+
+    fn pepper(&self, record: Option<&KeyRecord>) -> Result<MacKey, Refusal> {
+        match record.and_then(|record| self.app.keys.get(Purpose::Pepper, &record.pepper)) {
+            Some(key) => Ok(MacKey::new(key.expose())),
+            None => self.app.keys.in_force(Purpose::Pepper).map(|(_, key)| key),
+        }
     }
 }
 

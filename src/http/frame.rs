@@ -2,6 +2,7 @@
 //! only place that has a refusal's body written, so nothing refused goes uncounted.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_connectors::gate::Budget;
+use futures::FutureExt as _;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 use super::problem::{Language, Problem};
@@ -25,9 +27,16 @@ pub type Render = fn(&Refusal, Language, &str) -> Response;
 /// Names the request in the answer, in the log and as `instance` of a problem.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Under which name the line of each request is logged.
+const ACCESS: &str = "changtong::access";
+
 /// The connection's other end.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
+
+/// Where a request truly comes from: the connection's other end, or whom a trusted proxy names.
+#[derive(Debug, Clone, Copy)]
+pub struct Source(pub IpAddr);
 
 /// Where the extractor of callers leaves whom it recognised, for the frame, and with it the caller's share of what is
 /// served at once.
@@ -72,6 +81,9 @@ pub async fn frame(
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
     let from = peer.map(|peer| source(&app, peer, request.headers()));
+    if let Some(from) = from {
+        request.extensions_mut().insert(Source(from));
+    }
     let recognised = Recognised::default();
     request.extensions_mut().insert(recognised.clone());
 
@@ -82,7 +94,7 @@ pub async fn frame(
         _ => Ok(None),
     });
     let (mut response, share) = match admitted {
-        Ok(share) => (next.run(request).await, share),
+        Ok(share) => (answered(next.run(request)).await, share),
         Err(refusal) => (Problem::from(refusal).into_response(), None),
     };
     let code = match response.extensions_mut().remove::<Problem>() {
@@ -100,12 +112,26 @@ pub async fn frame(
     app.metrics.http.answered(&route, method.as_str(), response.status().as_u16(), code, took);
     let account = recognised.caller().map(|caller| caller.account.to_string()).unwrap_or_default();
     let from = from.map(|from| from.to_string()).unwrap_or_default();
-    tracing::debug!(
-        request = %id, %method, route, status = response.status().as_u16(), code, account, from,
+    // Who did what from where, for those who look into it later: no event holds an address.
+    tracing::info!(
+        target: ACCESS, request = %id, %method, route, status = response.status().as_u16(), code, account, from,
         took_ms = took.as_millis(), "answered"
     );
     // An answer that is still being read holds its shares.
     response.map(|body| Body::new(Holding { body, _held: (recognised, share) }))
+}
+
+/// Whoever asked is told of a fault of ours as of any other refusal.
+async fn answered(answer: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        Problem::from(Refusal::new(
+            Code::Internal,
+            "服务器内部错误,已记入日志;请以同一请求重试,仍然失败时请把 instance 告知运维人员",
+            "a fault of the server, which its log holds; send the same request again, and tell the operator the \
+             instance if it fails again",
+        ))
+        .into_response()
+    })
 }
 
 /// hyper has bounds of its own, far above these; these have names and say what to do.

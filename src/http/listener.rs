@@ -22,6 +22,7 @@ use super::frame::Peer;
 use super::leaving::{Guarded, Leaving};
 use super::shares::{Share, Shares};
 use super::slow::Slow;
+use crate::telemetry::HttpMetrics;
 
 /// Connections that are told at once that their address has too many; more than these are closed without a word.
 const TURNED_AWAY: usize = 32;
@@ -53,6 +54,8 @@ pub struct Crowd {
     pub proxies: Vec<IpAddr>,
     /// What an address beyond its share is answered.
     pub turning_away: Router,
+    /// Where it is counted what became of connections.
+    pub metrics: HttpMetrics,
 }
 
 impl Crowd {
@@ -62,6 +65,10 @@ impl Crowd {
             return Ok(None);
         }
         self.shares.of_address(address).map(Some)
+    }
+
+    fn count(&self, outcome: &str) {
+        self.metrics.connections.with_label_values(&[outcome]).inc();
     }
 }
 
@@ -119,9 +126,18 @@ async fn accept(listener: TcpListener, doors: Doors, stop: &CancellationToken, t
                 let (held, builder, router) = match &crowd {
                     None => ((permit, None), patient.clone(), router.clone()),
                     Some(crowd) => match (crowd.admit(peer.ip()), turned_away.clone().try_acquire_owned()) {
-                        (Ok(share), _) => ((permit, share), patient.clone(), router.clone()),
-                        (Err(_), Ok(turn)) => ((turn, None), short.clone(), crowd.turning_away.clone()),
-                        (Err(_), Err(_)) => continue,
+                        (Ok(share), _) => {
+                            crowd.count("served");
+                            ((permit, share), patient.clone(), router.clone())
+                        }
+                        (Err(_), Ok(turn)) => {
+                            crowd.count("turned_away");
+                            ((turn, None), short.clone(), crowd.turning_away.clone())
+                        }
+                        (Err(_), Err(_)) => {
+                            crowd.count("closed");
+                            continue;
+                        }
                     },
                 };
                 let stop = stop.clone();

@@ -12,6 +12,7 @@ mod ended;
 mod etag;
 pub mod frame;
 mod grants;
+pub mod guesses;
 mod idempotency;
 pub(crate) mod keys;
 pub mod leaving;

@@ -80,14 +80,9 @@ impl Shares {
         Self(Arc::new(shared))
     }
 
-    /// A connection from that address, or behind a proxy a request. Of IPv6 the network counts: a host may take any
-    /// address in it.
+    /// A connection from that address, or behind a proxy a request.
     pub fn of_address(&self, address: IpAddr) -> Result<Share, Refusal> {
-        let network = match address.to_canonical() {
-            IpAddr::V6(whole) => IpAddr::V6(Ipv6Addr::from_bits(whole.to_bits() & (u128::MAX << 64))),
-            address => address,
-        };
-        self.take(Holder::Address(network))
+        self.take(Holder::Address(network(address)))
     }
 
     /// A request of that caller.
@@ -130,6 +125,15 @@ impl Drop for Share {
                 held.remove(&self.holder);
             }
         }
+    }
+}
+
+/// What counts as one address: of IPv6 the network, as a host may take any address in it.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(whole) => IpAddr::V6(Ipv6Addr::from_bits(whole.to_bits() & (u128::MAX << 64))),
+        address => address,
     }
 }
 

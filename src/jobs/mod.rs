@@ -94,7 +94,7 @@ async fn repeat(app: Arc<App>, job: &'static Job) {
 }
 
 /// Store time, once more (protocol.md 10).
-async fn ask_the_time(app: &App) -> Result<(), Refusal> {
+pub async fn ask_the_time(app: &App) -> Result<(), Refusal> {
     let asked = Instant::now();
     app.clock.correct(app.store.now().await?, asked);
     Ok(())

@@ -26,6 +26,13 @@ section! {
         /// The most requests of one account at once, in percent of `connections`; of its bodies the same part of
         /// `limits.in_flight`.
         account_share: u32 = "50";
+        /// How long a refused credential counts for the two limits below.
+        refused_within: Duration = "1m";
+        /// Refused credentials of one address, beyond which further ones are answered 429; not set: no limit.
+        refused_per_address: Option<u32> = "600";
+        /// Refused credentials with one key id, beyond which further ones are answered 429 (the right key is let in all the
+        /// same); not set: no limit.
+        refused_per_key: Option<u32> = "120";
         /// How long the head of a request may take to arrive.
         header_timeout: Duration = "10s";
         /// How long a body may pause.

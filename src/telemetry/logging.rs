@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::panics::hide_words;
 use crate::settings::{LineFormat, Telemetry};
 
 /// Sets up the log of the process, once.
@@ -22,5 +23,7 @@ pub fn start(settings: &Telemetry) -> Result<(), String> {
         LineFormat::Text => lines.finish().try_init(),
         LineFormat::Json => lines.json().finish().try_init(),
     }
-    .map_err(|error| error.to_string())
+    .map_err(|error| error.to_string())?;
+    hide_words();
+    Ok(())
 }

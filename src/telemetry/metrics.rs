@@ -9,10 +9,13 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaug
 /// Counters and timings of the API.
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
+    /// What became of connections.
+    pub connections: IntCounterVec,
     requests: IntCounterVec,
     seconds: HistogramVec,
     running: IntGauge,
     unknown: IntCounter,
+    guesses: IntCounterVec,
     slow: IntCounter,
 }
 
@@ -38,6 +41,16 @@ impl HttpMetrics {
         )
         .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
         Ok(Self {
+            connections: keep(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "changtong_http_connections_total",
+                        "Connections taken, by outcome: served, turned_away (told that their address has its share), or closed unread.",
+                    ),
+                    &["outcome"],
+                )?,
+            )?,
             requests: keep(registry, IntCounterVec::new(requests, &["route", "method", "status", "code"])?)?,
             seconds: keep(registry, HistogramVec::new(seconds, &["route", "method"])?)?,
             running: keep(
@@ -49,6 +62,16 @@ impl HttpMetrics {
                 IntCounter::new(
                     "changtong_slow_consumers_total",
                     "Connections ended because their other end took nothing for http.write_timeout.",
+                )?,
+            )?,
+            guesses: keep(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "changtong_http_guesses_limited_total",
+                        "Refused credentials beyond http.refused_per_address or http.refused_per_key, by which: address or key.",
+                    ),
+                    &["by"],
                 )?,
             )?,
             unknown: keep(
@@ -83,6 +106,12 @@ impl HttpMetrics {
     }
 
     pub fn unknown_caller(&self) {
+        self.unknown.inc();
+    }
+
+    /// One credential too many of an address or for a key id: of an unknown caller as well.
+    pub fn guess_limited(&self, by: &str) {
+        self.guesses.with_label_values(&[by]).inc();
         self.unknown.inc();
     }
 }

@@ -3,6 +3,7 @@
 mod connector;
 mod logging;
 mod metrics;
+mod panics;
 
 pub use connector::ConnectorMetrics;
 pub use logging::start as start_logging;

@@ -52,7 +52,6 @@ put  /api/v1/requests/{id}                        UU FFF AFF NNN FNN
 post /api/v1/requests/{id}/submit                 UU FFF FAF NNN FNN
 post /api/v1/requests/{id}/disclosure             UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/agree                  UU FAF FFF NNN FNN
-post /api/v1/requests/{id}/disclosure             UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/refuse                 UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/need-material          UU FAF FFF NNN FNN
 post /api/v1/requests/{id}/withdraw               UU FFF AAF NNN FNN

@@ -79,10 +79,10 @@ pub(super) fn check_scopes(scopes: Roles, roles: Roles) -> Result<(), Refusal> {
     }
     Err(Refusal::new(
         Code::Invalid,
-        "scopes:密钥的范围至少有一个角色,且不能超出账号的角色",
-        "scopes: a key has at least one role and none that its account lacks",
+        "roles:密钥至少有一个角色,且不能超出账号的角色",
+        "roles: a key has at least one role and none that its account lacks",
     )
-    .with("path", "scopes"))
+    .with("path", "roles"))
 }
 
 pub(super) fn no_agency() -> Refusal {

@@ -85,6 +85,9 @@ pub struct Store {
     recall: Arc<Recall>,
     /// Of the server that works with it: every transaction that writes compares it (protocol.md 10).
     epoch: Option<i64>,
+    /// Milliseconds that a test has moved its clock by.
+    #[cfg(feature = "testing")]
+    shifted: Arc<std::sync::atomic::AtomicI64>,
 }
 
 #[derive(Debug, Clone)]

@@ -39,7 +39,14 @@ impl Store {
             Some(path) => (open_file(path, config.connections).await?, None),
             None => open_server(config).await?,
         };
-        Ok(Self { engine, keeper, recall: Arc::default(), epoch: None })
+        Ok(Self {
+            engine,
+            keeper,
+            recall: Arc::default(),
+            epoch: None,
+            #[cfg(feature = "testing")]
+            shifted: Arc::default(),
+        })
     }
 }
 

@@ -18,6 +18,15 @@ impl Store {
             }
             Conn::Postgres(conn) => within(query_scalar("SELECT clock_timestamp()").fetch_one(conn)).await?,
         };
+        #[cfg(feature = "testing")]
+        let now =
+            now + chrono::TimeDelta::milliseconds(self.shifted.load(std::sync::atomic::Ordering::Relaxed));
         Ok(to_micros(now))
+    }
+
+    /// From here on its clock is so far from its engine's: a test's way to move the clock of a database.
+    #[cfg(feature = "testing")]
+    pub fn shift_time(&self, by: chrono::TimeDelta) {
+        self.shifted.store(by.num_milliseconds(), std::sync::atomic::Ordering::Relaxed);
     }
 }

@@ -1,5 +1,5 @@
 //! `changtong bench keys`: how long refusing a key takes, by what is wrong with it. What differs would tell a
-//! guesser which ids exist.
+//! guesser which ids exist. The server must run without `http.refused_per_address` and `http.refused_per_key`.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +14,19 @@ use crate::clock::SystemIds;
 pub async fn run(authority: &Client, refusing: &Refusing) -> Done<Vec<Row>> {
     let agency = setup::agency(authority).await?;
     let known = KeyText::parse(agency.first.key()).map_err(|refusal| Failure::Failed(refusal.text.en))?;
+    let text = |key: KeyText| key.text().expose().to_owned();
+    let unknown = text(KeyText::make(&SystemIds));
     let wrong = [
-        ("refused: a wrong secret", KeyText::guess(known.id().clone(), &SystemIds)),
-        ("refused: an unknown id", KeyText::make(&SystemIds)),
+        ("refused: a wrong secret", text(KeyText::guess(known.id().clone(), &SystemIds))),
+        ("refused: a wrong checksum", unknown.chars().rev().collect()),
+        ("refused: an unknown id", unknown),
     ];
     let mut callers = Vec::new();
     for (what, key) in wrong {
-        let client = authority.with_key(key.text().expose())?.with_patience(Duration::ZERO);
+        let client = authority.with_key(&key)?.with_patience(Duration::ZERO);
         callers.push((what, client, Vec::with_capacity(refusing.calls as usize)));
     }
-    // One of each in turn, so that whatever else the machine does falls on both.
+    // One of each in turn, so that whatever else the machine does falls on all.
     for _ in 0..refusing.calls {
         for (_, client, took) in &mut callers {
             took.push(refused(client).await?);

@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use super::development::development;
 use crate::app::App;
 use crate::http::caller::{credential, of_key, recognised};
+use crate::http::frame::Source;
 use crate::http::problem::Problem;
 
 /// A caller whose credential stands.
@@ -37,14 +38,15 @@ impl FromRequestParts<Arc<App>> for Registrant {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = recognise(app, &parts.headers).await?;
+        let from = parts.extensions.get::<Source>().copied();
+        let caller = recognise(app, from, &parts.headers).await?;
         recognised(app, parts, &caller)?;
         app.gate.call(&caller)?;
         Ok(Self(caller))
     }
 }
 
-async fn recognise(app: &App, headers: &HeaderMap) -> Result<Caller, Refusal> {
+async fn recognise(app: &App, from: Option<Source>, headers: &HeaderMap) -> Result<Caller, Refusal> {
     let Some((scheme, rest)) = credential(headers) else {
         if app.settings.dev && !headers.contains_key(AUTHORIZATION) {
             return app.registrants.development.get_or_try_init(|| development(app)).await.cloned();
@@ -52,13 +54,13 @@ async fn recognise(app: &App, headers: &HeaderMap) -> Result<Caller, Refusal> {
         return Err(unauthenticated());
     };
     if scheme.eq_ignore_ascii_case("bearer") {
-        return of_key(app, rest).await;
+        return of_key(app, from, rest).await;
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(unauthenticated());
     }
     let (user, key) = user_and_password(rest).ok_or_else(unauthenticated)?;
-    let caller = of_key(app, &key).await?;
+    let caller = of_key(app, from, &key).await?;
     if user == caller.account.to_string() || *user == *name(app, caller.account).await? {
         Ok(caller)
     } else {

@@ -1,7 +1,6 @@
 //! Case 13: a clock that jumps. What ends at a time ends by store time; a jump is reported and not followed.
 
-use std::time::Instant;
-
+use changtong::jobs::ask_the_time;
 use changtong_catalog::clock::Clock as _;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -16,27 +15,34 @@ async fn readiness(app: &TestApp) -> (u16, Value) {
     (reply.status, reply.json()["checks"]["clock"].clone())
 }
 
+/// The store's clock is moved; the job that asks it runs as it does every ten seconds.
 async fn a_jump_of_store_time_is_reported_and_ends_nothing(app: &TestApp) {
     let scene = Scene::of(app).await;
     let grant = scene.granted(&["station", "hour"], None).await;
     let subscription = scene.world.subscribe(&grant, "copy").await;
     let records = format!("/api/v1/subscriptions/{subscription}/records");
     scene.publish(&[observation("JFK", 1)]).await.expect(200);
-    let clock = &app.app().clock;
+    let (clock, store) = (&app.app().clock, &app.app().store);
+    let moved = async |by: TimeDelta| {
+        store.shift_time(by);
+        ask_the_time(app.app()).await.expect("the store answers");
+    };
     for jump in [TimeDelta::minutes(5), -TimeDelta::minutes(5), TimeDelta::days(2), -TimeDelta::days(2)] {
         let before = clock.now();
-        clock.correct(before + jump, Instant::now());
+        moved(jump).await;
         assert_eq!(readiness(app).await, (503, json!("clock_skew")), "{jump}");
         let after = clock.now();
         assert!(before <= after && after - before < TimeDelta::minutes(1), "followed: {jump}");
-        clock.correct(app.app().store.now().await.expect("the time"), Instant::now());
-        assert_eq!(readiness(app).await, (200, json!("ok")), "{jump}");
+        // Nothing expired and nothing came to life: a reader and a publisher go on.
         scene.world.consumer.integrator.get(&records).await.lines();
+        scene.publish(&[observation("JFK", 1)]).await.expect(200);
+        moved(TimeDelta::zero()).await;
+        assert_eq!(readiness(app).await, (200, json!("ok")), "{jump}");
     }
     // A leap of a second and the slow drift of a clock are followed, and time never runs backwards.
     for step in [TimeDelta::seconds(1), -TimeDelta::seconds(1), TimeDelta::milliseconds(-900)] {
         let before = clock.now();
-        clock.correct(before + step, Instant::now());
+        moved(step).await;
         assert!(clock.now() >= before);
         assert_eq!(readiness(app).await, (200, json!("ok")), "{step}");
     }
@@ -49,7 +55,7 @@ async fn a_jump_of_store_time_is_reported_and_ends_nothing(app: &TestApp) {
         .iter()
         .map(|e| e["at"].as_str().expect("a time"))
         .collect();
-    assert!(times.is_sorted(), "{times:?}");
+    assert!(times.len() >= 5 && times.is_sorted(), "{times:?}");
 }
 
 async fn what_ends_ends_by_store_time(app: &TestApp) {
@@ -75,6 +81,6 @@ async fn what_ends_ends_by_store_time(app: &TestApp) {
     let mut file = scene.request(&["station"], None);
     file["valid_until"] = json!("2020-01-01");
     let written = scene.world.consumer.editor.post("/api/v1/requests", file).await;
-    assert_eq!(written.status, 422, "an end in the past: {}", written.text);
+    assert_eq!(refused(&written, 422, "invalid")["path"], "valid_until", "an end in the past");
     scene.others_are_served().await;
 }

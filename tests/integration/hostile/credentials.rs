@@ -1,15 +1,15 @@
-//! Cases 14 and 25: guessing keys, and having many.
+//! Cases 14 and 25: guessing keys, and having keys without end.
 
 use serde_json::{Value, json};
 
-use super::scene::{Scene, observation, refused};
-use crate::support::{Client, Pair, Reply, TestApp, credit_code};
+use super::scene::{Scene, metric, observation, refused};
+use crate::support::{Pair, Reply, TestApp};
 
 /// What an answer tells: everything but what differs from call to call.
 fn told(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
     let mut problem = reply.json();
     problem["instance"] = Value::Null;
-    let changing = ["x-request-id", "date"];
+    let changing = ["x-request-id", "date", "retry-after"];
     let headers = reply.headers.iter().filter(|(name, _)| !changing.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()));
     (reply.status, problem, headers.collect())
@@ -83,59 +83,60 @@ async fn revoked(app: &TestApp, scene: &Scene) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_keys_of_one_agency_share_its_limits() {
-    const RATE: usize = 40;
-    let settings = [("CHANGTONG_LIMITS__AGENCY_REQUESTS_PER_SECOND", "40")];
+async fn guesses_are_limited_and_the_right_key_is_let_in() {
+    const OF_KEY: u64 = 5;
+    const OF_ADDRESS: u64 = 12;
+    let settings = [
+        ("CHANGTONG_HTTP__REFUSED_WITHIN", "1h"),
+        ("CHANGTONG_HTTP__REFUSED_PER_KEY", "5"),
+        ("CHANGTONG_HTTP__REFUSED_PER_ADDRESS", "12"),
+    ];
     let app = TestApp::start(Pair::Embedded, &settings).await.expect("the embedded engines are always there");
-    let authority = app.client(&app.authority);
-    let joining = json!({ "code": credit_code(9), "name": "多钥机构", "alias": "many" });
-    let made = patient(async || authority.post("/api/v1/agencies", joining.clone()).await).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    let mut callers: Vec<Client> = Vec::new();
-    for account in 0..10 {
-        let body = json!({ "name": format!("account-{account}"), "roles": ["editor"] });
-        let made =
-            patient(async || authority.post("/api/v1/agencies/many/accounts", body.clone()).await).await;
-        let keys = format!("/api/v1/accounts/{}/keys", made.expect(201)["id"].as_str().expect("an id"));
-        for _ in 0..10 {
-            let body = json!({ "roles": ["editor"] });
-            let key = patient(async || authority.post(&keys, body.clone()).await).await.expect(201);
-            callers.push(app.client(key["text"].as_str().expect("a key")));
-        }
-    }
-    assert_eq!(callers.len(), 100);
-    let clock = std::time::Instant::now();
-    let (mut served, mut refusals) = (0, 0);
-    for round in 0..4 {
-        for caller in &callers {
-            let reply = caller.get("/api/v1/whoami").await;
-            if reply.status == 200 {
-                served += 1;
-            } else {
-                let problem = refused(&reply, 429, "rate_limited");
-                assert_eq!(problem["level"], "agency", "round {round}: {problem}");
-                assert!(reply.headers.contains_key("retry-after"));
-                refusals += 1;
-            }
-        }
-    }
-    // Its rate over the time that passed, and one window.
-    let most = RATE + (clock.elapsed().as_secs_f64() * RATE as f64).ceil() as usize;
-    assert!(served <= most, "{served} of 400 calls were served, at most {most}");
-    assert!(refusals > 0 || most >= 400, "nothing was refused");
-    authority.get("/api/v1/agencies").await;
-    app.stop().await;
-}
+    let scene = Scene::of(&app).await;
+    let path = "/api/v1/whoami";
+    let right = &scene.world.provider.integrator;
+    let [_, id, secret, _] = right.key().split('_').collect::<Vec<_>>()[..] else { panic!("four parts") };
+    let flipped: String = secret.chars().rev().collect();
+    let wrong = app.client(&with_checksum(&format!("ctk_{id}_{flipped}")));
 
-/// Until its own rate lets it.
-async fn patient(call: impl AsyncFn() -> Reply) -> Reply {
-    loop {
-        let reply = call().await;
-        if reply.status != 429 {
-            return reply;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    // So many guesses at one key; further ones are told to wait, wherever they come from.
+    for _ in 0..OF_KEY {
+        refused(&wrong.get(path).await, 401, "unauthenticated");
     }
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        let reply = wrong.at(address).get(path).await;
+        let problem = refused(&reply, 429, "rate_limited");
+        assert_eq!((&problem["limit"], &problem["value"]), (&json!("http.refused_per_key"), &json!(OF_KEY)));
+        assert!(problem["detail"].as_str().expect("a text").contains("with this key id"), "{problem}");
+        assert!(reply.headers.contains_key("retry-after"), "when to come back");
+        right.at(address).get(path).await.expect(200);
+    }
+
+    // So many wrong keys from one address, of whatever kind; then all kinds are told the same.
+    for number in OF_KEY + 1..OF_ADDRESS {
+        refused(&app.client(&format!("ctk_{number}")).get(path).await, 401, "unauthenticated");
+    }
+    let unknown = app.client(&with_checksum(&format!("ctk_zzzzzzzz_{secret}")));
+    let expected = told(&wrong.get(path).await);
+    assert_eq!((expected.0, &expected.1["limit"]), (429, &json!("http.refused_per_address")));
+    for guess in [&unknown, &app.client("ctk_x"), &app.client(&right.key()[1..])] {
+        assert_eq!(told(&guess.get(path).await), expected);
+    }
+    let zh = super::scene::in_chinese(&wrong, "get", path, None).await;
+    assert!(zh.contains("本地址近来被拒的凭证已达上限 12"), "{zh}");
+    assert_eq!(app.registrant("ctk_x").get("/subjects").await.status, 429, "one count for both surfaces");
+
+    // Nobody is locked out: not the right key, not one that this server sees for the first time, not another address.
+    right.get(path).await.expect(200);
+    let keys = format!("/api/v1/accounts/{}/keys", scene.world.provider.integrator_account);
+    let fresh = right.post(&keys, json!({ "roles": ["integrator"] })).await.expect(201);
+    app.client(fresh["text"].as_str().expect("a key")).get(path).await.expect(200);
+    refused(&unknown.at("127.0.0.3").get(path).await, 401, "unauthenticated");
+    scene.others_are_served().await;
+    let page = app.operator().get("/metrics").await.text;
+    assert_eq!(metric(&page, "changtong_http_guesses_limited_total{by=\"key\"}"), 2);
+    assert_eq!(metric(&page, "changtong_http_guesses_limited_total{by=\"address\"}"), 6);
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,8 @@ use crate::support::{Client, Pair, Reply, World};
 /// Values as they stand in records: no one else's business.
 const PLANTED: [&str; 5] =
     ["11010519491231002X", "13912345678", "欧阳娜娜丽", "6222020200112233445", "zhou@example.cn"];
+/// A value that a panic's words hold.
+const CUT: &str = "司马相如3701";
 const PASSWORD: &str = "sesame-street-42";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,7 +34,8 @@ async fn nothing_of_a_record_or_a_secret_shows(pair: Pair) {
     if let Some(address) = deployment.database().and_then(address_of) {
         deployment.set("CHANGTONG_CONNECTORS__DATABASES", address);
     }
-    let server = deployment.start("node", None).await;
+    // A delivery meets a fault of ours whose words hold a value, as those of a text cut in half would.
+    let server = deployment.start("node", Some(&format!("deliver.opened=panic {CUT}"))).await;
     let authority = Client::new(server.url.clone(), Some(deployment.authority()));
     let world = World::at(authority.clone()).await;
     let code = world.entry(people()).await;
@@ -47,6 +50,8 @@ async fn nothing_of_a_record_or_a_secret_shows(pair: Pair) {
         .collect();
     let secrets: Vec<&str> = keys.iter().map(|key| key.split('_').nth(2).expect("a secret")).collect();
     let everything = [PLANTED.to_vec(), secrets, vec![PASSWORD]].concat();
+    let fault = errors.iter().find(|error| error.contains("\"internal\"")).expect("the fault was answered");
+    assert!(fault.contains("a fault of the server") && !fault.contains(CUT), "{fault}");
     for error in &errors {
         silent("an error body", error, &everything);
     }
@@ -64,7 +69,11 @@ async fn nothing_of_a_record_or_a_secret_shows(pair: Pair) {
     of_the_process(&server, &everything);
     let said = server.said();
     assert!(said.lines().count() > 100, "it logs nothing: {said}");
-    silent("the log", &said, &everything);
+    silent("the log", &said, &[everything, vec![CUT]].concat());
+    assert!(
+        said.contains("report it with this place") && said.contains("fault.rs"),
+        "a fault has its place: {said}"
+    );
     assert!(said.contains("from=\"127.0.0.1\"") && !said.contains("203.0.113.9"), "the true peer is logged");
     server.kill().await;
     deployment.done().await;
@@ -175,6 +184,9 @@ async fn provoke(scene: &Scene) -> Vec<String> {
     let subscription = scene.world.subscribe(&grant, "copy").await;
     let records = format!("/api/v1/subscriptions/{subscription}/records");
     let reader = &scene.world.consumer.integrator;
+    let fault = reader.get(&records).await;
+    assert_eq!(fault.status, 500);
+    said.push(fault.text);
     said.push(reader.get(&records).await.text);
     let purpose = reader.request("get", &records).header("changtong-purpose", mobile);
     said.push(Reply::of(purpose).await.text);

@@ -6,6 +6,7 @@
 //! | 1 | a grant is revoked while records stream | `revoked.rs`: `nothing_follows_a_revoke` |
 //! | 2 | a grant expires between two reads; one that has expired before it is made | `revoked.rs`: `a_grant_ends_at_its_time_by_the_stores_clock` |
 //! | 3 | schema bombs: recursion, depth, fields, symbols, names, size | `connectors/src/avro/container/tests/hostile.rs`: `case_03_a_schema_bomb_is_refused_with_the_path_of_the_node` |
+//! | 3 | what reading a schema takes, counted | `catalog/src/avro/tests/bombs.rs`: `walks_within_walks_are_counted` |
 //! | 3 | a small schema that is large once its named types are counted | `connectors/src/avro/container/tests/hostile.rs`: `case_03_named_types_used_again_count_again` |
 //! | 3 | texts that are no schema | `connectors/src/avro/container/tests/hostile.rs`: `case_03_what_is_no_schema_is_refused` |
 //! | 3, 4, 5 | container files that are bombs, the server's memory measured | `containers.rs`: `bombs_are_refused_by_name_in_bounded_memory` |
@@ -37,6 +38,7 @@
 //! | 13 | what ends at a time, whatever a client believes | `clocks.rs`: `what_ends_ends_by_store_time` |
 //! | 14 | wrong, unknown, malformed and revoked keys | `credentials.rs`: `whatever_is_wrong_with_a_key_the_answer_is_the_same` |
 //! | 14 | the steps that each of them costs | `catalog/src/api_key.rs`: `every_refusal_costs_the_same_steps` |
+//! | 14 | guesses at one key and from one address, and the right key among them | `credentials.rs`: `guesses_are_limited_and_the_right_key_is_let_in` |
 //! | 16 | the broker stands still, is killed, comes back | `tests/integration/faults/outages.rs`: `the_broker_stands_still_and_is_killed` |
 //! | 17 | the database is cut off, silent, silent for longer than the lease | `tests/integration/faults/outages.rs`: `the_database_is_cut_off_and_falls_silent` |
 //! | 18 | the disk of the embedded engines is full | `tests/integration/faults/full_disk.rs`: `nothing_is_lost_while_the_disk_is_full` |
@@ -59,13 +61,13 @@
 //! | 24 | ten thousand requests at once | `floods.rs`: `ten_thousand_requests_at_once_cost_no_memory` |
 //! | 24 | heads that never end | `floods.rs`: `heads_that_never_end_are_given_up` |
 //! | 24 | more bytes than may be in flight | `floods.rs`: `a_publisher_faster_than_the_log_is_held_back` |
-//! | 25 | a hundred keys of one agency | `credentials.rs`: `many_keys_of_one_agency_share_its_limits` |
+//! | 25 | a hundred keys of one agency; dear calls of two accounts | `rates.rs`: `many_keys_of_one_agency_share_its_limits` |
 //! | 25 | keys without end | `credentials.rs`: `an_account_has_so_many_keys_and_no_more` |
 //! | 26 | ids of other agencies, guessed or known | `tenants.rs`: `a_guessed_id_tells_nothing_and_opens_nothing` |
 //! | 27 | a key wider than its account, or than the key that makes it | `tenants.rs`: `a_key_is_never_wider_than_its_account` |
 //! | 30 | a revision that would drop a mask or break a reader | `masks.rs`: `a_revision_breaks_no_reader_and_loosens_no_mask` |
 //! | 31, 40 | ways around a mask; what a mask does not recognise | `masks.rs`: `what_is_masked_leaves_by_no_other_way` |
-//! | 33, 37 | values of records, keys and passwords in logs, metrics, errors, events, the process | `leaks.rs`: `nothing_of_a_record_or_a_secret_shows` |
+//! | 33, 37 | values of records, keys and passwords in logs, metrics, errors, events, panics, the process | `leaks.rs`: `nothing_of_a_record_or_a_secret_shows` |
 //! | 34 | who asks agrees with itself | `tenants.rs`: `nobody_agrees_with_itself` |
 //! | 40 | every mask on any text | `catalog/src/mask/tests.rs`: `a_masked_text_is_empty_or_hides_something` |
 //!
@@ -83,6 +85,8 @@ mod floods;
 mod leaks;
 mod masks;
 mod names;
+#[cfg(feature = "faults")]
+mod rates;
 mod replays;
 mod restless;
 mod revoked;
@@ -90,28 +94,45 @@ mod scene;
 mod sizes;
 mod tenants;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::shell::project;
 
 const FOLDER: &str = "tests/integration/hostile";
 
-/// A row of the table above: the file of its test, and the test.
-fn rows() -> Vec<(String, String)> {
+/// The cases that concern what exists: trust.md 3.2 and 3.3 without what comes later (15 and 36 with the sealed log, 10
+/// with HTTP connectors, 28, 29 and 38 with tokens and TLS of our own, 32, 35 and 39 with alarms, backups and releases),
+/// and 18, which was there before.
+const CASES: [u8; 31] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 30, 31, 33,
+    34, 37, 40,
+];
+
+/// A row of the table above: its cases, the file of its test, and the test.
+fn rows() -> Vec<(Vec<u8>, String, String)> {
     let page = fs::read_to_string(project(FOLDER).join("mod.rs")).expect("this file");
     let rows = page.lines().filter_map(|line| line.strip_prefix("//! | "));
     let rows = rows.filter(|row| row.starts_with(|first: char| first.is_ascii_digit()));
     let named = |row: &str| {
+        let cases = row.split('|').next().expect("a first cell").split(',');
+        let cases = cases.map(|case| case.trim().parse().expect("a number")).collect();
         let mut words = row.rsplit('|').nth(1).expect("a last cell").split('`').skip(1).step_by(2);
         let file = words.next().expect("a file").to_owned();
-        (file, words.next().expect("a test").to_owned())
+        (cases, file, words.next().expect("a test").to_owned())
     };
     rows.map(named).collect()
 }
 
 #[test]
+fn every_case_has_its_row() {
+    let tested: BTreeSet<u8> = rows().into_iter().flat_map(|(cases, ..)| cases).collect();
+    assert_eq!(tested, BTreeSet::from(CASES));
+}
+
+#[test]
 fn every_row_names_a_test_that_is_there() {
-    for (file, test) in rows() {
+    for (_, file, test) in rows() {
         let path = if file.contains('/') && project(&file).exists() {
             project(&file)
         } else {

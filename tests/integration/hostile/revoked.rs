@@ -10,6 +10,7 @@ use changtong_catalog::ids::{EventId, GrantId};
 use changtong_catalog::ports::Directory as _;
 use serde_json::{Value, json};
 
+use super::scene;
 use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs, place_of, request_file};
 
 on_both_pairs!(nothing_follows_a_revoke, a_grant_ends_at_its_time_by_the_stores_clock);
@@ -88,7 +89,7 @@ async fn a_grant_ends_at_its_time_by_the_stores_clock(app: &TestApp) {
     let mut file = request_file(&shared.code, &["station", "hour"], None);
     file["valid_until"] = "2020-01-31".into();
     let refused = shared.world.consumer.editor.post("/api/v1/requests", file).await;
-    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert_eq!(scene::refused(&refused, 422, "invalid")["path"], "valid_until");
 
     shared.publish(0..10).await;
     let (store, clock) = (&app.app().store, &app.app().clock);

@@ -60,6 +60,13 @@ impl Scene {
     }
 }
 
+/// The sum of the lines of that page of /metrics that begin so.
+pub fn metric(page: &str, begins: &str) -> u64 {
+    let lines = page.lines().filter(|line| line.starts_with(begins));
+    let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+    lines.map(|line| value(line).unwrap_or_else(|| panic!("no number: {line}")) as u64).sum()
+}
+
 pub fn observation(station: &str, hour: usize) -> Value {
     json!({ "station": station, "hour": hour, "temp": "12.5", "observer": "王小明" })
 }

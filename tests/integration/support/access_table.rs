@@ -31,6 +31,7 @@ impl AccessTable {
         let tested: BTreeSet<_> = self.rows().map(|row| (row.method, row.path)).collect();
         let served: BTreeSet<_> = routes.iter().map(|route| (route.method, route.path)).collect();
         assert_eq!(tested, served);
+        assert_eq!(self.rows().count(), tested.len(), "a row stands there twice");
     }
 
     /// `outcome` answers the letter of one caller at one row.

@@ -31,6 +31,13 @@ impl Client {
         Self::new(self.base.clone(), Some(key.to_owned()))
     }
 
+    /// The same caller, from that address of this machine.
+    pub fn at(&self, address: &str) -> Self {
+        let address: std::net::IpAddr = address.parse().expect("an address");
+        let http = reqwest::Client::builder().no_proxy().local_address(address).build().expect("a client");
+        Self { http, ..self.clone() }
+    }
+
     /// Its key, for callers that write their requests byte by byte.
     pub fn key(&self) -> &str {
         self.key.as_deref().expect("a caller with a key")

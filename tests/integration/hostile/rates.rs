@@ -1,0 +1,106 @@
+//! Case 25: many keys of one agency, and cheap calls that hide dear ones. The server's rates stand still here: what was
+//! taken stays taken, so sums are exact, however fast or slow the machine is.
+
+use serde_json::{Value, json};
+
+use super::scene::{Scene, metric, observation, refused};
+use crate::faults::deployment::Deployment;
+use crate::support::{Client, Pair, Reply, World, credit_code, resource_file};
+
+const REQUESTS: usize = 200;
+const RECORDS: usize = 1000;
+const BYTES: usize = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_keys_of_one_agency_share_its_limits() {
+    let Some(mut deployment) = Deployment::new(Pair::Embedded).await else { return };
+    for (limit, value) in [("REQUESTS", REQUESTS), ("RECORDS", RECORDS), ("BYTES", BYTES)] {
+        deployment.set(&format!("CHANGTONG_LIMITS__AGENCY_{limit}_PER_SECOND"), value.to_string());
+    }
+    let server = deployment.start("node", Some("rates.stand_still=on")).await;
+    let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
+    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let callers = callers_of_one_agency(&scene.world.authority).await;
+
+    let mut served = 0;
+    for caller in callers.iter().chain(&callers).chain(&callers[..50]) {
+        let reply = caller.get("/api/v1/whoami").await;
+        if reply.status == 200 {
+            served += 1;
+        } else {
+            let problem = refused(&reply, 429, "rate_limited");
+            assert_eq!(
+                (&problem["level"], &problem["limit"]),
+                (&json!("agency"), &json!("requests_per_second"))
+            );
+            assert!(reply.headers.contains_key("retry-after"), "when to come back");
+        }
+    }
+    assert_eq!(served, REQUESTS, "the sum over a hundred keys is the agency's");
+
+    dear_calls_weigh_what_they_move(&scene).await;
+    let page = Client::new(server.operations(), None).get("/metrics").await.text;
+    for (limit, times) in [("bytes_per_second", 1), ("records_per_second", 2)] {
+        let line = format!("changtong_rate_limited_total{{level=\"agency\",limit=\"{limit}\"}}");
+        assert_eq!(metric(&page, &line), times, "{limit}");
+    }
+    server.kill().await;
+    deployment.done().await;
+}
+
+/// A hundred of them, of ten accounts.
+async fn callers_of_one_agency(authority: &Client) -> Vec<Client> {
+    let joining = json!({ "code": credit_code(9), "name": "多钥机构", "alias": "many" });
+    authority.post("/api/v1/agencies", joining).await.expect(201);
+    let mut callers = Vec::new();
+    for account in 0..10 {
+        let body = json!({ "name": format!("account-{account}"), "roles": ["editor"] });
+        let made = authority.post("/api/v1/agencies/many/accounts", body).await.expect(201);
+        let keys = format!("/api/v1/accounts/{}/keys", made["id"].as_str().expect("an id"));
+        for _ in 0..10 {
+            let key = authority.post(&keys, json!({ "roles": ["editor"] })).await.expect(201);
+            callers.push(authority.with_key(key["text"].as_str().expect("a key")));
+        }
+    }
+    callers
+}
+
+/// Two accounts of the provider: what one published the other no longer may, by bytes and by records.
+async fn dear_calls_weigh_what_they_move(scene: &Scene) {
+    let world = &scene.world;
+    let account = json!({ "name": "second", "roles": ["integrator"] });
+    let account = world.authority.post("/api/v1/agencies/meteorology/accounts", account).await.expect(201);
+    let keys = format!("/api/v1/accounts/{}/keys", account["id"].as_str().expect("an id"));
+    let key = world.authority.post(&keys, json!({ "roles": ["integrator"] })).await.expect(201);
+    let (one, other) =
+        (&world.provider.integrator, world.authority.with_key(key["text"].as_str().expect("a key")));
+
+    // Few records of many bytes, and many of few. Blanks count: they were read and judged.
+    let bodies = |stations: &str, count: usize, blanks: usize| -> String {
+        let line = |n| format!("{}{}\n", observation(&format!("{stations}{n}"), 1), " ".repeat(blanks));
+        (0..count).map(line).collect()
+    };
+    let publish = async |caller: &Client, body: &str| {
+        let request = caller.request("post", &scene.records()).header("content-type", "application/x-ndjson");
+        Reply::of(request.body(body.to_owned())).await
+    };
+    let limited = |reply: &Reply, limit: &str| -> Value {
+        let problem = refused(reply, 429, "rate_limited");
+        assert_eq!((&problem["level"], &problem["limit"]), (&json!("agency"), &json!(limit)));
+        problem
+    };
+    let heavy = bodies("H", 10, 60_000);
+    assert!(heavy.len() * 2 > BYTES && heavy.len() < BYTES * 2 / 3);
+    publish(one, &heavy).await.expect(200);
+    limited(&publish(&other, &bodies("I", 10, 60_000)).await, "bytes_per_second");
+    let many = bodies("M", 600, 0);
+    publish(&other, &many).await.expect(200);
+    let problem = limited(&publish(one, &bodies("N", 600, 0)).await, "records_per_second");
+    assert_eq!((&problem["used"], &problem["left"]), (&json!(610), &json!(390)));
+    publish(one, &bodies("O", 390, 0)).await.expect(200);
+    limited(&publish(&other, &bodies("P", 1, 0)).await, "records_per_second");
+    assert_eq!(scene.own().await.len(), RECORDS, "nothing of what was refused");
+    // Other agencies have their own.
+    world.consumer.editor.get("/api/v1/resources").await.expect(200);
+    world.stranger.editor.get("/api/v1/resources").await.expect(200);
+}
