@@ -121,7 +121,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Document<T> {
 }
 
 /// A JSON document; what is wrong with it said in our words.
-pub fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let wrong = |code, text: Text| {
         Refusal::new(code, format!("请求体有误:{}", text.zh), format!("the body is wrong: {}", text.en))
     };

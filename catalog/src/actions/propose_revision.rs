@@ -31,7 +31,7 @@ pub(super) async fn propose(
     }
     let event =
         ResourceProposed { resource: entry.number, version: entry.version, file: Digest::of_file(&file)? };
-    entry.proposal = (file != entry.file).then(|| Proposal {
+    entry.proposal = (file != entry.file).then_some(Proposal {
         file,
         written_by: act.caller.account,
         written_at: act.now,

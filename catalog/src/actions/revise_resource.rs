@@ -56,7 +56,7 @@ pub(super) async fn revise(
     let revised = ResourceRevised { resource, version, file: Digest::of_file(&entry.file)? };
     let mut events: Vec<What> = vec![revised.into()];
     if let Some(proposed) = proposed {
-        events.push(ResourceProposalApproved { resource, version, proposed, written_by }.into());
+        events.push(ResourceProposalApproved { resource, revised: version, proposed, written_by }.into());
     }
     if let Some(judged) = judged {
         judged.check()?;

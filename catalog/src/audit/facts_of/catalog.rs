@@ -85,10 +85,10 @@ events! {
         /// Of the reason's text.
         reason: Option<Digest>,
     }
-    /// The actor puts in force what another account proposed; stands beside `resource.revised`.
+    /// The actor puts in force what another account proposed; stands beside `resource.revised`, whose version it names.
     ResourceProposalApproved {
         resource: ResourceNumber,
-        version: i32,
+        revised: i32,
         proposed: i32,
         written_by: AccountId,
     }
