@@ -88,7 +88,7 @@ async fn connectors_go_on_where_their_keeper_broke_off() {
     owner.post("/api/v1/connectors", source).await.expect(201);
     wait(async || {
         let seen = table.visible(&server).await;
-        if seen == once(&[7..9]) { Ok(()) } else { Err(format!("{seen:?}")) }
+        if seen == once(std::slice::from_ref(&(7..9))) { Ok(()) } else { Err(format!("{seen:?}")) }
     })
     .await;
     assert_eq!(ready(&server).await.0, 200, "it went well since");

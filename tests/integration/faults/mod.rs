@@ -8,7 +8,6 @@ pub mod deployment;
 mod died;
 mod full_disk;
 mod generation;
-mod hanging;
 mod kills;
 mod outages;
 mod pause;

@@ -277,7 +277,7 @@ async fn in_any_order_of_acts_it_takes_two(store: &Store) {
         refused += usize::from(done.is_err_and(|refusal| refusal.code == Code::FourEyes));
         let after = entry(store, first.number).await;
         if after.file != before.file {
-            let written = before.proposal.expect("it waited");
+            let written = before.proposal.unwrap();
             assert_eq!((&after.file, after.written_by), (&written.file, written.written_by));
             assert_ne!(written.written_by, who.account, "{doing:?}");
             revisions += 1;
