@@ -12,6 +12,8 @@ use super::batch::Placed;
 use crate::log::kept::{self, Here, Kept, is_near};
 use crate::log::{Entry, LogRecord, Range};
 
+/// An append of so few records is kept whether anybody has asked or not: who waits for it asks next.
+const SMALL: usize = 64;
 /// How long a topic is followed after its end was last asked for.
 const FOLLOWED: Duration = Duration::from_secs(600);
 const SWEEP: Duration = Duration::from_secs(1);
@@ -58,11 +60,14 @@ impl Lately {
         }
     }
 
-    /// Of a topic that somebody follows.
+    /// Of a topic that somebody follows, or small.
     pub fn keep(&self, topic: &TopicName, entries: &[Entry], placed: &[Placed]) {
         let now = Instant::now();
         let mut topics = self.0.lock();
         topics.sweep(now);
+        if entries.len() <= SMALL && !topics.followed.contains_key(topic) {
+            topics.followed.insert(topic.clone(), Followed { asked: now, kept: Kept::default() });
+        }
         let Some(followed) = topics.followed.get_mut(topic) else { return };
         let records = entries.iter().zip(placed).map(|(entry, placed)| LogRecord {
             partition: entry.partition,

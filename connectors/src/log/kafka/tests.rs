@@ -130,10 +130,9 @@ async fn who_follows_a_topic_gets_what_was_appended_lately_without_a_consumer() 
         let topic = make(&engine, number, 1).await;
         append(&*engine.log, &topic, vec![entry(0, "k", "first")]).await.unwrap();
         let first = engine.log.read(deliver(&topic), &[range(0, 0, 1)], 1 << 20).await.unwrap();
-        assert_eq!(first.len(), 1, "from the brokers: nobody followed it");
+        assert_eq!(first.len(), 1);
         topics.push(topic);
     }
-    let before = consumers_made(&registry);
     for offset in 1..=10 {
         for topic in &topics {
             let entries = vec![entry(0, "k", &format!("value {offset}"))];
@@ -143,7 +142,7 @@ async fn who_follows_a_topic_gets_what_was_appended_lately_without_a_consumer() 
             assert_eq!((read.len(), read[0].offset), (1, offset));
         }
     }
-    assert_eq!(consumers_made(&registry), before);
+    assert_eq!(consumers_made(&registry), 0.0);
     for topic in &topics {
         let followed = engine.log.read(deliver(topic), &[range(0, 1, 11)], 1 << 20).await.unwrap();
         let brokers = engine.log.read(steward(topic, 1000), &[range(0, 1, 11)], 1 << 20).await.unwrap();

@@ -22,7 +22,13 @@ struct Mock {
 }
 
 fn mock() -> Mock {
+    mock_that(|_| {})
+}
+
+/// `begins` comes before the first client does, which asks the brokers by itself.
+fn mock_that(begins: impl FnOnce(&MockCluster<'static, DefaultProducerContext>)) -> Mock {
     let cluster = MockCluster::new(1).unwrap();
+    begins(&cluster);
     let topic = TopicName::records("", ResourceNumber(1), Generation(1));
     cluster.create_topic(topic.as_str(), 2, 1).unwrap();
     let registry = Registry::new();
@@ -71,9 +77,8 @@ async fn a_duplicate_sequence_names_no_offset() {
 
 #[tokio::test]
 async fn a_producer_with_a_fatal_error_is_replaced() {
-    let mock = mock();
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
-    mock.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]);
+    let mock = mock_that(|cluster| cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]));
     let error = mock.append(three()).await.unwrap_err();
     assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
     assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
