@@ -3,11 +3,12 @@
 //! checked, keys made, records framed. What is measured is the processor time of the thread, so that other work on the
 //! machine is not in it.
 
+mod at_work;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -19,44 +20,12 @@ use changtong_catalog::schema;
 use changtong_connectors::avro::{Body, BodyLimits, Format, Places, Plan, View, container, read_body};
 use changtong_connectors::fuzz::sample::{grant, keys};
 use changtong_connectors::log::LogRecord;
-use cpu_time::ThreadTime;
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Bencher, Criterion, Throughput};
 use uuid::Uuid;
 
+use at_work::AtWork;
+
 type Outcome = Result<(), Box<dyn Error>>;
-
-/// Time that the thread was at work.
-struct AtWork;
-
-impl Measurement for AtWork {
-    type Intermediate = ThreadTime;
-    type Value = Duration;
-
-    fn start(&self) -> ThreadTime {
-        ThreadTime::now()
-    }
-
-    fn end(&self, start: ThreadTime) -> Duration {
-        start.elapsed()
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, time: &Duration) -> f64 {
-        time.as_nanos() as f64
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 const RECORDS: usize = 1000;
 const MARKER: [u8; 16] = *b"0123456789abcdef";
