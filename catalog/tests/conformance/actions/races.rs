@@ -106,7 +106,7 @@ async fn a_grant_and_a_revision_that_breaks_it(store: &Store) {
             actions::revise_resource(store, &act, code, Some(waiting.version), None),
         );
         let lost = one_of(agreed.map(drop), revised.map(drop));
-        assert!(matches!(lost.code, Code::SchemaIncompatible | Code::Invalid), "{lost}");
+        assert!(matches!(lost.code, Code::SchemaIncompatible | Code::FilterInvalid), "{lost}");
     }
 }
 
