@@ -47,11 +47,12 @@ struct Row {
 }
 
 // On PostgreSQL a group's keys are bound as one array a column: one statement for groups of every size, planned once,
-// where a list of 256 rows would be read and planned anew each time. SQLite has no arrays and needs none.
+// where a list of 256 rows would be read and planned anew each time. SQLite has no arrays and needs none. LIMIT: each key
+// is looked up by itself; as a plain join, planned while the table is young, every statement would read all of it.
 const SELECT_ARRAYS: &str = "SELECT i.account, i.action, i.object, i.claim_key, i.hash, i.batch, i.quarantined, i.event \
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS v(account, action, object, claim_key) \
-    JOIN idempotency i ON i.account = v.account AND i.action = v.action AND i.object = v.object \
-    AND i.claim_key = v.claim_key";
+    CROSS JOIN LATERAL (SELECT * FROM idempotency i WHERE i.account = v.account AND i.action = v.action \
+    AND i.object = v.object AND i.claim_key = v.claim_key LIMIT 1) i";
 const INSERT_ARRAYS: &str = "INSERT INTO idempotency \
     (at, account, action, object, claim_key, hash, batch, quarantined, event) \
     SELECT $1::timestamptz, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], \
@@ -166,4 +167,32 @@ pub(super) fn reused() -> Refusal {
         "这个 Idempotency-Key 已用于另一批内容;请换一个新的",
         "this Idempotency-Key was used with another body; choose a new one",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, query_scalar, raw_sql};
+
+    use super::super::testing::on_postgres;
+    use super::*;
+
+    /// As a server does that prepared the statement when nothing was stored yet.
+    #[tokio::test]
+    async fn keys_are_looked_up_one_by_one_however_young_the_table() {
+        on_postgres(async |store| {
+            let mut session = store.read().await.unwrap();
+            let Conn::Postgres(conn) = session.conn() else { panic!("not PostgreSQL") };
+            let prepare = format!(
+                "SET plan_cache_mode = force_generic_plan; \
+                 PREPARE asked (uuid[], text[], text[], text[]) AS {SELECT_ARRAYS}"
+            );
+            raw_sql(AssertSqlSafe(prepare)).execute(&mut *conn).await.unwrap();
+            let explain = "EXPLAIN EXECUTE asked ('{}', '{}', '{}', '{}')";
+            let plan: Vec<String> = query_scalar(explain).fetch_all(conn).await.unwrap();
+            let plan = plan.join("\n");
+            assert!(plan.contains("using idempotency_pkey"), "{plan}");
+            assert!(!plan.contains("Seq Scan"), "{plan}");
+        })
+        .await;
+    }
 }
