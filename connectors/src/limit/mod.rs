@@ -15,10 +15,13 @@ use changtong_catalog::clock::{Clock, rfc3339};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{AccountId, AgencyId, GrantId, ResourceNumber};
 use changtong_catalog::request::GrantLimits;
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use bucket::{Bucket, Monotonic};
+use bucket::{Bucket, Reading};
+
+use crate::fault;
 
 /// What one subject may do a second; `None`: no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -127,66 +130,50 @@ pub type Levels = [(Subject, Rates)];
 
 pub struct Limiter {
     clock: Arc<dyn Clock>,
-    subjects: Mutex<HashMap<Subject, Arc<Buckets>>>,
+    /// Held for the whole of a call's decision, so that what one level refuses was taken from none.
+    subjects: Mutex<Subjects>,
 }
 
+type Subjects = HashMap<Subject, Buckets, RandomState>;
+
+#[derive(Debug, Clone, Copy)]
 struct Buckets {
     rates: Rates,
-    buckets: [Option<Bucket>; 3],
+    buckets: [Bucket; 3],
 }
 
 impl Limiter {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, subjects: Mutex::new(HashMap::new()) }
+        Self { clock, subjects: Mutex::default() }
     }
 
     /// Takes the cost from every level, or nothing from any and says which limit refused.
     pub fn take(&self, levels: &Levels, cost: Cost) -> Result<(), Refusal> {
-        let held: Vec<_> =
-            levels.iter().map(|(subject, rates)| (subject, self.buckets(*subject, *rates))).collect();
-        for (subject, buckets) in &held {
-            for measure in Measure::ALL {
-                self.check(subject, buckets, measure, cost.of(measure))?;
-            }
-        }
-        for (subject, buckets) in &held {
-            for measure in Measure::ALL {
-                let n = u32::try_from(cost.of(measure)).ok().and_then(NonZeroU32::new);
-                if let (Some(bucket), Some(n)) = (buckets.bucket(measure), n)
-                    && !bucket.take(n)
-                {
-                    // Another call was faster since the look: what wider levels gave is lost, which only errs on
-                    // the side of the limit.
-                    return Err(self.refused(subject, bucket, measure, n.get()));
-                }
-            }
-        }
-        Ok(())
+        let now = self.reading();
+        let taken = {
+            let mut subjects = self.subjects.lock();
+            fits(&subjects, levels, cost, now).map(|()| charge(&mut subjects, levels, cost, now))
+        };
+        taken.map_err(|short| self.refused(&short, now))
     }
 
     /// Whether `take` would take it now; takes nothing.
     pub fn check_only(&self, levels: &Levels, cost: Cost) -> Result<(), Refusal> {
-        for (subject, rates) in levels {
-            let buckets = self.buckets(*subject, *rates);
-            for measure in Measure::ALL {
-                self.check(subject, &buckets, measure, cost.of(measure))?;
-            }
-        }
-        Ok(())
+        let now = self.reading();
+        let answer = fits(&self.subjects.lock(), levels, cost, now);
+        answer.map_err(|short| self.refused(&short, now))
     }
 
     /// How many records and bytes all levels would let through now.
     #[must_use]
     pub fn spare(&self, levels: &Levels) -> (u64, u64) {
+        let now = self.reading();
+        let subjects = self.subjects.lock();
         let least = |measure| {
-            let left = |(subject, rates): &(Subject, Rates)| match rates.of(measure) {
+            let left = |&(subject, rates): &(Subject, Rates)| match rates.of(measure) {
                 None => u64::MAX,
-                Some(0) => 0,
-                Some(_) => {
-                    let buckets = self.buckets(*subject, *rates);
-                    buckets.bucket(measure).map_or(u64::MAX, |bucket| u64::from(bucket.left()))
-                }
+                Some(value) => u64::from(Buckets::of(&subjects, subject, rates).left(measure, value, now)),
             };
             levels.iter().map(left).min().unwrap_or(u64::MAX)
         };
@@ -201,13 +188,15 @@ impl Limiter {
 
     #[must_use]
     pub fn left(&self, levels: &Levels) -> Vec<Left> {
+        let now = self.reading();
+        let subjects = self.subjects.lock();
         let mut all = Vec::new();
-        for (subject, rates) in levels {
-            let buckets = self.buckets(*subject, *rates);
+        for &(subject, rates) in levels {
+            let buckets = Buckets::of(&subjects, subject, rates);
             for measure in Measure::ALL {
                 let Some(value) = rates.of(measure) else { continue };
-                let (left, resets_in) =
-                    buckets.bucket(measure).map_or((0, Duration::ZERO), |b| (b.left(), b.resets_in()));
+                let left = buckets.left(measure, value, now);
+                let resets_in = buckets.bucket(measure).resets_in(now);
                 all.push(Left {
                     level: subject.level(),
                     limit: measure.name(),
@@ -223,10 +212,8 @@ impl Limiter {
 
     /// Drops the subjects that are idle; they begin anew with everything left, as they stand now.
     pub fn sweep(&self) {
-        self.subjects.lock().retain(|_, buckets| {
-            Arc::strong_count(buckets) > 1
-                || buckets.buckets.iter().flatten().any(|bucket| bucket.resets_in() > Duration::ZERO)
-        });
+        let now = self.reading();
+        self.subjects.lock().retain(|_, buckets| !buckets.are_idle(now));
     }
 
     /// Subjects with state.
@@ -235,36 +222,21 @@ impl Limiter {
         self.subjects.lock().len()
     }
 
-    fn buckets(&self, subject: Subject, rates: Rates) -> Arc<Buckets> {
-        if rates == Rates::default() {
-            return Arc::new(Buckets { rates, buckets: [None, None, None] });
+    fn reading(&self) -> Reading {
+        if fault::holds(fault::RATES_STAND_STILL) {
+            return Reading(0);
         }
-        let mut subjects = self.subjects.lock();
-        let fresh = || {
-            let make =
-                |value: u32| NonZeroU32::new(value).map(|v| Bucket::new(v, Monotonic(self.clock.clone())));
-            Arc::new(Buckets { rates, buckets: Measure::ALL.map(|measure| rates.of(measure).and_then(make)) })
+        Reading(u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn refused(&self, short: &Short, now: Reading) -> Refusal {
+        let Short { subject, measure, value, asked, bucket } = *short;
+        let (level, limit) = (subject.level(), measure.name());
+        let Some((n, rate)) = u32::try_from(asked).ok().filter(|n| *n <= value).zip(NonZeroU32::new(value))
+        else {
+            return too_much(level, limit, value, asked);
         };
-        let buckets = subjects.entry(subject).or_insert_with(fresh);
-        if buckets.rates != rates {
-            *buckets = fresh();
-        }
-        buckets.clone()
-    }
-
-    fn check(&self, subject: &Subject, buckets: &Buckets, measure: Measure, n: u64) -> Result<(), Refusal> {
-        let Some(value) = buckets.rates.of(measure).filter(|_| n > 0) else { return Ok(()) };
-        let bucket = buckets.bucket(measure);
-        match (bucket, u32::try_from(n)) {
-            (Some(bucket), Ok(n)) if n <= value && bucket.left() >= n => Ok(()),
-            (Some(bucket), Ok(n)) if n <= value => Err(self.refused(subject, bucket, measure, n)),
-            _ => Err(too_much(subject, measure, value, n)),
-        }
-    }
-
-    fn refused(&self, subject: &Subject, bucket: &Bucket, measure: Measure, n: u32) -> Refusal {
-        let (level, limit, value) = (subject.level(), measure.name(), bucket.value());
-        let resets_at = self.clock.now() + bucket.resets_in();
+        let (left, resets_in) = (bucket.left(rate, now), bucket.resets_in(now));
         Refusal::new(
             Code::RateLimited,
             format!("{level} 级限制 {limit}={value} 已用完,请稍后重试"),
@@ -273,21 +245,81 @@ impl Limiter {
         .with("level", level)
         .with("limit", limit)
         .with("value", value)
-        .with("used", value - bucket.left())
-        .with("left", bucket.left())
-        .with("resets_at", rfc3339(resets_at))
-        .retry_after(bucket.wait_for(n).max(Duration::from_millis(1)))
+        .with("used", value - left)
+        .with("left", left)
+        .with("resets_at", rfc3339(self.clock.now() + resets_in))
+        .retry_after(bucket.wait_for(n, rate, now).max(Duration::from_millis(1)))
     }
 }
 
 impl Buckets {
-    fn bucket(&self, measure: Measure) -> Option<&Bucket> {
-        self.buckets[measure as usize].as_ref()
+    /// What a subject that nothing is known of, or whose rates have changed, has left: everything.
+    fn of(subjects: &Subjects, subject: Subject, rates: Rates) -> Self {
+        let known = subjects.get(&subject).filter(|buckets| buckets.rates == rates);
+        known.copied().unwrap_or(Self { rates, buckets: [Bucket::default(); 3] })
+    }
+
+    fn bucket(&self, measure: Measure) -> Bucket {
+        self.buckets[measure as usize]
+    }
+
+    fn left(&self, measure: Measure, value: u32, now: Reading) -> u32 {
+        NonZeroU32::new(value).map_or(0, |value| self.bucket(measure).left(value, now))
+    }
+
+    fn are_idle(&self, now: Reading) -> bool {
+        self.buckets.iter().all(|bucket| bucket.resets_in(now).is_zero())
     }
 }
 
-fn too_much(subject: &Subject, measure: Measure, value: u32, n: u64) -> Refusal {
-    let (level, limit) = (subject.level(), measure.name());
+/// The limit that is too narrow for a call, as it stood.
+struct Short {
+    subject: Subject,
+    measure: Measure,
+    value: u32,
+    asked: u64,
+    bucket: Bucket,
+}
+
+fn fits(subjects: &Subjects, levels: &Levels, cost: Cost, now: Reading) -> Result<(), Short> {
+    for &(subject, rates) in limited(levels) {
+        let buckets = Buckets::of(subjects, subject, rates);
+        for measure in Measure::ALL {
+            let (bucket, asked) = (buckets.bucket(measure), cost.of(measure));
+            let Some(value) = rates.of(measure).filter(|_| asked > 0) else { continue };
+            if without(bucket, asked, value, now).is_none() {
+                return Err(Short { subject, measure, value, asked, bucket });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn charge(subjects: &mut Subjects, levels: &Levels, cost: Cost, now: Reading) {
+    for &(subject, rates) in limited(levels) {
+        let mut buckets = Buckets::of(subjects, subject, rates);
+        for measure in Measure::ALL {
+            let taken = rates
+                .of(measure)
+                .and_then(|value| without(buckets.bucket(measure), cost.of(measure), value, now));
+            if let Some(taken) = taken {
+                buckets.buckets[measure as usize] = taken;
+            }
+        }
+        subjects.insert(subject, buckets);
+    }
+}
+
+fn limited(levels: &Levels) -> impl Iterator<Item = &(Subject, Rates)> {
+    levels.iter().filter(|(_, rates)| *rates != Rates::default())
+}
+
+fn without(bucket: Bucket, n: u64, value: u32, now: Reading) -> Option<Bucket> {
+    let (n, value) = (NonZeroU32::new(u32::try_from(n).ok()?)?, NonZeroU32::new(value)?);
+    bucket.without(n, value, now)
+}
+
+fn too_much(level: &str, limit: &str, value: u32, n: u64) -> Refusal {
     Refusal::new(
         Code::RateLimited,
         format!("一次 {n} 超过 {level} 级限制 {limit}={value},请分成更小的批次"),
