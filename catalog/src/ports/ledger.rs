@@ -307,6 +307,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// The log lost acknowledged records of the generation in force: the resource stops.
     async fn log_rolled_back(&self, resource: ResourceNumber, generation: Generation) -> Result<(), Refusal>;
 
+    /// A grant's floor in a generation, once resolved.
+    async fn floor(&self, grant: GrantId, generation: Generation) -> Result<Option<Vec<i64>>, Refusal>;
+
     /// Stores the offsets of a grant's floor once; answers what is stored.
     async fn resolve_floor(
         &self,

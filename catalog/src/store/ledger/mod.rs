@@ -130,13 +130,17 @@ impl Ledger for StoreLedger {
         settle::rolled_back(self, resource, generation).await
     }
 
+    async fn floor(&self, grant: GrantId, generation: Generation) -> Result<Option<Vec<i64>>, Refusal> {
+        self.store.read().await?.floor(grant, generation).await
+    }
+
     async fn resolve_floor(
         &self,
         grant: GrantId,
         generation: Generation,
         offsets: &[i64],
     ) -> Result<Vec<i64>, Refusal> {
-        self.floor(grant, generation, offsets).await
+        self.resolve_floor(grant, generation, offsets).await
     }
 
     async fn last_left(&self, ended: &Ended) -> Result<BTreeMap<SubscriptionId, Cursor>, Refusal> {

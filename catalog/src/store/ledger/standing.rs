@@ -40,7 +40,7 @@ impl StoreLedger {
         tx.finish().await
     }
 
-    pub(super) async fn floor(
+    pub(super) async fn resolve_floor(
         &self,
         grant: GrantId,
         generation: Generation,

@@ -231,8 +231,11 @@ async fn floors_are_resolved_once(store: &Store) {
     let grant = world.fixture.grant.id;
     let floor =
         async |offsets: [i64; 3]| world.ledger.resolve_floor(grant, Generation(1), &offsets).await.unwrap();
+    let stored = async |generation| world.ledger.floor(grant, Generation(generation)).await.unwrap();
+    assert_eq!(stored(1).await, None);
     assert_eq!(floor([4, 5, 6]).await, [4, 5, 6]);
     assert_eq!(floor([7, 8, 9]).await, [4, 5, 6]);
+    assert_eq!((stored(1).await, stored(2).await), (Some(vec![4, 5, 6]), None));
 }
 
 conformance!(

@@ -154,6 +154,9 @@ impl Gate {
         if let Some(floor) = stored {
             return Ok(floor.clone());
         }
+        if let Some(floor) = self.ledger.floor(grant.id, topic.generation).await? {
+            return Ok(floor);
+        }
         let offsets = match grant.floor {
             Some(time) => self.log.offsets_at(&topic.name, time).await?,
             None => vec![0; usize::try_from(topic.partitions).unwrap_or(0)],

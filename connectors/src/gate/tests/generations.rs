@@ -98,6 +98,20 @@ async fn a_reader_of_the_generation_before_reads_it_to_its_end_and_goes_on() {
     all_but(&world, &first, &[]).await;
 }
 
+/// The log before may answer no more than records: its floor was found when the reader began.
+#[tokio::test]
+async fn a_reader_of_the_generation_before_asks_the_log_no_more_where_its_history_begins() {
+    let (world, first) = stream(|_| {}).await;
+    let copied = move_on(&world).await;
+    world.gate.moved(&copied).await.unwrap();
+    world.store.state.lock().grant.as_mut().unwrap().floor =
+        Some(world.clock.now() - chrono::Duration::days(1));
+    *world.log.deaf.lock() = usize::MAX;
+    let answer = world.read(Some(&first.next)).await.unwrap();
+    assert_eq!(of(&world, &answer.next), Generation(1));
+    assert_eq!(answer.records.len(), 29);
+}
+
 #[tokio::test]
 async fn what_was_written_in_the_place_of_others_is_passed_over() {
     let (world, first) = stream(|_| {}).await;

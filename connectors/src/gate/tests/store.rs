@@ -346,6 +346,10 @@ impl Ledger for MemoryStore {
         Ok(())
     }
 
+    async fn floor(&self, id: GrantId, of: Generation) -> Result<Option<Vec<i64>>, Refusal> {
+        Ok(self.state.lock().floors.get(&(id, of)).cloned())
+    }
+
     async fn resolve_floor(&self, id: GrantId, of: Generation, offsets: &[i64]) -> Result<Vec<i64>, Refusal> {
         Ok(self.state.lock().floors.entry((id, of)).or_insert_with(|| offsets.to_vec()).clone())
     }
