@@ -253,10 +253,14 @@ async fn a_folder_of_files_holds_what_lines_would_say(app: &TestApp) {
         app.api,
         world.consumer.integrator.key()
     );
-    let read = || {
-        let mut files: Vec<_> =
-            fs::read_dir(shell.path("got/0001-new")).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
+    let names = |folder: &str| {
+        let listed = fs::read_dir(shell.path(folder)).unwrap();
+        let mut paths: Vec<_> = listed.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let read = |view: &str| {
+        let files = names(&format!("got/{view}"));
         let lines = files.iter().map(|file| fastavro(&folder, &[Path::new("read"), file], ""));
         let mut records: Vec<Value> =
             lines.collect::<String>().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -264,7 +268,7 @@ async fn a_folder_of_files_holds_what_lines_would_say(app: &TestApp) {
         (files.len(), records)
     };
     shell.line(&format!("{asked} --out got")).await;
-    let (files, records) = read();
+    let (files, records) = read("0001-new");
     let (_, text) = delivered(&world, &subscription, "application/x-ndjson").await;
     let text = String::from_utf8(text).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -274,7 +278,17 @@ async fn a_folder_of_files_holds_what_lines_would_say(app: &TestApp) {
     assert_eq!(records, wanted);
     // What is in them was acknowledged.
     shell.line(&format!("{asked} --out got")).await;
-    assert_eq!(read(), (files, records));
+    assert_eq!(read("0001-new"), (files, records.clone()));
+    // Another generation is another view, whose files lie beside; who comes back goes on in them.
+    let path = format!("/api/v1/resources/{RESOURCE}/new-generation");
+    world.provider.reviewer.post(&path, json!({})).await.expect(200);
+    shell.line(&format!("{asked} --out got")).await;
+    let (files, anew) = read("0002-new");
+    assert_eq!(anew.len(), records.len());
+    assert!(anew.iter().all(|record| record["id"].as_str().unwrap().starts_with("2.")), "{anew:?}");
+    shell.line(&format!("{asked} --out got")).await;
+    assert_eq!(read("0002-new"), (files, anew));
+    assert_eq!(names("got"), ["0001-new", "0002-new"].map(|view| shell.path("got").join(view)));
     assert!(shell.refused(&asked, 2).await.contains("--out FOLDER"));
     assert!(shell.refused(&format!("{asked} --out got --stream"), 2).await.contains("--stream"));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use changtong::client::Client;
@@ -11,6 +11,7 @@ use changtong_catalog::store::testing::Fresh;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use super::process::Process;
 pub use super::table::Table;
 use crate::support::{Pair, production};
 
@@ -32,6 +33,8 @@ impl Deployment {
             ("CHANGTONG_KEYS__DIR".to_owned(), path("keys")),
             ("CHANGTONG_PROFILES".to_owned(), path("profiles.toml")),
             ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+            // The least there is: readers wait so long behind what landed and never counted.
+            ("CHANGTONG_TIME__SETTLE_AFTER".to_owned(), "15s".to_owned()),
         ];
         let fresh = match pair {
             Pair::Embedded => None,
@@ -146,27 +149,40 @@ impl Deployment {
 
     /// Runs a command on the node's data folder; whether it went well, and what it said.
     pub fn command(&self, arguments: &[&str], node: &str) -> (bool, String) {
-        let output = Command::new(BINARY)
+        said(self.prepared(arguments, node).output().expect("the command runs"))
+    }
+
+    /// The same in that language, beside what else is awaited.
+    pub async fn command_in(&self, language: &str, arguments: &[&str], node: &str) -> (bool, String) {
+        let mut command = tokio::process::Command::from(self.prepared(arguments, node));
+        said(command.env("LANG", language).output().await.expect("the command runs"))
+    }
+
+    fn prepared(&self, arguments: &[&str], node: &str) -> Command {
+        let mut command = Command::new(BINARY);
+        command
             .args(arguments)
             .arg("--data")
             .arg(self.folder.path().join(node))
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .output()
-            .expect("the command runs");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// An agency with a published table, made through a running server.
     pub async fn table(&self, server: &Process) -> Table {
+        self.table_of(server, "stats", "11999999FAKE00021N").await
+    }
+
+    /// The same of another agency.
+    pub async fn table_of(&self, server: &Process, alias: &str, code: &str) -> Table {
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
-        let joining = json!({"code": "11999999FAKE00021N", "name": "统计局", "alias": "stats"});
+        let joining = json!({"code": code, "name": alias, "alias": alias});
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
         let key = joined["key"]["text"].as_str().expect("its key").to_owned();
         let owner = Client::new(&server.url, &key, "en").expect("a client");
         let entry = json!({
-            "class": "307022", "title": "编号", "provider": "stats", "abstract": "试", "kind": "table",
+            "class": "307022", "title": "编号", "provider": alias, "abstract": "试", "kind": "table",
             "share_type": "unconditional", "update_cycle": "daily", "key": ["id"],
             "items": [{"name": "id", "title": "编号", "type": "I", "length": 9}],
         });
@@ -180,6 +196,11 @@ impl Deployment {
 
     /// A second agency with a grant on the table and a subscription from its start.
     pub async fn reader(&self, server: &Process, table: &Table) -> Reader {
+        self.reader_within(server, table, json!({})).await
+    }
+
+    /// The same within limits.
+    pub async fn reader_within(&self, server: &Process, table: &Table, limits: Value) -> Reader {
         let joining = json!({"code": "91999999FAKE00013K", "name": "应急局", "alias": "emergency"});
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
@@ -187,7 +208,7 @@ impl Deployment {
         let consumer = Client::new(&server.url, &key, "en").expect("a client");
         let asked = json!({
             "resource": table.code, "consumer": "emergency", "history": "all", "items": ["id"],
-            "purposes": [{"code": "test", "text": "测试"}], "basis": "职责",
+            "purposes": [{"code": "test", "text": "测试"}], "basis": "职责", "limits": limits,
             "consented_by": {"office": "办公室", "document": "函〔2026〕1号"},
         });
         let request = consumer.post("/requests", &asked).await.expect("a request").body;
@@ -205,6 +226,41 @@ impl Deployment {
         std::fs::read_to_string(path).expect("the node's id").trim().to_owned()
     }
 
+    /// What a server noted outside its store.
+    fn marks(&self, node: &str) -> Value {
+        let bytes = std::fs::read(self.folder.path().join(node).join("marks")).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Waits until it is noted that so many offsets of the first topic are known to the store.
+    pub async fn marked(&self, node: &str, offsets: usize) {
+        let known = |marks: &Value| {
+            let parts = marks["topics"]["1.1"].as_array().cloned().unwrap_or_default();
+            let ends = parts.iter().map(|part| part[0].as_u64().max(part[1].as_u64()).unwrap_or(0));
+            ends.sum::<u64>()
+        };
+        self.until_marks(node, |marks| known(marks) == offsets as u64).await;
+    }
+
+    /// Waits until it is noted by when so many records of the first topic lay where they lie.
+    pub async fn looked_at(&self, node: &str, records: i64) {
+        let sum = |marks: &Value| {
+            let first = marks["looks"]["1.1"]["first"].as_array().cloned().unwrap_or_default();
+            first.iter().filter_map(Value::as_i64).sum::<i64>()
+        };
+        self.until_marks(node, |marks| sum(marks) == records).await;
+    }
+
+    async fn until_marks(&self, node: &str, say: impl Fn(&Value) -> bool) {
+        let noted = async {
+            while !say(&self.marks(node)) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let noted = tokio::time::timeout(Duration::from_secs(60), noted).await;
+        assert!(noted.is_ok(), "it was never noted: {}", self.marks(node));
+    }
+
     /// Compares store and events both ways, with the server stopped.
     pub async fn done(self) {
         if let Some(fresh) = self.fresh {
@@ -213,92 +269,9 @@ impl Deployment {
     }
 }
 
-pub struct Process {
-    child: Child,
-    pub url: String,
-    output: PathBuf,
-}
-
-impl Process {
-    /// Waits until it answers; false if it ended instead.
-    pub async fn serves(&mut self) -> bool {
-        let address = self.url.trim_start_matches("http://").to_owned();
-        loop {
-            if tokio::net::TcpStream::connect(&address).await.is_ok() && self.profile_is_written() {
-                return true;
-            }
-            if self.child.try_wait().expect("its state").is_some() {
-                return false;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-    }
-
-    fn profile_is_written(&self) -> bool {
-        self.output.parent().is_some_and(|folder| folder.join("profiles.toml").exists())
-    }
-
-    pub fn said(&self) -> String {
-        std::fs::read_to_string(&self.output).unwrap_or_default()
-    }
-
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill").success(), "the process is gone: {}", self.said());
-    }
-
-    /// Waits for its end; answers the code it ended with.
-    pub async fn exit_code(&mut self) -> i32 {
-        self.ended().await;
-        self.child.wait().expect("its state").code().expect("it was not killed")
-    }
-
-    /// Waits until it has ended by itself or by its fault.
-    pub async fn ended(&mut self) {
-        while self.child.try_wait().expect("its state").is_none() {
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-    }
-
-    /// Waits until it stands still at a fault.
-    pub async fn stands_still(&self) {
-        let stat = format!("/proc/{}/stat", self.child.id());
-        while !std::fs::read_to_string(&stat).expect("its state").contains(") T ") {
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What it holds in memory now, in bytes.
-    pub fn resident(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(status).expect("its state");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
-        let kib = line.split_whitespace().next().expect("a number").parse::<u64>().expect("a number");
-        kib << 10
-    }
-
-    /// The address of its operations listener, as it said it.
-    pub fn operations(&self) -> String {
-        let said = self.said();
-        let address = said.split("operations=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        format!("http://{}", address.unwrap_or_else(|| panic!("no operations listener: {said}")))
-    }
-
-    pub async fn kill(mut self) {
-        self.child.kill().expect("it is killed");
-        self.ended().await;
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn said(output: std::process::Output) -> (bool, String) {
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Who reads under a grant.

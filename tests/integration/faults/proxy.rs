@@ -19,6 +19,8 @@ enum Mode {
 pub struct Proxy {
     pub address: String,
     mode: Arc<watch::Sender<Mode>>,
+    /// Something was sent while it is silent.
+    holds: Arc<watch::Sender<bool>>,
 }
 
 impl Proxy {
@@ -26,28 +28,29 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address").to_string();
         let mode = Arc::new(watch::channel(Mode::Open).0);
-        let seen = mode.clone();
+        let holds = Arc::new(watch::channel(false).0);
+        let (seen, held) = (mode.clone(), holds.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let mut mode = seen.subscribe();
                 if *mode.borrow_and_update() == Mode::Closed {
                     continue;
                 }
-                let upstream = upstream.clone();
+                let (upstream, held) = (upstream.clone(), held.clone());
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(&upstream).await else { return };
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = server.into_split();
                     let mut cut = mode.clone();
                     tokio::select! {
-                        () = pass(from_client, to_server, mode.clone()) => {}
-                        () = pass(from_server, to_client, mode) => {}
+                        () = pass(from_client, to_server, mode.clone(), &held) => {}
+                        () = pass(from_server, to_client, mode, &held) => {}
                         _ = cut.wait_for(|mode| *mode == Mode::Closed) => {}
                     }
                 });
             }
         });
-        Self { address, mode }
+        Self { address, mode, holds }
     }
 
     /// The same address of a PostgreSQL, by way of a proxy.
@@ -64,7 +67,13 @@ impl Proxy {
     }
 
     pub fn fall_silent(&self) {
+        self.holds.send_replace(false);
         self.mode.send_replace(Mode::Silent);
+    }
+
+    /// Waits until somebody has sent what the silence holds back.
+    pub async fn holds_something(&self) {
+        self.holds.subscribe().wait_for(|holds| *holds).await.expect("it is there as long as this");
     }
 
     pub fn reopen(&self) {
@@ -73,9 +82,17 @@ impl Proxy {
 }
 
 /// Passes bytes on, but none while it is silent.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut mode: watch::Receiver<Mode>,
+    holds: &watch::Sender<bool>,
+) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if *mode.borrow() == Mode::Silent {
+            holds.send_replace(true);
+        }
         if mode.wait_for(|mode| *mode != Mode::Silent).await.is_err() {
             return;
         }

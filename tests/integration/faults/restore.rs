@@ -9,12 +9,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use super::deployment::{Deployment, Process, Table, once, reconcile};
 use crate::support::Pair;
 
-const BEFORE: Range<u32> = 0..200;
-const AFTER: Range<u32> = 200..500;
+pub(super) const BEFORE: Range<u32> = 0..200;
+pub(super) const AFTER: Range<u32> = 200..500;
 const LATER: Range<u32> = 500..550;
 
 /// A copy of the store as it was, to be put back.
-enum Backup {
+pub(super) enum Backup {
     Files(PathBuf),
     Database { server: String, name: String },
 }
@@ -39,7 +39,7 @@ impl Backup {
         }
     }
 
-    async fn done(self) {
+    pub(super) async fn done(self) {
         if let Self::Database { server, name } = self {
             run(&server, format!("DROP DATABASE IF EXISTS {name}_backup WITH (FORCE)")).await;
         }
@@ -72,7 +72,11 @@ async fn make(server: &str, name: &str, of: &str) {
 }
 
 /// Up to the point where the server stands still: records published before and after the backup, the events exported.
-async fn put_back(deployment: &Deployment, before: Range<u32>) -> (Table, Backup, PathBuf, Process) {
+pub(super) async fn put_back(
+    deployment: &Deployment,
+    before: Range<u32>,
+) -> (Table, Backup, PathBuf, Process) {
+    let records = before.len() + AFTER.len();
     let server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     let auditor = deployment.auditor(&server).await;
@@ -86,8 +90,7 @@ async fn put_back(deployment: &Deployment, before: Range<u32>) -> (Table, Backup
     table.publish(&server, "after", AFTER).await.expect("a batch after the backup");
     let events = deployment.folder().join("events.ndjson");
     std::fs::write(&events, deployment.events(&server, &auditor).await).expect("the export");
-    // The marks are written each second.
-    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    deployment.marked("node", records).await;
     server.kill().await;
     backup.put_back(deployment).await;
 

@@ -1,7 +1,9 @@
-//! Floods of one caller (case 24): each costs its sender an error with a name and a time to come back, and others
-//! nothing.
+//! Who a caller truly is (case 7) and floods of one caller (case 24): each costs its sender an error with a name and a
+//! time to come back, and others nothing.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::sync::Once;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Pair, RESOURCE, TestApp, World, resource_file};
+use crate::support::{Client, Pair, RESOURCE, TestApp, World, resource_file};
 
 /// A connection from that loopback address.
 async fn connect(api: SocketAddr, from: &str) -> TcpStream {
@@ -134,8 +136,50 @@ async fn one_address_does_not_hold_every_connection() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_a_proxy_the_last_address_counts() {
+thread_local! {
+    /// What is logged on a thread that asked for it.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+struct Lines;
+
+impl Lines {
+    /// Has this thread's lines kept. A subscriber of one thread alone would not do: which events are wanted at all is
+    /// remembered for the whole process.
+    fn keep() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let lines = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
+            let lines = lines.with_writer(|| Lines).finish();
+            tracing::subscriber::set_global_default(lines).expect("nothing else logs in this process");
+        });
+        LINES.set(Some(Vec::new()));
+    }
+
+    /// The line of the request with that id.
+    fn of(request: &str) -> String {
+        let said =
+            LINES.with_borrow(|lines| String::from_utf8_lossy(lines.as_deref().expect("kept")).into_owned());
+        let line = said.lines().find(|line| line.contains(request));
+        line.unwrap_or_else(|| panic!("{request} is not logged: {said}")).to_owned()
+    }
+}
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.iter_mut().for_each(|lines| lines.extend_from_slice(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All of the application runs on this thread, so that what it logs as a server does by default is seen here alone.
+#[tokio::test]
+async fn behind_a_proxy_the_last_address_counts_and_is_logged() {
+    Lines::keep();
     let settings = [
         ("CHANGTONG_HTTP__BEHIND_PROXY", "true"),
         ("CHANGTONG_HTTP__TRUSTED_PROXIES", "127.0.0.1"),
@@ -157,10 +201,32 @@ async fn behind_a_proxy_the_last_address_counts() {
             answer(stream).await
         });
     }
-    refused(&flood.next().await.expect("the seventh is answered"), "http.address_share");
-    let other = world.provider.integrator.request("get", "/api/v1/whoami");
-    let other = other.header("x-forwarded-for", "192.0.2.7, 192.0.2.8");
-    crate::support::Reply::of(other).await.expect(200);
+    let problem = refused(&flood.next().await.expect("the seventh is answered"), "http.address_share");
+    let said = Lines::of(problem["instance"].as_str().expect("an id"));
+    assert!(
+        said.contains(" INFO ") && said.contains("from=\"192.0.2.7\"") && !said.contains("10.0.0."),
+        "{said}"
+    );
+
+    // What the proxy says is believed, of nobody else: the same words from another machine are its own.
+    let account = format!("account=\"{}\"", world.provider.integrator_account);
+    let claim = |caller: &Client| {
+        let request = caller.request("get", "/api/v1/whoami");
+        crate::support::Reply::of(request.header("x-forwarded-for", "192.0.2.7, 192.0.2.8"))
+    };
+    for (caller, truly) in [
+        (world.provider.integrator.clone(), "from=\"192.0.2.8\""),
+        (world.provider.integrator.at("127.0.0.2"), "from=\"127.0.0.2\""),
+    ] {
+        let reply = claim(&caller).await;
+        assert_eq!(reply.status, 200);
+        let said = Lines::of(reply.headers["x-request-id"].to_str().expect("an id"));
+        assert!(said.contains(" INFO ") && said.contains(truly) && said.contains(&account), "{said}");
+        assert_eq!(said.matches("192.0.2").count(), usize::from(truly.contains("192")), "{said}");
+    }
+    // Events hold who it was, never from where.
     drop(flood);
+    let events = world.auditor.get("/api/v1/audit/events").await.text;
+    assert!(!events.contains("192.0.2.") && !events.contains("127.0.0."), "{events}");
     app.stop().await;
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::scene::{Scene, observation, refused};
-use crate::support::{RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
+use crate::support::{Client, RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
 
 on_both_pairs!(what_is_masked_leaves_by_no_other_way, a_revision_breaks_no_reader_and_loosens_no_mask);
 
@@ -122,17 +122,26 @@ async fn a_revision_breaks_no_reader_and_loosens_no_mask(app: &TestApp) {
     let world = &scene.world;
     scene.publish(&[observation("JFK", 1)]).await.expect(200);
     let grant = scene.granted(&["station", "hour", "observer"], None).await;
-    let changes: [fn(&mut Value); 4] = [
-        |file| file["items"][3]["mask"] = Value::Null,
-        |file| file["items"][3]["mask"] = json!("mobile"),
-        |file| file["items"][2]["nullable"] = json!(false),
-        |file| file["key"] = json!(["station"]),
+    let path = format!("/api/v1/resources/{RESOURCE}");
+    let breaks = (409, "schema_incompatible");
+    let fixed = (422, "invalid");
+    let changes: [(fn(&mut Value), (u16, &str), &str, &str); 4] = [
+        (|file| file["items"][3]["mask"] = Value::Null, breaks, "mask name is gone", "脱敏规则"),
+        (|file| file["items"][3]["mask"] = json!("mobile"), breaks, "shows more", "会露出更多"),
+        (|file| file["items"][2]["nullable"] = json!(false), breaks, "temp", "temp"),
+        (|file| file["key"] = json!(["station"]), fixed, "key: of a published resource", "已发布的信息资源"),
     ];
-    for (at, change) in changes.iter().enumerate() {
+    for (change, (status, code), en, zh) in changes {
         let mut file = resource_file("unconditional");
         change(&mut file);
-        let reply = world.propose(RESOURCE, file).await;
-        assert!(matches!(reply.status, 409 | 422), "change {at}: {} {}", reply.status, reply.text);
+        let etag = world.provider.editor.get(&path).await.headers["etag"].clone();
+        for (language, said) in [("en", en), ("zh", zh)] {
+            let propose = world.provider.editor.request("put", &path).header("if-match", etag.clone());
+            let mut propose = propose.json(&file).build().expect("a request");
+            propose.headers_mut().insert("accept-language", language.parse().expect("a language"));
+            let problem = refused(&Client::send(propose).await, status, code);
+            assert!(problem["detail"].as_str().expect("a text").contains(said), "{problem}");
+        }
     }
     let subscription = world.subscribe(&grant, "copy").await;
     let read = world.consumer.integrator.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;

@@ -23,7 +23,7 @@
 //! | 6 | a head, an address, a document beyond its limit | `sizes.rs`: `heads_addresses_and_documents_have_limits_of_their_own` |
 //! | 7 | malformed headers | `names.rs`: `a_header_that_is_malformed_is_named_and_does_nothing` |
 //! | 7 | line ends and zeros within a header | `names.rs`: `line_ends_and_zeros_in_a_header_reach_no_handler` |
-//! | 7 | one address behind a proxy that names others before itself | `crowds.rs`: `behind_a_proxy_the_last_address_counts` |
+//! | 7 | addresses that a proxy or a caller claims; where auditors find the true one | `crowds.rs`: `behind_a_proxy_the_last_address_counts_and_is_logged` |
 //! | 8 | codes and names that would be topics, paths or other names | `names.rs`: `a_code_never_becomes_a_topic` |
 //! | 9 | paths that climb, absolute ones, links, of another agency | `connectors.rs`: `a_file_connector_reads_nothing_outside_its_folder` |
 //! | 9 | a link put in a file's place between check and open | `connectors/src/root.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
