@@ -78,6 +78,11 @@ impl Broker {
         }
     }
 
+    /// The first file of a partition (`topic-0`).
+    pub fn segment(&self, partition: &str) -> PathBuf {
+        self.dir.path().join("logs").join(partition).join("00000000000000000000.log")
+    }
+
     /// Starts it, again.
     pub fn run(&mut self) {
         assert!(self.child.is_none(), "it runs");

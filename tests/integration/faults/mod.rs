@@ -2,6 +2,7 @@
 //! partitions: whatever dies when, a batch is visible whole and once, or not at all, and readers are never stuck.
 
 mod broker;
+mod checksum;
 mod connectors;
 mod damage;
 pub mod deployment;

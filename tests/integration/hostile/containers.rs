@@ -2,12 +2,13 @@
 
 use async_compression::tokio::write::GzipEncoder;
 use changtong::profiles::Profiles;
+use changtong_catalog::avro::{MOST_BYTES, MOST_FIELDS, MOST_SYMBOLS};
 use changtong_connectors::avro::container::{head, put_block};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::shell::{PEOPLE, Shell, stop};
-use crate::support::{Client, Reply};
+use crate::support::{Client, Reply, number};
 
 const MARKER: [u8; 16] = *b"0123456789abcdef";
 /// What all bombs together may add to the most memory that the server ever had: four of the largest records, the bodies
@@ -49,10 +50,12 @@ fn peak(process: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") << 10
 }
 
-async fn send(client: &Client, body: &[u8], coding: &str) -> Reply {
+async fn send(client: &Client, body: &[u8], coding: &str, language: &str) -> Reply {
     let request = client.request("post", "/api/v1/resources/300000-000001/records");
     let request = request.header("content-type", "application/avro").header("content-encoding", coding);
-    Reply::of(request.body(body.to_vec())).await
+    let mut request = request.body(body.to_vec()).build().expect("a request");
+    request.headers_mut().insert("accept-language", language.parse().expect("a language"));
+    Client::send(request).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,40 +74,122 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
     };
     let (provider, other) = (client("stats"), client("emergency"));
 
-    let nulls = r#"{"type":"array","items":"null"}"#;
-    let recursive = r#"{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}"#;
-    let fixed = r#"{"type":"fixed","name":"F","size":9223372036854775807}"#;
-    // Records of 100,000 zeros each.
-    let record = [&b"\x02\xc0\x9a\x0c"[..], &vec![0; 100_000]].concat();
-    let zeros = record.repeat(600);
-    let bombs = [
-        (file(&schema(nulls), 1, b"\x02\x80\x80\x80\x80\x08\x00"), "identity", 422, "record_undecodable"),
-        (file(&schema(recursive), 1, &[2; 501]), "identity", 422, "schema_rejected"),
-        (file(&schema(fixed), 1, &[2; 64]), "identity", 422, "schema_rejected"),
-        (
-            file(&schema("\"string\""), 1, b"\x02\x80\x80\x80\x80\x80\x40"),
-            "identity",
-            422,
-            "record_undecodable",
-        ),
-        (deflated(&schema("\"bytes\""), 600, &zeros).await, "identity", 413, "decompressed_too_large"),
-        (gzip(&file(&schema("\"bytes\""), 600, &zeros)).await, "gzip", 413, "decompressed_too_large"),
-    ];
-    let good = file(&schema("\"string\""), 1, b"\x02\x02x");
-    for (body, coding, ..) in &bombs {
-        send(&provider, body, coding).await;
+    let entry = async || {
+        let path = "/api/v1/resources/300000-000001";
+        let shown = provider.get(path).await;
+        (shown.headers["etag"].clone(), shown.text, provider.get(&format!("{path}/schema")).await.text)
+    };
+    let catalog = entry().await;
+    let bombs = bombs().await;
+    for bomb in &bombs {
+        bomb.is_refused(&provider).await;
     }
     let before = peak(process);
-    for (body, coding, status, code) in bombs.iter().cycle().take(10 * bombs.len()) {
-        let reply = send(&provider, body, coding).await;
-        assert_eq!((reply.status, reply.code().as_str()), (*status, *code), "{}", reply.text);
-        assert!(reply.json()["detail"].as_str().is_some_and(|text| text.len() > 20), "{}", reply.text);
-        other.get("/api/v1/whoami").await.expect(200);
-    }
+    // Others' requests while bombs arrive: each is served, and none of their limits is touched.
+    let mine = async {
+        for bomb in bombs.iter().cycle().take(4 * bombs.len()) {
+            bomb.is_refused(&provider).await;
+        }
+    };
+    let theirs = async {
+        for _ in 0..100 {
+            let whoami = other.get("/api/v1/whoami").await.expect(200);
+            let limits = whoami["limits"].as_array().expect("its limits");
+            let used =
+                limits.iter().filter(|limit| limit["level"] != "bus").map(|limit| number(limit, "used"));
+            assert!(used.sum::<i64>() <= 2 * 100, "{whoami}");
+        }
+    };
+    tokio::join!(mine, theirs);
     let growth = peak(process) - before;
     assert!(growth < MOST_GROWTH, "{} MiB", growth >> 20);
-    assert_eq!(send(&provider, &good, "identity").await.expect(200)["accepted"], json!(1));
+    assert_eq!(entry().await, catalog, "the catalog is unchanged");
+    let good = file(&schema("\"string\""), 1, b"\x02\x02x");
+    assert_eq!(send(&provider, &good, "identity", "en").await.expect(200)["accepted"], json!(1));
     let kept = provider.get("/api/v1/resources/300000-000001/records").await.lines();
     assert_eq!(kept.len(), 2, "one record and the last line: no bomb left anything");
     stop(server).await;
+}
+
+/// A body that is one, and what its sender is told.
+struct Bomb {
+    body: Vec<u8>,
+    coding: &'static str,
+    refusal: (u16, &'static str),
+    /// The place in the schema, or nothing where there is none.
+    path: &'static str,
+    /// Words of the text in English, and in Chinese.
+    says: [String; 2],
+}
+
+impl Bomb {
+    async fn is_refused(&self, client: &Client) {
+        for (language, says) in ["en", "zh"].into_iter().zip(&self.says) {
+            let reply = send(client, &self.body, self.coding, language).await;
+            assert_eq!((reply.status, reply.code().as_str()), self.refusal, "{}", reply.text);
+            let problem = reply.json();
+            let detail = problem["detail"].as_str().expect("a text");
+            assert!(detail.contains(says.as_str()), "{says}: {}", reply.text);
+            assert!(self.path.is_empty() || problem["path"] == self.path, "{}: {}", self.path, reply.text);
+        }
+    }
+}
+
+async fn bombs() -> Vec<Bomb> {
+    let mut bombs = Vec::new();
+    // Schemas: what is too large is not read, what is read is told with its place.
+    let both = |en: &str, zh: &str| [en.to_owned(), zh.to_owned()];
+    let number = |number: usize| [number.to_string(), number.to_string()];
+    let arrays = |depth: usize| {
+        format!("{}\"long\"{}", r#"{"type":"array","items":"#.repeat(depth), "}".repeat(depth))
+    };
+    let many = |count: usize, one: fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(",");
+    let symbols = |count| {
+        format!(r#"{{"type":"enum","name":"E","symbols":[{}]}}"#, many(count, |n| format!("\"S{n}\"")))
+    };
+    let fields = |count| {
+        let fields = many(count, |n| format!(r#"{{"name":"f{n}","type":"null"}}"#));
+        format!(r#"{{"type":"record","name":"F","fields":[{fields}]}}"#)
+    };
+    let long = format!(r#"{{"type":"string","doc":"{}"}}"#, "x".repeat(1 << 20));
+    let recursive = r#"{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}"#;
+    let fixed = r#"{"type":"fixed","name":"F","size":9223372036854775807}"#;
+    let named = |name: &str| {
+        format!(r#"{{"type":"record","name":"N","fields":[{{"name":"{name}","type":"long"}}]}}"#)
+    };
+    for (kind, path, says) in [
+        (recursive.to_owned(), "fields[1].type.fields[0].type[1]", both("recursive", "递归")),
+        (fixed.to_owned(), "fields[1].type.size", both("the size is", "字节数")),
+        (arrays(200), "", both("nested too deep", "嵌套")),
+        (fields(5000), "fields[1].type.fields", number(MOST_FIELDS)),
+        (fields(10_000), "", number(MOST_BYTES)),
+        (long, "", number(MOST_BYTES)),
+        (symbols(20_000), "fields[1].type.symbols", number(MOST_SYMBOLS)),
+        (symbols(100_000), "", number(MOST_BYTES)),
+        (named("a\\u0000b"), "fields[1].type.fields[0].name", both("name", "名称")),
+        (named("a\\u202eb"), "fields[1].type.fields[0].name", both("name", "名称")),
+    ] {
+        let body = file(&schema(&kind), 1, &[2; 501]);
+        bombs.push(Bomb { body, coding: "identity", refusal: (422, "schema_rejected"), path, says });
+    }
+    // Data: counts and lengths are not believed.
+    let nulls = r#"{"type":"array","items":"null"}"#;
+    for (kind, datum, en, zh) in [
+        (nulls, &b"\x02\x80\x80\x80\x80\x08\x00"[..], "too many elements", "数组元素过多"),
+        ("\"string\"", b"\x02\x80\x80\x80\x80\x80\x40", "ends behind its block", "超出数据块的末尾"),
+    ] {
+        let body = file(&schema(kind), 1, datum);
+        let says = both(en, zh);
+        bombs.push(Bomb { body, coding: "identity", refusal: (422, "record_undecodable"), path: "", says });
+    }
+    // Compression: records of 100,000 zeros each, in a block and around the whole file.
+    let record = [&b"\x02\xc0\x9a\x0c"[..], &vec![0; 100_000]].concat();
+    let zeros = record.repeat(600);
+    let packed = deflated(&schema("\"bytes\""), 600, &zeros).await;
+    let around = gzip(&file(&schema("\"bytes\""), 600, &zeros)).await;
+    for (body, coding) in [(packed, "identity"), (around, "gzip")] {
+        let says = both("more than 100 times", "超过 100 倍");
+        bombs.push(Bomb { body, coding, refusal: (413, "decompressed_too_large"), path: "", says });
+    }
+    bombs
 }

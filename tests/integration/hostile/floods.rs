@@ -1,6 +1,7 @@
 //! Case 24: more connections, requests and bytes than a server takes. It answers what it can, refuses the rest by name or
 //! closes it, and its memory stays what it was.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::scene::{Scene, observation};
+use super::scene::{Scene, metric, observation};
 use crate::faults::deployment::{Deployment, Process};
 use crate::support::{Client, Pair, Reply, World, resource_file};
 
@@ -18,9 +19,11 @@ const REQUESTS: u32 = 10_000;
 const FILES: u64 = 14_000;
 /// Addresses that the flood comes from.
 const ADDRESSES: u32 = 40;
+/// That the server takes at once.
+const CONNECTIONS: u32 = 4096;
 
 /// As many open files as the flood needs; a machine that cannot have them cannot run this.
-fn open_files() {
+pub fn open_files() {
     let id = std::process::id().to_string();
     let limits = std::fs::read_to_string("/proc/self/limits").expect("the limits of this process");
     let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("of files");
@@ -39,8 +42,11 @@ async fn connect(server: &Process, number: u32) -> std::io::Result<TcpStream> {
     socket.connect(server.url.trim_start_matches("http://").parse().expect("an address")).await
 }
 
-/// The status of one request, 0 where the connection was closed without a word.
-async fn ask(server: &Process, number: u32, key: &str) -> u16 {
+/// Longer than anything here takes: a connection that the system lost on the way is one that nobody took.
+const LOST: Duration = Duration::from_secs(60);
+
+/// The status of one request; `None` where the connection ended without a word.
+async fn ask(server: &Process, number: u32, key: &str) -> Option<u16> {
     let asking = async {
         let mut stream = connect(server, number).await?;
         let ask = format!(
@@ -51,17 +57,27 @@ async fn ask(server: &Process, number: u32, key: &str) -> u16 {
         stream.read_to_end(&mut answer).await?;
         Ok::<_, std::io::Error>(answer)
     };
-    // A connection that the system lost on the way is one that nobody answers.
-    let answer = tokio::time::timeout(Duration::from_secs(20), asking).await;
-    let answer = answer.map(Result::unwrap_or_default).unwrap_or_default();
-    let text = String::from_utf8_lossy(&answer);
-    text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
+    let answer = tokio::time::timeout(LOST, asking).await.map(Result::unwrap_or_default).unwrap_or_default();
+    let (head, body) = std::str::from_utf8(&answer).ok()?.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().expect("a status");
+    let document: Value = serde_json::from_str(body).expect("a whole answer");
+    match status {
+        200 => assert!(document["agency"].is_object(), "{document}"),
+        429 => assert_eq!(document["code"], "too_many_at_once"),
+        // Its turn at the database did not come within the deadline.
+        503 => assert_eq!(
+            (&document["code"], &document["retryable"]),
+            (&json!("store_unavailable"), &json!(true))
+        ),
+        _ => panic!("{status} {document}"),
+    }
+    Some(status)
 }
 
 /// All at once; how many were answered with which status.
-async fn wave(server: &Process, key: &str) -> std::collections::BTreeMap<u16, u32> {
+async fn wave(server: &Process, key: &str) -> BTreeMap<Option<u16>, u64> {
     let mut calls: FuturesUnordered<_> = (0..REQUESTS).map(|number| ask(server, number, key)).collect();
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     while let Some(status) = calls.next().await {
         *counts.entry(status).or_default() += 1;
     }
@@ -74,22 +90,42 @@ async fn ten_thousand_requests_at_once_cost_no_memory() {
     let Some(mut deployment) = Deployment::new(Pair::Embedded).await else { return };
     deployment.set("CHANGTONG_LIMITS__ACCOUNT_REQUESTS_PER_SECOND", String::new());
     deployment.set("CHANGTONG_LIMITS__AGENCY_REQUESTS_PER_SECOND", String::new());
+    // An address of the flood is turned away at a tenth of what it sends.
+    deployment.set("CHANGTONG_HTTP__CONNECTIONS", CONNECTIONS.to_string());
+    deployment.set("CHANGTONG_HTTP__ADDRESS_SHARE", "2".to_owned());
     let server = deployment.start("node", None).await;
     let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
     let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
     let key = scene.world.provider.integrator.key().to_owned();
-    wave(&server, &key).await;
-    let before = server.resident();
+    let operations = Client::new(server.operations(), None);
+    let page = async || operations.get("/metrics").await.text;
+    let (before, resident) = (page().await, server.resident());
     let (counts, ()) = tokio::join!(wave(&server, &key), async {
         for hour in 0..20 {
             let reply = scene.world.stranger.editor.get("/api/v1/resources").await;
             assert_eq!(reply.status, 200, "another agency waits behind a flood: {hour}: {}", reply.text);
         }
     });
-    assert!(counts.keys().all(|status| matches!(status, 0 | 200 | 429 | 503)), "{counts:?}");
-    assert!(counts.get(&200).is_some_and(|served| *served > REQUESTS / 4), "{counts:?}");
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown < 48 << 20, "{} MiB more than after the first wave", grown >> 20);
+    let grown = server.resident().saturating_sub(resident);
+    let after = page().await;
+    let moved = |line: &str| metric(&after, line) - metric(&before, line);
+    // The server's own word: whatever it read it answered, and each of its answers arrived.
+    let of = |status: u16| counts.get(&Some(status)).copied().unwrap_or_default();
+    let answered = |code: &str, route: &str| {
+        moved(&format!("changtong_http_requests_total{{code=\"{code}\",method=\"GET\",route=\"{route}"))
+    };
+    assert_eq!(answered("", "/api/v1/whoami"), of(200), "{counts:?}");
+    assert_eq!(answered("too_many_at_once", ""), of(429), "{counts:?}");
+    assert_eq!(answered("store_unavailable", ""), of(503), "{counts:?}");
+    assert!(of(200) > 0, "{counts:?}");
+    // Without a word ended only what was never read: it was closed and counted, or the system lost it on the way.
+    let taken = |outcome: &str| moved(&format!("changtong_http_connections_total{{outcome=\"{outcome}\"}}"));
+    let silent = counts.get(&None).copied().unwrap_or_default();
+    assert!(taken("closed") <= silent, "{counts:?}");
+    let (read, callers) = (taken("served") + taken("turned_away"), of(200) + of(429) + of(503));
+    // Another agency's twenty calls share a connection, or take one each.
+    assert!((callers..=callers + 20).contains(&read), "{counts:?}: {read} were taken to be read");
+    assert!(grown < u64::from(CONNECTIONS) * (24 << 10), "{} MiB more", grown >> 20);
     scene.others_are_served().await;
     server.kill().await;
     deployment.done().await;
