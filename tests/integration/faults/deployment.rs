@@ -171,18 +171,13 @@ impl Deployment {
 
     /// An agency with a published table, made through a running server.
     pub async fn table(&self, server: &Process) -> Table {
-        self.table_of(server, "stats", "11999999FAKE00021N").await
-    }
-
-    /// The same of another agency.
-    pub async fn table_of(&self, server: &Process, alias: &str, code: &str) -> Table {
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
-        let joining = json!({"code": code, "name": alias, "alias": alias});
+        let joining = json!({"code": "11999999FAKE00021N", "name": "统计局", "alias": "stats"});
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
         let key = joined["key"]["text"].as_str().expect("its key").to_owned();
         let owner = Client::new(&server.url, &key, "en").expect("a client");
         let entry = json!({
-            "class": "307022", "title": "编号", "provider": alias, "abstract": "试", "kind": "table",
+            "class": "307022", "title": "编号", "provider": "stats", "abstract": "试", "kind": "table",
             "share_type": "unconditional", "update_cycle": "daily", "key": ["id"],
             "items": [{"name": "id", "title": "编号", "type": "I", "length": 9}],
         });
@@ -191,7 +186,7 @@ impl Deployment {
         for act in ["submit", "approve", "publish"] {
             owner.post(&format!("/resources/{code}/{act}"), &json!({})).await.expect(act);
         }
-        Table { key, code }
+        Table::new(key, code)
     }
 
     /// A second agency with a grant on the table and a subscription from its start.
@@ -207,7 +202,7 @@ impl Deployment {
         let key = joined["key"]["text"].as_str().expect("its key").to_owned();
         let consumer = Client::new(&server.url, &key, "en").expect("a client");
         let asked = json!({
-            "resource": table.code, "consumer": "emergency", "history": "all", "items": ["id"],
+            "resource": table.code(), "consumer": "emergency", "history": "all", "items": ["id"],
             "purposes": [{"code": "test", "text": "测试"}], "basis": "职责", "limits": limits,
             "consented_by": {"office": "办公室", "document": "函〔2026〕1号"},
         });

@@ -105,15 +105,15 @@ async fn crowd(table: &Table, server: &Process, from: u32) -> Vec<Result<Value, 
 }
 
 /// It is one of these refusals, with a time to come back.
-fn refused_by_name(refusal: &CallError, codes: &[&str]) {
-    let CallError::Refused(problem) = refusal else { panic!("no answer: {refusal}") };
+fn refused_by_name(server: &Process, refusal: &CallError, codes: &[&str]) {
+    let CallError::Refused(problem) = refusal else { panic!("no answer: {refusal}: {}", server.said()) };
     assert!(codes.contains(&problem.code.as_str()), "{refusal}");
     assert!(problem.status == 503 && problem.retry_after.is_some(), "{refusal}");
 }
 
 async fn all_refused(table: &Table, server: &Process, from: u32, codes: &[&str]) {
     for answer in crowd(table, server, from).await {
-        refused_by_name(&answer.expect_err("nothing can be acknowledged"), codes);
+        refused_by_name(server, &answer.expect_err("nothing can be acknowledged"), codes);
     }
 }
 
@@ -233,7 +233,7 @@ async fn the_database_is_cut_off_and_falls_silent() {
     .0;
     let refusals = answers.iter().filter_map(|answer| answer.as_ref().err());
     let codes = ["store_unavailable", "outcome_unknown", "overloaded"];
-    refusals.clone().for_each(|refusal| refused_by_name(refusal, &codes));
+    refusals.clone().for_each(|refusal| refused_by_name(&server, refusal, &codes));
     assert!(refusals.count() > 0, "nobody waited for the silent database");
     all_succeed(&table, &server, 1 + CROWD).await;
     comes_to(&table, &server, 1..1 + 2 * CROWD).await;

@@ -22,8 +22,8 @@ const FOR_EVER: Duration = Duration::from_secs(120);
 
 /// What publishers and reader share with whoever kills the server.
 struct Story {
-    /// The server of the moment; each has a port of its own.
-    url: Mutex<String>,
+    /// Calls the server of the moment; each has a port of its own.
+    caller: Mutex<Client>,
     key: String,
     code: String,
     next: AtomicU32,
@@ -37,7 +37,7 @@ struct Story {
 
 impl Story {
     fn client(&self, key: &str) -> Client {
-        Client::new(self.url.lock().clone(), Some(key.to_owned()))
+        self.caller.lock().with_key(key)
     }
 
     /// A batch after another, each under its key until its one true result is known.
@@ -172,7 +172,7 @@ async fn killed_again_and_again(pair: Pair) {
     let table: Table = deployment.table(&server).await;
     let consumer = consumer(&deployment, &server, table.code()).await;
     let story = Arc::new(Story {
-        url: Mutex::new(server.url.clone()),
+        caller: Mutex::new(Client::new(server.url.clone(), None)),
         key: table.key().to_owned(),
         code: table.code().to_owned(),
         next: AtomicU32::new(0),
@@ -203,7 +203,7 @@ async fn killed_again_and_again(pair: Pair) {
         tokio::time::sleep(moment(round)).await;
         server.kill().await;
         server = deployment.spawn("node", None);
-        *story.url.lock() = server.url.clone();
+        *story.caller.lock() = Client::new(server.url.clone(), None);
     }
     assert!(server.serves().await, "the last one ended: {}", server.said());
     story.over.store(true, Ordering::SeqCst);

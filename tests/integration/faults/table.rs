@@ -4,17 +4,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use changtong::client::{CallError, Client};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::deployment::Process;
 
 /// A published table and its owner's key.
 pub struct Table {
-    pub key: String,
-    pub code: String,
+    key: String,
+    code: String,
+    /// Who calls for the owner, and which server. A client takes longer to make than a call does.
+    caller: Mutex<Option<Client>>,
+    http: reqwest::Client,
 }
 
 impl Table {
+    pub fn new(key: String, code: String) -> Self {
+        Self { key, code, caller: Mutex::default(), http: reqwest::Client::new() }
+    }
+
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -25,7 +33,11 @@ impl Table {
     }
 
     fn owner(&self, server: &Process) -> Client {
-        Client::new(&server.url, &self.key, "en").expect("a client")
+        let mut caller = self.caller.lock();
+        if let Some(known) = caller.as_ref().filter(|known| known.url() == server.url) {
+            return known.clone();
+        }
+        caller.insert(Client::new(&server.url, &self.key, "en").expect("a client")).clone()
     }
 
     /// What needs no engine of records goes on.
@@ -138,7 +150,7 @@ impl Table {
     /// The owner's own reading, or the code it is refused with.
     pub async fn own(&self, server: &Process) -> Result<String, String> {
         let url = format!("{}/api/v1/resources/{}/records", server.url, self.code);
-        let answer = reqwest::Client::new().get(&url).bearer_auth(&self.key).send().await.expect("an answer");
+        let answer = self.http.get(&url).bearer_auth(&self.key).send().await.expect("an answer");
         let (good, text) = (answer.status().is_success(), answer.text().await.expect("its text"));
         if good {
             return Ok(text);
@@ -154,7 +166,7 @@ impl Table {
         loop {
             let url = format!("{}/api/v1/resources/{}/records?limit=1000{cursor}", server.url, self.code);
             let answer =
-                reqwest::Client::new().get(&url).bearer_auth(&self.key).send().await.expect("an answer");
+                self.http.get(&url).bearer_auth(&self.key).send().await.expect("an answer");
             assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
             let text = answer.text().await.expect("its text");
             let mut lines: Vec<Value> =

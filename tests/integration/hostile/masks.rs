@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::scene::{Scene, observation, refused};
-use crate::support::{Client, RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
+use crate::support::{RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
 
 on_both_pairs!(what_is_masked_leaves_by_no_other_way, a_revision_breaks_no_reader_and_loosens_no_mask);
 
@@ -136,10 +136,9 @@ async fn a_revision_breaks_no_reader_and_loosens_no_mask(app: &TestApp) {
         change(&mut file);
         let etag = world.provider.editor.get(&path).await.headers["etag"].clone();
         for (language, said) in [("en", en), ("zh", zh)] {
-            let propose = world.provider.editor.request("put", &path).header("if-match", etag.clone());
-            let mut propose = propose.json(&file).build().expect("a request");
-            propose.headers_mut().insert("accept-language", language.parse().expect("a language"));
-            let problem = refused(&Client::send(propose).await, status, code);
+            let propose = world.provider.editor.request_in(language, "put", &path);
+            let propose = Reply::of(propose.header("if-match", etag.clone()).json(&file)).await;
+            let problem = refused(&propose, status, code);
             assert!(problem["detail"].as_str().expect("a text").contains(said), "{problem}");
         }
     }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use changtong_catalog::clock::Time;
 use changtong_catalog::cursor::farther;
 use serde_json::{Value, json};
 
-use crate::support::{Events, Pair, Shared, TestApp, offsets_of};
+use crate::support::{Events, Pair, Reply, Shared, TestApp, on_both_pairs, offsets_of};
 
 /// Windows are short, as a subscription opens so many of them only after another.
 const WINDOW: [(&str, &str); 1] = [("CHANGTONG_TIME__WINDOW", "100ms")];
@@ -32,14 +33,16 @@ async fn position(shared: &Shared) -> Vec<i64> {
     offsets_of(&shared.world.consumer.integrator.get(&path).await.expect(200)["next"])
 }
 
-/// The lines of a poll. Whoever reads the same again too often is told to come back, and comes back.
+/// The lines of a poll. Whoever reads the same again too often is told to come back, and comes back; so does whoever
+/// meets a store that is slower than a short window.
 async fn poll(shared: &Shared, query: &str) -> Vec<Value> {
     loop {
         let reply = shared.world.consumer.integrator.get(&format!("{}{query}", shared.records())).await;
-        if reply.status != 429 {
-            return reply.lines();
+        match reply.status {
+            429 => assert_eq!(super::scene::refused(&reply, 429, "rate_limited")["limit"], "windows"),
+            503 => drop(super::scene::refused(&reply, 503, "store_unavailable")),
+            _ => return reply.lines(),
         }
-        assert_eq!(super::scene::refused(&reply, 429, "rate_limited")["limit"], "windows");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
@@ -98,4 +101,29 @@ async fn readers_come_and_go_and_nothing_is_skipped(app: &TestApp) {
     reader.post(&path, json!({ "from": "start" })).await.expect(200);
     assert_eq!(position(&shared).await, [0, 0, 0]);
     assert_eq!(poll(&shared, "").await.len(), ROWS + 1);
+}
+
+on_both_pairs!(who_reads_the_same_again_writes_two_events_a_second);
+
+/// However fast it asks, by the times that stand in the events: two for a window, which lasts a second by default, beside
+/// the eight windows that may open at once.
+async fn who_reads_the_same_again_writes_two_events_a_second(app: &TestApp) {
+    let shared = Shared::of(app, json!({})).await;
+    shared.publish(0..10).await;
+    for _ in 0..13 {
+        assert_eq!(poll(&shared, "?limit=1").await.len(), 2, "the first record, as nothing is acknowledged");
+    }
+    let events = shared.world.auditor.request("get", "/api/v1/audit/events");
+    let events = Reply::of(events.header("accept", "application/x-ndjson")).await.lines();
+    let of = |code: &str| -> Vec<i64> {
+        let those = events.iter().filter(|event| event["code"] == code);
+        let at = |event: &Value| event["at"].as_str().expect("a time").parse::<Time>().expect("RFC 3339");
+        those.map(|event| at(event).timestamp_millis()).collect()
+    };
+    let (opened, closed) = (of("deliver.opened"), of("deliver.closed"));
+    assert!(opened.len() >= 12, "{} windows are too few to tell", opened.len());
+    let (first, last) = (opened.iter().min().expect("a first"), opened.iter().max().expect("a last"));
+    let most = 8 + (last - first) / 1000 + 1;
+    assert!(opened.len() as i64 <= most, "{} windows in {} ms", opened.len(), last - first);
+    assert!(closed.len() <= opened.len(), "one closing each");
 }

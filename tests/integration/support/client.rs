@@ -28,7 +28,7 @@ impl Client {
 
     /// A caller of the same server with another key.
     pub fn with_key(&self, key: &str) -> Self {
-        Self::new(self.base.clone(), Some(key.to_owned()))
+        Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// The same caller, from that address of this machine.
@@ -45,9 +45,14 @@ impl Client {
 
     /// A request below the root.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.request_in("en", method, path)
+    }
+
+    /// One whose refusal is told in that language.
+    pub fn request_in(&self, language: &str, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
         let request =
-            self.http.request(method, format!("{}{path}", self.base)).header("accept-language", "en");
+            self.http.request(method, format!("{}{path}", self.base)).header("accept-language", language);
         match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
