@@ -165,8 +165,7 @@ impl Table {
         let mut cursor = String::new();
         loop {
             let url = format!("{}/api/v1/resources/{}/records?limit=1000{cursor}", server.url, self.code);
-            let answer =
-                self.http.get(&url).bearer_auth(&self.key).send().await.expect("an answer");
+            let answer = self.http.get(&url).bearer_auth(&self.key).send().await.expect("an answer");
             assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
             let text = answer.text().await.expect("its text");
             let mut lines: Vec<Value> =

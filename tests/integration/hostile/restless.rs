@@ -7,7 +7,7 @@ use changtong_catalog::clock::Time;
 use changtong_catalog::cursor::farther;
 use serde_json::{Value, json};
 
-use crate::support::{Events, Pair, Reply, Shared, TestApp, on_both_pairs, offsets_of};
+use crate::support::{Events, Pair, Reply, Shared, TestApp, offsets_of, on_both_pairs};
 
 /// Windows are short, as a subscription opens so many of them only after another.
 const WINDOW: [(&str, &str); 1] = [("CHANGTONG_TIME__WINDOW", "100ms")];
