@@ -137,3 +137,54 @@ fn too_many(zh: &str, en: &str, limit: &str, most: u32, after: Duration) -> Refu
     .with("value", most)
     .retry_after(after)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Sources;
+
+    fn guesses() -> (Guesses, Instant) {
+        let mut http = Sources::default().load().unwrap().settings.http;
+        (http.refused_per_address, http.refused_per_key) = (Some(3), Some(2));
+        let now = Instant::now();
+        (Guesses::new(&http, now), now)
+    }
+
+    fn guess(address: &str, key: &str) -> Guess {
+        Guess::new(Some(Source(address.parse().unwrap())), Some(&KeyId(key.to_owned())))
+    }
+
+    #[test]
+    fn an_address_and_an_id_are_beyond_their_limits_for_a_while() {
+        let (guesses, now) = guesses();
+        let by = |address, key, now| guesses.beyond(&guess(address, key), now).map(|beyond| beyond.by);
+        for _ in 0..2 {
+            assert_eq!(by("10.0.0.1", "a", now), None);
+            guesses.count(guess("10.0.0.1", "a"), now);
+        }
+        assert_eq!(by("10.0.0.2", "a", now), Some("key"), "wherever it comes from");
+        assert_eq!(by("10.0.0.1", "b", now), None);
+        guesses.count(guess("10.0.0.1", "b"), now);
+        assert_eq!(by("10.0.0.1", "c", now), Some("address"), "whatever it guesses at");
+        assert_eq!(by("::ffff:10.0.0.1", "c", now), Some("address"), "in whatever clothes");
+        assert_eq!(by("10.0.0.2", "b", now), None);
+        let soon = now + Duration::from_secs(58);
+        let beyond = guesses.beyond(&guess("10.0.0.1", "c"), soon).unwrap();
+        assert_eq!(beyond.refusal.code, Code::RateLimited);
+        assert_eq!(beyond.refusal.retry_after, Some(Duration::from_secs(2)), "when it is over is said");
+        assert_eq!(by("10.0.0.1", "a", now + Duration::from_secs(60)), None);
+    }
+
+    #[test]
+    fn what_is_counted_is_bounded_and_no_limit_is_none() {
+        let (guesses, now) = guesses();
+        (0..100).for_each(|id| guesses.count(guess("10.0.0.1", &id.to_string()), now));
+        assert_eq!(guesses.counted.lock().refused.len(), 4, "the address, and ids until it was beyond");
+        for address in 0..=u32::try_from(MOST).unwrap() {
+            guesses.count(guess(&std::net::Ipv4Addr::from_bits(address).to_string(), "a"), now);
+        }
+        assert_eq!(guesses.counted.lock().refused.len(), MOST);
+        let open = Guesses { per_address: None, per_key: None, ..guesses };
+        assert!(open.beyond(&guess("10.0.0.1", "a"), now).is_none());
+    }
+}
