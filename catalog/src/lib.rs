@@ -32,6 +32,8 @@ pub mod quota;
 pub mod registry;
 pub mod request;
 pub mod resource;
+#[cfg(any(test, feature = "samples"))]
+pub mod sample;
 pub mod schema;
 #[cfg(feature = "store")]
 pub mod store;

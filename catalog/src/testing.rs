@@ -1,18 +1,14 @@
 //! Sample callers, entries, requests and grants for the tests of the rules: agency 1 provides, agency 2 consumes.
 
-use std::collections::BTreeMap;
-
 use uuid::Uuid;
 
 use crate::account::{Caller, Role};
-use crate::grant::{Grant, GrantState};
-use crate::ids::{
-    AccountId, AgencyId, Generation, GrantId, GrantNumber, KeyId, RequestId, ResourceNumber, SchemaId,
-};
+use crate::ids::{AccountId, AgencyId, Generation, KeyId, RequestId, ResourceNumber, SchemaId};
 use crate::request::{Consent, GrantLimits, History, Purpose, Request, RequestFile, RequestState};
 use crate::resource::{
     Item, ItemType, Kind, Proposal, Resource, ResourceFile, ResourceState, ShareType, UpdateCycle,
 };
+pub(crate) use crate::sample::grant;
 
 pub(crate) fn caller(agency: u128, account: u128, roles: &[Role]) -> Caller {
     Caller {
@@ -135,35 +131,5 @@ pub(crate) fn request() -> Request {
         answered_at: None,
         answer: None,
         grant: None,
-    }
-}
-
-pub(crate) fn grant() -> Grant {
-    let file = request_file();
-    Grant {
-        id: GrantId(Uuid::from_u128(4)),
-        number: GrantNumber(34),
-        resource: ResourceNumber(12),
-        consumer: AgencyId(Uuid::from_u128(2)),
-        request: RequestId(Uuid::from_u128(3)),
-        version: 1,
-        state: GrantState::Active,
-        purposes: file.purposes,
-        items: file.items,
-        masks: BTreeMap::new(),
-        provider_filter: None,
-        consumer_filter: None,
-        history: History::All,
-        floor: None,
-        delete_lines: true,
-        limits: GrantLimits::default(),
-        schema: SchemaId(9),
-        schema_version: 1,
-        handle_key: "h1".to_owned(),
-        pseudonym_key: "p1".to_owned(),
-        created_at: "2026-09-24T00:00:00Z".parse().unwrap(),
-        valid_until: Some("2027-06-30T16:00:00Z".parse().unwrap()),
-        cause: None,
-        suspended_by: None,
     }
 }

@@ -5,7 +5,6 @@
 
 mod at_work;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,12 +13,13 @@ use std::time::{Duration, Instant};
 use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::clock::{Clock, Time};
 use changtong_catalog::error::Refusal;
-use changtong_catalog::grant::{Grant, GrantState, decide};
+use changtong_catalog::grant::{Grant, decide};
 use changtong_catalog::ids::{
     AccountId, AgencyId, Generation, GrantId, GrantNumber, KeyId, RequestId, ResourceNumber, SchemaId,
 };
-use changtong_catalog::request::{GrantLimits, History, Purpose};
+use changtong_catalog::request::GrantLimits;
 use changtong_catalog::resource::{Resource, ResourceFile, ResourceState};
+use changtong_catalog::sample;
 use changtong_connectors::limit::{Cost, Limiter, Rates, Subject};
 use criterion::{Bencher, Criterion};
 use uuid::Uuid;
@@ -159,30 +159,16 @@ fn party(number: usize, at: Time, file: &ResourceFile) -> Outcome<Party> {
         resource: resource.number,
         consumer: reader.agency,
         request: RequestId(id(6)),
-        version: 1,
-        state: GrantState::Active,
-        purposes: vec![Purpose { code: "check".to_owned(), text: "核对".to_owned() }],
         items: vec!["id".to_owned()],
-        masks: BTreeMap::new(),
-        provider_filter: None,
-        consumer_filter: None,
-        history: History::All,
-        floor: None,
-        delete_lines: true,
         limits: GrantLimits {
             requests_per_second: RATES.requests_per_second,
             records_per_second: RATES.records_per_second,
             bytes_per_second: RATES.bytes_per_second,
             ..GrantLimits::default()
         },
-        schema: SchemaId(9),
-        schema_version: 1,
-        handle_key: "m1".to_owned(),
-        pseudonym_key: "p1".to_owned(),
         created_at: at,
         valid_until: Some(at + Duration::from_secs(86_400)),
-        cause: None,
-        suspended_by: None,
+        ..sample::grant()
     };
     Ok(Party { owner, resource, reader, grant })
 }

@@ -1,6 +1,7 @@
 //! Every decoder of bytes from outside, each as one function: for cargo-fuzz (the folder `fuzz`) and, with any bytes and
 //! with damaged valid ones, for the tests. What they answer does not matter, only that they do, within bounds.
 
+mod registry;
 pub mod sample;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use changtong_catalog::mask::Mask;
 use changtong_catalog::resource::ResourceFile;
 use uuid::Uuid;
 
+pub use self::registry::{adopt, comparison, registry_body};
 use crate::avro::{BodyLimits, Format, Places, Plan, View, container, read_body};
 use crate::log::LogRecord;
 
@@ -28,7 +30,7 @@ const DECOMPRESSED: usize = 1 << 20;
 /// A decoder: its name, and what it is given.
 pub type Entry = (&'static str, fn(&[u8]));
 
-pub const ENTRIES: [Entry; 8] = [
+pub const ENTRIES: [Entry; 11] = [
     ("json_lines", json_lines),
     ("json_array", json_array),
     ("csv", csv),
@@ -37,6 +39,9 @@ pub const ENTRIES: [Entry; 8] = [
     ("schema", schema),
     ("cursor", cursor),
     ("filter", filter),
+    ("registry_body", registry_body),
+    ("comparison", comparison),
+    ("adopt", adopt),
 ];
 
 /// A table with an item of every type.

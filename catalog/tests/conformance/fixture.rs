@@ -6,14 +6,15 @@ use uuid::Uuid;
 use changtong_catalog::account::{Account, ApiKey, Caller, Role, Roles};
 use changtong_catalog::agency::{Agency, AgencyNames};
 use changtong_catalog::clock::Time;
-use changtong_catalog::grant::{Grant, GrantState, Subscription};
+use changtong_catalog::grant::{Grant, Subscription};
 use changtong_catalog::ids::{
     AccountId, AgencyId, Generation, GrantId, GrantNumber, KeyId, RequestId, SchemaId, SubscriptionId,
     TopicName,
 };
 use changtong_catalog::registry::Part;
-use changtong_catalog::request::{History, Request, RequestState};
+use changtong_catalog::request::{Request, RequestState};
 use changtong_catalog::resource::{Resource, ResourceFile, ResourceState};
+use changtong_catalog::sample;
 use changtong_catalog::store::{NewKey, ResourceChange, Store, Tx};
 
 pub struct Fixture {
@@ -212,25 +213,15 @@ pub async fn grant(tx: &mut Tx, resource: &Resource, request: &Request) -> Grant
         resource: resource.number,
         consumer: request.consumer,
         request: request.id,
-        version: 1,
-        state: GrantState::Active,
         purposes: request.file.purposes.clone(),
         items: request.file.items.clone(),
         masks: [("carrier".to_owned(), changtong_catalog::mask::Mask::First)].into(),
         provider_filter: Some("carrier != \"XX\"".to_owned()),
-        consumer_filter: None,
-        history: History::All,
-        floor: None,
-        delete_lines: true,
         limits: request.file.limits,
         schema: resource.schema.unwrap_or(SchemaId(1)),
-        handle_key: "h1".to_owned(),
-        schema_version: 1,
-        pseudonym_key: "p1".to_owned(),
         created_at: at(4),
         valid_until: Some(at(86_400)),
-        cause: None,
-        suspended_by: None,
+        ..sample::grant()
     };
     tx.insert_grant(&grant).await.unwrap();
     grant

@@ -126,7 +126,7 @@ impl Sink<'_> {
         if length > self.limits.record_bytes {
             return Err(too_large(index, length, self.limits.record_bytes));
         }
-        if row.problems.is_empty() {
+        if row.is_readable() {
             self.require(row);
         }
         if row.problems.is_empty() {

@@ -56,7 +56,6 @@ impl Row {
     }
 
     /// The value of an item, encoded if it fits.
-    #[inline(always)]
     pub fn put(&mut self, at: usize, field: &Field, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Reason>) {
         let start = self.bytes.len();
         let written = write(&mut self.bytes);
@@ -76,6 +75,11 @@ impl Row {
     /// The record as a whole is wrong, which is told first.
     pub fn wrong(&mut self, reason: Reason) {
         self.problems.insert(0, Problem { path: String::new(), reason });
+    }
+
+    /// Whether it could be read as a whole, whatever is wrong with its items.
+    pub fn is_readable(&self) -> bool {
+        self.problems.first().is_none_or(|problem| !problem.path.is_empty())
     }
 
     /// An item's value with its branch; `None` where it was absent.

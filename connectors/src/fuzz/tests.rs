@@ -1,6 +1,8 @@
 //! Any bytes, and valid ones damaged, through every decoder: an answer each time, within the memory that trust.md's cases
 //! 3 and 4 allow.
 
+mod bombs;
+
 use allocation_counter::measure;
 use changtong_catalog::ids::ResourceNumber;
 use proptest::prelude::*;
@@ -10,6 +12,13 @@ use super::*;
 
 /// What a body may cost beside itself: what is decoded, and the values that are kept of it.
 const ROOM: u64 = 4 * RECORD_BYTES as u64 + 2 * DECOMPRESSED as u64;
+
+/// A schema, settings and rules at once.
+const REGISTRY_BODY: &str = r#"{"schema":"{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]}","schemaType":"AVRO",
+"references":[],"metadata":{"properties":{"owner":"p"},"tags":{"**.id":["PII"]},"sensitive":["owner"]},
+"ruleSet":{"domainRules":[{"name":"r","kind":"CONDITION","mode":"WRITE","type":"CEL","expr":"size(message.id) > 0"}]},
+"id":-1,"version":0,"compatibility":"FULL","normalize":true,"compatibilityPolicy":"LOGICAL","defaultMetadata":null,
+"domainRules":[{"name":"r","kind":"TRANSFORM","mode":"WRITEREAD","type":"CEL_FIELD","onFailure":"DLQ"}]}"#;
 
 fn entry(name: &str) -> fn(&[u8]) {
     ENTRIES.iter().find(|(known, _)| *known == name).unwrap().1
@@ -41,9 +50,12 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("csv", "id,n,note,$op\na,1,\"x \"\"y\"\"\",\nb,2,,delete\n".as_bytes().to_vec()),
         ("container", file),
         ("stored_record", [&[key.len() as u8][..], &key, &value].concat()),
-        ("schema", text.into_bytes()),
+        ("schema", text.clone().into_bytes()),
         ("cursor", cursor.encode(&MacKey::new(&[1; 32])).into_bytes()),
         ("filter", r#"id in ["a", 'b'] && !(money > 12.5 || day == "2013-01-31") && note != null"#.as_bytes().to_vec()),
+        ("registry_body", REGISTRY_BODY.as_bytes().to_vec()),
+        ("comparison", format!("{text}\n{}", text.replace("\"int\"", "\"long\"")).into_bytes()),
+        ("adopt", text.into_bytes()),
     ]
 }
 
@@ -63,8 +75,12 @@ fn damaged(mut bytes: Vec<u8>, changes: &[(Index, u8, Index)]) -> Vec<u8> {
 }
 
 fn answers(name: &str, bytes: &[u8]) {
+    answers_within(name, bytes, ROOM + 64 * bytes.len() as u64);
+}
+
+fn answers_within(name: &str, bytes: &[u8], room: u64) {
     let most = measure(|| entry(name)(bytes)).bytes_max;
-    assert!(most <= ROOM + 64 * bytes.len() as u64, "{name}: {most} bytes of memory for {}", bytes.len());
+    assert!(most <= room, "{name}: {most} bytes of memory for {}", bytes.len());
 }
 
 #[test]
@@ -75,6 +91,23 @@ fn every_decoder_has_valid_bytes() {
     for (name, bytes) in seeds {
         answers(name, &bytes);
     }
+}
+
+/// The crate of the fuzzer is built with another toolchain, so its targets are held to the one line that they are.
+#[test]
+fn every_decoder_is_a_target_of_the_fuzzer() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    for (name, _) in ENTRIES {
+        let target = std::fs::read_to_string(folder.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        let line =
+            format!("libfuzzer_sys::fuzz_target!(|bytes: &[u8]| changtong_connectors::fuzz::{name}(bytes));");
+        assert!(target.ends_with(&format!("#![no_main]\n\n{line}\n")), "{name}");
+        let bin = format!("[[bin]]\nname = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n");
+        assert!(manifest.contains(&bin), "{name}");
+    }
+    assert_eq!(std::fs::read_dir(folder.join("fuzz_targets")).unwrap().count(), ENTRIES.len());
+    assert_eq!(manifest.matches("[[bin]]").count(), ENTRIES.len());
 }
 
 proptest! {

@@ -136,6 +136,30 @@ fn each_fault_is_named_by_path_and_reason() {
 }
 
 #[test]
+fn a_record_is_told_all_its_faults() {
+    let plan = table();
+    let told = |format: Format, body: &str| {
+        let read = read(&plan, format, body);
+        assert_eq!((read.records.len(), read.bad.len()), (0, 1), "{body}");
+        let problems = read.bad[0].problems.iter();
+        problems.map(|problem| format!("{} {}", problem.path, problem.reason.as_str())).collect::<Vec<_>>()
+    };
+    let line = r#"{"id":"123456789","day":"2013-02-29","x":1,"place":"PEK"}"#;
+    let wanted = ["id length", "day date", "x unknown_item", "place not_in_values", "n missing"];
+    assert_eq!(told(Format::Ndjson, line), wanted);
+    assert_eq!(told(Format::JsonArray, &format!("[{line}]")), wanted);
+    let wanted = ["id length", "day date", "flag type", "place not_in_values", "n missing"];
+    assert_eq!(told(Format::Csv, "id,day,flag,place\n123456789,2013-02-29,yes,PEK\n"), wanted);
+    // A delete needs its key; a record that cannot be read as a whole needs nothing.
+    assert_eq!(told(Format::Ndjson, r#"{"$op":"delete","x":1}"#), ["x unknown_item", "id missing"]);
+    assert_eq!(told(Format::Ndjson, r#"{"x":1"#), [" not_json", "x unknown_item"]);
+    assert_eq!(told(Format::Csv, "id,day\na\n"), [" columns"]);
+    let stream = read(&plan_without_key(), Format::Ndjson, r#"{"$op":"delete","n":"x"}"#);
+    let reasons: Vec<_> = stream.bad[0].problems.iter().map(|problem| problem.reason.as_str()).collect();
+    assert_eq!(reasons, ["delete_of_stream", "type"]);
+}
+
+#[test]
 fn deletes_need_their_key_only() {
     let plan = table();
     let upsert = read(&plan, Format::Ndjson, r#"{"id":"a","n":1}"#);

@@ -144,8 +144,8 @@ where
 }
 
 fn text(choices: &mut Choices, item: &Item) -> (String, Value, String) {
-    const LETTERS: [char; 14] =
-        ['a', 'Z', '0', ' ', '"', '\\', '/', '\n', '\t', '\u{1f}', '\u{7f}', 'é', '中', '😀'];
+    const LETTERS: [char; 15] =
+        ['a', 'Z', '0', ' ', ',', '"', '\\', '/', '\n', '\t', '\u{1f}', '\u{7f}', 'é', '中', '😀'];
     let text: String = match item.values.as_slice() {
         [] => (0..choices.below(13)).map(|_| *choices.of(&LETTERS)).collect(),
         values => choices.of(values).clone(),
@@ -176,14 +176,10 @@ fn decimal(choices: &mut Choices, item: &Item) -> (String, Value, String) {
     let (precision, scale) = (item.precision.unwrap(), item.scale.unwrap() as usize);
     let wide = (i128::from(choices.number()) << 64) | i128::from(choices.next());
     let unscaled = (wide >> choices.below(128)) % 10_i128.pow(precision);
-    let sign = if unscaled < 0 { "-" } else { "" };
-    let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
-    let (before, behind) = digits.split_at(digits.len() - scale);
-    let point = if scale > 0 { "." } else { "" };
-    let plain = format!("{sign}{before}{point}{behind}");
+    let plain = plain_decimal(unscaled, scale);
     let json = match choices.below(4) {
         0 => plain.clone(),
-        1 => format!("{sign}{}e-{scale}", unscaled.unsigned_abs()),
+        1 => format!("{unscaled}e-{scale}"),
         _ => format!("\"{plain}\""),
     };
     let mut bytes = unscaled.to_be_bytes().to_vec();
@@ -193,6 +189,15 @@ fn decimal(choices: &mut Choices, item: &Item) -> (String, Value, String) {
         bytes.remove(0);
     }
     (json, Value::Decimal(bytes.into()), format!("\"{plain}\""))
+}
+
+/// With as many digits behind the point.
+pub fn plain_decimal(unscaled: i128, scale: usize) -> String {
+    let sign = if unscaled < 0 { "-" } else { "" };
+    let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
+    let (before, behind) = digits.split_at(digits.len() - scale);
+    let point = if scale > 0 { "." } else { "" };
+    format!("{sign}{before}{point}{behind}")
 }
 
 fn date(choices: &mut Choices) -> (String, Value, String) {

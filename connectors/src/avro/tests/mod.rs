@@ -3,10 +3,14 @@
 mod cost;
 mod delivered;
 mod differential;
+mod family;
 mod forms;
 mod java;
+mod leaving;
 mod made;
 mod oracle;
+mod rows;
+mod rules;
 mod versions;
 mod views;
 

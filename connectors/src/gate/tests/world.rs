@@ -12,10 +12,11 @@ use changtong_catalog::grant::{Cause, Grant, GrantState, Subscription};
 use changtong_catalog::ids::*;
 use changtong_catalog::mac::hex;
 use changtong_catalog::ports::{Receipt, ResourceStanding, SchemaText, SchemaVersion};
-use changtong_catalog::request::{GrantLimits, History, Purpose};
+use changtong_catalog::request::Purpose;
 use changtong_catalog::resource::{
     Item, ItemType, Kind, Resource, ResourceFile, ResourceState, ShareType, UpdateCycle,
 };
+use changtong_catalog::sample;
 use prometheus::Registry;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -140,30 +141,13 @@ fn resource(kind: Kind) -> ResourceStanding {
 
 fn grant() -> Grant {
     Grant {
-        id: GrantId(Uuid::from_u128(4)),
         number: GrantNumber(1),
         resource: ResourceNumber(1),
-        consumer: AgencyId(Uuid::from_u128(2)),
-        request: RequestId(Uuid::from_u128(3)),
-        version: 1,
-        state: GrantState::Active,
         purposes: vec![Purpose { code: "test".to_owned(), text: "测试".to_owned() }],
         items: vec!["id".to_owned(), "v".to_owned()],
-        masks: BTreeMap::new(),
-        provider_filter: None,
-        consumer_filter: None,
-        history: History::All,
-        floor: None,
-        delete_lines: true,
-        limits: GrantLimits::default(),
-        schema: SchemaId(9),
-        schema_version: 1,
-        handle_key: "h1".to_owned(),
-        pseudonym_key: "p1".to_owned(),
         created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         valid_until: Some("2027-01-01T00:00:00Z".parse().unwrap()),
-        cause: None,
-        suspended_by: None,
+        ..sample::grant()
     }
 }
 

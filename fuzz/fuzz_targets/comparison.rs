@@ -1,0 +1,5 @@
+//! Hands what the fuzzer makes to `changtong_connectors::fuzz::comparison`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| changtong_connectors::fuzz::comparison(bytes));
