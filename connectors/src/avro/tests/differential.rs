@@ -32,10 +32,10 @@ pub fn keys_of(file: &ResourceFile, records: &[Vec<Made>]) -> Vec<Option<Vec<u8>
     let schema = text.map(|text| Schema::parse_str(&text).unwrap());
     let key: Vec<_> = file.key.iter().map(|name| place(&file.items, name)).collect();
     let items: Vec<_> = key.iter().map(|at| file.items[*at].clone()).collect();
+    let writer = schema.as_ref().map(|schema| GenericDatumWriter::builder(schema).build().unwrap());
     let datum = |record: &Vec<Made>| {
         let made: Vec<_> = key.iter().map(|at| record[*at].clone()).collect();
-        let writer = GenericDatumWriter::builder(schema.as_ref()?).build().unwrap();
-        Some(writer.write_value_to_vec(avro(&items, &made)).unwrap())
+        Some(writer.as_ref()?.write_value_to_vec(avro(&items, &made)).unwrap())
     };
     records.iter().map(datum).collect()
 }

@@ -19,14 +19,18 @@ struct Told<'n> {
 
 /// `schemas` times the cases that `one` holds against its oracle and counts: `cases` in all.
 pub fn run(name: &str, schemas: u64, cases: usize, mut one: impl FnMut(&mut Choices, &mut usize)) {
-    let seed = std::env::var(SEED).ok().map(|seed| seed.parse().expect(SEED));
-    let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(name));
+    let seed = given().unwrap_or_else(|| RandomState::new().hash_one(name));
     let mut told = Told { name, seed, schemas: 0, cases: 0 };
     for n in 0..schemas {
         one(&mut Choices(seed.wrapping_add(n)), &mut told.cases);
         told.schemas += 1;
     }
     assert_eq!(told.cases, cases, "{name} held another number of cases than it promises");
+}
+
+#[expect(clippy::disallowed_methods, reason = "who repeats a failed run says where it began")]
+fn given() -> Option<u64> {
+    Some(std::env::var(SEED).ok()?.parse().expect(SEED))
 }
 
 impl Drop for Told<'_> {

@@ -1,10 +1,16 @@
 //! Random records: what we encode, apache-avro decodes to the same values; what we print is what was put in.
 
+use std::sync::LazyLock;
+
 use apache_avro::Schema;
 use apache_avro::types::Value;
 use proptest::prelude::*;
 
 use super::*;
+
+static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| plan("table", &["id", "n"], ALL_TYPES));
+static SCHEMA: LazyLock<Schema> =
+    LazyLock::new(|| Schema::parse_str(&schema_text(&items(ALL_TYPES))).unwrap());
 
 type Row = (
     String,
@@ -70,13 +76,11 @@ proptest! {
 
     #[test]
     fn apache_avro_reads_what_we_write(row in rows()) {
-        let plan = plan("table", &["id", "n"], ALL_TYPES);
-        let schema = Schema::parse_str(&schema_text(&items(ALL_TYPES))).unwrap();
-        let body = read(&plan, Format::Ndjson, &json(&row));
+        let body = read(&PLAN, Format::Ndjson, &json(&row));
         prop_assert_eq!(&body.bad, &vec![]);
         let framed = body.records[0].value.clone().unwrap();
         prop_assert_eq!(&framed[..5], &[0, 0, 0, 0, 7]);
-        let record = decode(&schema, &framed[5..]);
+        let record = decode(&SCHEMA, &framed[5..]);
         prop_assert_eq!(field(&record, "id"), &Value::String(row.0.clone()));
         prop_assert_eq!(field(&record, "n"), &Value::Int(row.1));
         prop_assert_eq!(field(&record, "big"), &opt(row.2, Value::Long));
@@ -102,22 +106,20 @@ proptest! {
 
     #[test]
     fn the_key_is_one_for_one(row in rows(), other in rows()) {
-        let plan = plan("table", &["id", "n"], ALL_TYPES);
-        let body = read(&plan, Format::Ndjson, &format!("{}\n{}", json(&row), json(&other)));
+        let body = read(&PLAN, Format::Ndjson, &format!("{}\n{}", json(&row), json(&other)));
         let same = (&row.0, row.1) == (&other.0, other.1);
         prop_assert_eq!(body.records[0].key == body.records[1].key, same);
     }
 
     #[test]
     fn a_damaged_record_is_an_error_or_a_line(row in rows(), cut in 0..200_usize, flip in 0..200_usize, bits in 1..255_u8) {
-        let plan = plan("table", &["id", "n"], ALL_TYPES);
-        let body = read(&plan, Format::Ndjson, &json(&row));
+        let body = read(&PLAN, Format::Ndjson, &json(&row));
         let mut value = body.records[0].value.clone().unwrap().to_vec();
         let at = flip % value.len();
         value[at] ^= bits;
         value.truncate(cut.max(1));
         let record = crate::log::LogRecord { partition: 0, offset: 0, appended_ms: 0, key: body.records[0].key.clone(), value: Some(value.into()) };
         let mut out = Vec::new();
-        let _ = plan.owner_line(Generation(1), &record, &mut Places::default(), &mut out);
+        let _ = PLAN.owner_line(Generation(1), &record, &mut Places::default(), &mut out);
     }
 }

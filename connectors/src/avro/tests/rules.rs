@@ -22,7 +22,7 @@ pub enum Rule {
 
 /// Over these items; literals are values of these records, so that equal ones are met.
 pub fn rule(choices: &mut Choices, items: &[Item], records: &[Vec<Value>], depth: u32) -> Rule {
-    let mut inner = |choices: &mut Choices| rule(choices, items, records, depth - 1);
+    let inner = |choices: &mut Choices| rule(choices, items, records, depth - 1);
     match choices.below(if depth == 0 { 1 } else { 6 }) {
         0..=2 => leaf(choices, items, records),
         3 => Rule::Not(Box::new(inner(choices))),
