@@ -41,10 +41,8 @@ impl Drop for Told<'_> {
         } else {
             String::new()
         };
-        // Past what the test runner keeps of a test that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "differential: {name}: seed {seed}, {cases} cases of {schemas} schemas{failed}"
-        );
+        let line = format!("differential: {name}: seed {seed}, {cases} cases of {schemas} schemas{failed}\n");
+        // Past what the test runner keeps of a test that passes, and in one piece between what others say.
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
