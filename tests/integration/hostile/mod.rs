@@ -41,6 +41,8 @@
 //! | 14 | guesses at one key and from one address, and the right key among them | `credentials.rs`: `guesses_are_limited_and_the_right_key_is_let_in` |
 //! | 14 | how many guesses of whom are counted, and for how long | `src/http/guesses.rs`: `an_address_and_an_id_are_beyond_their_limits_for_a_while` |
 //! | 16 | the broker stands still, is killed, comes back | `tests/integration/faults/outages.rs`: `the_broker_stands_still_and_is_killed` |
+//! | 16 | the leader of a partition is lost, another follows | `connectors/src/log/kafka/tests/faults.rs`: `case_16_a_lost_leader_is_waited_for_and_the_next_one_written_to` |
+//! | 16 | fewer replicas in sync than a topic wants, until the deadline | `connectors/src/log/kafka/tests/faults.rs`: `case_16_too_few_replicas_in_sync_acknowledge_nothing` |
 //! | 17 | the database is cut off under readers and publishers, silent, silent for longer than the lease | `tests/integration/faults/outages.rs`: `the_database_is_cut_off_and_falls_silent` |
 //! | 18 | the disk of the embedded engines is full | `tests/integration/faults/full_disk.rs`: `nothing_is_lost_while_the_disk_is_full` |
 //! | 18 | it stays full for longer than the lease | `tests/integration/faults/full_disk.rs`: `a_disk_that_stays_full_ends_the_server_and_a_restart_loses_nothing` |
@@ -77,9 +79,9 @@
 //! Rows stand in the order of their numbers. A case may have several; a test that stands elsewhere is named with its
 //! path from the project's root.
 //!
-//! Case 16 is met by one real broker, which stands still and dies. A network that parts brokers from each other, a leader
-//! that is lost to another and too few replicas in sync need several real ones, and are not provoked here; what the bus
-//! makes of such answers is tested against librdkafka's mock cluster (`connectors/src/log/kafka/tests/faults.rs`).
+//! Case 16 is met by one real broker, which stands still and dies. A lost leader and too few replicas in sync are what
+//! librdkafka's mock cluster answers, as a broker that is alone asks for no more replicas than it has. A network that
+//! parts brokers from each other needs several real ones, and is not provoked.
 
 mod clocks;
 mod connectors;

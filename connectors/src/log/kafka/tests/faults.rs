@@ -22,15 +22,15 @@ struct Mock {
 }
 
 fn mock() -> Mock {
-    mock_that(|_| {})
+    mock_that(1, |_| {})
 }
 
 /// `begins` comes before the first client does, which asks the brokers by itself.
-fn mock_that(begins: impl FnOnce(&MockCluster<'static, DefaultProducerContext>)) -> Mock {
-    let cluster = MockCluster::new(1).unwrap();
+fn mock_that(brokers: i32, begins: impl FnOnce(&MockCluster<'static, DefaultProducerContext>)) -> Mock {
+    let cluster = MockCluster::new(brokers).unwrap();
     begins(&cluster);
     let topic = TopicName::records("", ResourceNumber(1), Generation(1));
-    cluster.create_topic(topic.as_str(), 2, 1).unwrap();
+    cluster.create_topic(topic.as_str(), 2, brokers).unwrap();
     let registry = Registry::new();
     let metrics = KafkaMetrics::register(&registry).unwrap();
     let log = KafkaLog::open(settings(&cluster.bootstrap_servers()), metrics).unwrap();
@@ -78,7 +78,7 @@ async fn a_duplicate_sequence_names_no_offset() {
 #[tokio::test]
 async fn a_producer_with_a_fatal_error_is_replaced() {
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
-    let mock = mock_that(|cluster| cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]));
+    let mock = mock_that(1, |cluster| cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]));
     let error = mock.append(three()).await.unwrap_err();
     assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
     assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
@@ -138,6 +138,39 @@ async fn a_broker_that_is_away_is_answered_within_the_deadline() {
     let error = mock.log.read(permit(PermitKind::Steward), &[range], 1000).await.unwrap_err();
     assert_eq!(error.code, Code::BrokerUnavailable);
     mock.cluster.broker_up(1).unwrap();
+    assert_eq!(mock.append(three()).await.map(|offsets| offsets.len()), Ok(3));
+    mock.log.close(DEADLINE).await;
+}
+
+/// Case 16: while a partition has no leader nothing is acknowledged; the next leader is found without a restart.
+#[tokio::test]
+async fn case_16_a_lost_leader_is_waited_for_and_the_next_one_written_to() {
+    let mock = mock_that(2, |_| {});
+    let led_by = |leader| (0..2).try_for_each(|at| mock.cluster.partition_leader(mock.topic.as_str(), at, leader));
+    led_by(Some(1)).unwrap();
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    mock.cluster.broker_down(1).unwrap();
+    led_by(None).unwrap();
+    let short = Permit::for_test(PermitKind::Publish, mock.topic.clone(), 3, Duration::from_secs(1));
+    let error = mock.log.append(short, three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    led_by(Some(2)).unwrap();
+    let offsets = mock.append(three()).await.unwrap();
+    assert!(offsets.len() == 3 && offsets.iter().all(|offset| *offset >= 3), "{offsets:?}");
+    mock.log.close(DEADLINE).await;
+}
+
+/// Case 16: brokers that refuse for want of replicas are asked again until the deadline, and then it is said.
+#[tokio::test]
+async fn case_16_too_few_replicas_in_sync_acknowledge_nothing() {
+    let mock = mock();
+    assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
+    let too_few = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1000];
+    mock.cluster.request_errors(RDKafkaApiKey::Produce, &too_few);
+    let short = Permit::for_test(PermitKind::Publish, mock.topic.clone(), 3, Duration::from_secs(1));
+    let error = mock.log.append(short, three()).await.unwrap_err();
+    assert_eq!((error.refusal.code, error.landed), (Code::BrokerUnavailable, Vec::new()));
+    mock.cluster.clear_request_errors(RDKafkaApiKey::Produce);
     assert_eq!(mock.append(three()).await.map(|offsets| offsets.len()), Ok(3));
     mock.log.close(DEADLINE).await;
 }
