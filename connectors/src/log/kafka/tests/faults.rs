@@ -146,7 +146,8 @@ async fn a_broker_that_is_away_is_answered_within_the_deadline() {
 #[tokio::test]
 async fn case_16_a_lost_leader_is_waited_for_and_the_next_one_written_to() {
     let mock = mock_that(2, |_| {});
-    let led_by = |leader| (0..2).try_for_each(|at| mock.cluster.partition_leader(mock.topic.as_str(), at, leader));
+    let led_by =
+        |leader| (0..2).try_for_each(|at| mock.cluster.partition_leader(mock.topic.as_str(), at, leader));
     led_by(Some(1)).unwrap();
     assert_eq!(mock.append(three()).await, Ok(vec![0, 1, 2]));
     mock.cluster.broker_down(1).unwrap();
