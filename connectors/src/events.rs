@@ -367,6 +367,18 @@ impl ConnectorMovedRecords {
     }
 }
 
+/// A call that moves no records, or looks at one's own, was refused.
+pub struct CallRefused<'a> {
+    pub refusal: &'a Refusal,
+}
+
+impl CallRefused<'_> {
+    pub fn emit(self, metrics: &Metrics) {
+        limited(self.refusal, metrics);
+        debug!(code = %self.refusal.code, "call refused");
+    }
+}
+
 fn limited(refusal: &Refusal, metrics: &Metrics) {
     if refusal.code != Code::RateLimited {
         return;

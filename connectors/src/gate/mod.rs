@@ -54,7 +54,8 @@ use changtong_catalog::ports::{Directory, Ledger};
 use sha2::{Digest, Sha256};
 
 use crate::commit::{CommitSettings, Committer};
-use crate::limit::{Cost, Left, Limiter, Rates, Subject};
+use crate::events::CallRefused;
+use crate::limit::{Cost, Left, Levels, Limiter, Rates, Subject};
 use crate::log::{Log, Tail};
 use crate::metrics::Metrics;
 pub use alive::Alive;
@@ -198,7 +199,13 @@ impl Gate {
     /// A call that moves no records: it weighs one request on bus, agency and account.
     pub fn call(&self, caller: &Caller) -> Result<(), Refusal> {
         self.alive.admit()?;
-        self.limiter.take(&self.caller_levels(caller), Cost { requests: 1, ..Cost::default() })
+        self.weigh(&self.caller_levels(caller))
+    }
+
+    /// One request, of whatever levels it concerns.
+    pub(in crate::gate) fn weigh(&self, levels: &Levels) -> Result<(), Refusal> {
+        let taken = self.limiter.take(levels, Cost { requests: 1, ..Cost::default() });
+        taken.inspect_err(|refusal| CallRefused { refusal }.emit(&self.metrics))
     }
 
     /// What is left of the rates that concern a caller, and of a grant's.

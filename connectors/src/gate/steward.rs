@@ -22,7 +22,6 @@ use super::permit::{Permit, PermitKind};
 use super::plans::in_force;
 use super::{Gate, refusals};
 use crate::avro::{GrantKeys, Places, Plan, View, container};
-use crate::limit::Cost;
 use crate::log::LogRecord;
 
 /// The most bytes of one answer, which is made whole.
@@ -67,7 +66,7 @@ impl Gate {
         decide::steward(caller, &standing.resource).check()?;
         let mut levels = self.caller_levels(caller).to_vec();
         levels.push(self.resource_level(standing.resource.number));
-        self.limiter.take(&levels, Cost { requests: 1, ..Cost::default() })?;
+        self.weigh(&levels)?;
         check_version(&standing, read.version)?;
         let topic = self.topics.known(&standing);
         let from = self.own_start(&standing, topic.as_ref(), read.cursor.as_deref()).await?;
