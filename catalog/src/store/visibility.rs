@@ -88,15 +88,19 @@ impl Session {
             select.push_values(from, |mut row, (((resource, generation), part), first)| {
                 row.push_bind(resource).push_bind(generation).push_bind(part).push_bind(first);
             });
+            // Where a partition begins is looked up once for it, not for each of its runs.
             select.push(
-                ") SELECT m.resource, m.generation, m.part, m.settled, r.first_offset, r.last_offset, r.dead \
-                 FROM settled_mark m LEFT JOIN low l \
-                 ON l.resource = m.resource AND l.generation = m.generation AND l.part = m.part \
+                "), start AS MATERIALIZED (SELECT l.resource, l.generation, l.part, \
+                 coalesce((SELECT q.first_offset FROM run q \
+                 WHERE q.resource = l.resource AND q.generation = l.generation AND q.part = l.part \
+                 AND q.first_offset <= l.first_offset ORDER BY q.first_offset DESC LIMIT 1), l.first_offset) \
+                 AS first_offset FROM low l) \
+                 SELECT m.resource, m.generation, m.part, m.settled, r.first_offset, r.last_offset, r.dead \
+                 FROM settled_mark m LEFT JOIN start s \
+                 ON s.resource = m.resource AND s.generation = m.generation AND s.part = m.part \
                  LEFT JOIN run r \
                  ON r.resource = m.resource AND r.generation = m.generation AND r.part = m.part \
-                 AND r.first_offset >= coalesce((SELECT q.first_offset FROM run q \
-                 WHERE q.resource = m.resource AND q.generation = m.generation AND q.part = m.part \
-                 AND q.first_offset <= l.first_offset ORDER BY q.first_offset DESC LIMIT 1), l.first_offset)",
+                 AND r.first_offset >= s.first_offset",
             );
             push_topics(&mut select, topics);
             select.build_query_as().fetch_all(conn).await
