@@ -37,7 +37,7 @@
 //! | 13 | store time jumps by minutes and days, forth and back, and drifts | `clocks.rs`: `a_jump_of_store_time_is_reported_and_ends_nothing` |
 //! | 13 | what ends at a time, whatever a client believes | `clocks.rs`: `what_ends_ends_by_store_time` |
 //! | 14 | wrong, unknown, malformed and revoked keys | `credentials.rs`: `whatever_is_wrong_with_a_key_the_answer_is_the_same` |
-//! | 14 | the steps that each of them costs | `catalog/src/api_key.rs`: `every_refusal_costs_the_same_steps` |
+//! | 14 | the steps that each of them costs | `catalog/src/api_key/tests.rs`: `every_refusal_costs_the_same_steps` |
 //! | 14 | guesses at one key and from one address, and the right key among them | `credentials.rs`: `guesses_are_limited_and_the_right_key_is_let_in` |
 //! | 14 | how many guesses of whom are counted, and for how long | `src/http/guesses.rs`: `an_address_and_an_id_are_beyond_their_limits_for_a_while` |
 //! | 16 | the broker stands still, is killed, comes back | `tests/integration/faults/outages.rs`: `the_broker_stands_still_and_is_killed` |
