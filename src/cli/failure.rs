@@ -1,4 +1,5 @@
-//! How a command fails, and the exit code that says so: 1 refused or failed, 2 wrong usage, 3 not reachable.
+//! How a command fails, and the exit code that says so: 1 refused or failed, 2 wrong usage, 3 not reachable, 4 for a
+//! question that was answered, and the answer is that something would break.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ pub enum Failure {
     Usage(String),
     /// No answer came.
     Unreachable(String),
+    /// What was asked about would break something.
+    Breaks(String),
 }
 
 impl Failure {
@@ -30,6 +33,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Unreachable(_) => 3,
+            Self::Breaks(_) => 4,
         })
     }
 
@@ -40,13 +44,14 @@ impl Failure {
             Self::Failed(text) => Self::Failed(format!("{text}\n{more}")),
             Self::Usage(text) => Self::Usage(format!("{text}\n{more}")),
             Self::Unreachable(text) => Self::Unreachable(format!("{text}\n{more}")),
+            Self::Breaks(text) => Self::Breaks(format!("{text}\n{more}")),
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Failed(text) | Self::Usage(text) | Self::Unreachable(text)) = self;
+        let (Self::Failed(text) | Self::Usage(text) | Self::Unreachable(text) | Self::Breaks(text)) = self;
         f.write_str(text)
     }
 }

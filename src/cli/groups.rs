@@ -22,7 +22,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
 const BELOW: &str = "
 To begin: `changtong serve --dev` in one terminal, then the tour in docs/tour.md in another.
 A command that calls a server finds it by --url and --key, CHANGTONG_URL and CHANGTONG_KEY, or a profile (--as).
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable.";
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable, 4 what was asked about would break something.";
 
 /// The command line with its help grouped.
 pub fn command() -> Command {

@@ -1,4 +1,5 @@
-//! The commands. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable.
+//! The commands. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not reachable, 4 what was asked about would
+//! break something.
 
 mod account;
 mod agency;

@@ -17,7 +17,7 @@ use crate::store::Store;
 
 /// What is put in force is the text that the items make which `text` means: title, grade and what else the catalog
 /// keeps of an item are in it.
-pub async fn adopt_schema(
+pub(super) async fn adopt_schema(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,

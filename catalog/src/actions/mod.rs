@@ -55,7 +55,6 @@ mod write_request;
 pub use act::{Act, Done, Rules};
 pub use add_account::add_account;
 pub use add_agency::{Member, NewAgency, add_agency};
-pub use adopt_schema::adopt_schema;
 pub use agree_request::agree_request;
 pub use apply_connector::{ConnectorEnd, ConnectorFile, apply_connector};
 pub use approve_resource::approve_resource;
@@ -75,7 +74,7 @@ pub use read_records::read_records;
 pub use refuse_request::refuse_request;
 pub use registry::{
     Against, Registering, check_compatibility, delete_config, delete_context, delete_mode, delete_subject,
-    delete_version, look_up_schema, register_schema, set_config, set_mode,
+    delete_version, look_up_schema, register_schema, resolve_schema, schema_tags, set_config, set_mode,
 };
 pub use reject_resource::reject_resource;
 pub use remove_connector::remove_connector;

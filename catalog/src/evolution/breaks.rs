@@ -38,6 +38,8 @@ pub struct Break {
     /// A word of a closed list (docs/compatibility.md).
     pub reason: String,
     pub text: Text,
+    /// Of a union: why none of its branches takes what is written, each with its place.
+    pub because: Vec<Text>,
 }
 
 impl Break {
@@ -58,6 +60,10 @@ impl Break {
             "version": self.version, "path": self.path, "rule": self.rule, "reason": self.reason,
             "text": { "zh": zh, "en": en },
         });
+        if !self.because.is_empty() {
+            value["because"] =
+                self.because.iter().map(|Text { zh, en }| json!({ "zh": zh, "en": en })).collect();
+        }
         if let Some(grant) = grant {
             value["grant"] = grant.id.to_string().into();
         }
@@ -65,16 +71,20 @@ impl Break {
     }
 }
 
+/// What was found.
+pub(super) struct Breaks {
+    pub found: Vec<Break>,
+    /// Found beyond what can be told.
+    pub omitted: usize,
+}
+
 /// Everything, newest version first.
-pub(super) fn of(
-    proposal: &Proposal<'_>,
-    in_force: &SchemaVersion,
-    new: &str,
-) -> Result<Vec<Break>, Refusal> {
+pub(super) fn of(proposal: &Proposal<'_>, in_force: &SchemaVersion, new: &str) -> Result<Breaks, Refusal> {
     let mut found = protection(proposal.versions, in_force, proposal.items);
     if new == in_force.schema.text {
-        return Ok(found);
+        return Ok(Breaks { found, omitted: 0 });
     }
+    let mut omitted = 0;
     let new = read(new, Rules::RESOURCE)?;
     let versions: Vec<&SchemaVersion> = proposal.versions.iter().rev().collect();
     let earlier: Vec<Schema> =
@@ -82,6 +92,7 @@ pub(super) fn of(
     let earlier: Vec<&Schema> = earlier.iter().collect();
     for broken in compat::breaks(&new, &earlier, proposal.level, Policy::House) {
         let version = versions.get(broken.version).map_or(0, |version| version.version);
+        omitted += broken.omitted;
         let of_avro = |rule| move |found: Difference| of_avro(version, rule, found);
         found.extend(broken.backward.into_iter().map(of_avro(Rule::Backward)));
         found.extend(broken.forward.into_iter().map(of_avro(Rule::Forward)));
@@ -91,11 +102,12 @@ pub(super) fn of(
             rule: Rule::Meaning,
             reason: change.meaning.word().to_owned(),
             text: change.text,
+            because: Vec::new(),
         }));
     }
     let types = types(proposal, &found);
     found.extend(types);
-    Ok(found)
+    Ok(Breaks { found, omitted })
 }
 
 /// Items of another type that no other rule has found: Avro reads strings as bytes and bytes as strings, people do not.
@@ -115,6 +127,7 @@ fn types(proposal: &Proposal<'_>, found: &[Break]) -> Vec<Break> {
                         "类型改变了:同样的字节含义不同",
                         "its type is another: the same bytes mean something else",
                     ),
+                    because: Vec::new(),
                 });
             }
         }
@@ -141,7 +154,18 @@ fn of_avro(version: i32, rule: Rule, found: Difference) -> Break {
         ),
         _ => found.text,
     };
-    Break { version, path: found.reader, rule, reason: found.kind.word().to_lowercase(), text }
+    let mut because = Vec::new();
+    reasons(&found.because, &mut because);
+    Break { version, path: found.reader, rule, reason: found.kind.word().to_lowercase(), text, because }
+}
+
+/// As deep as reasons are told.
+fn reasons(of: &[Difference], told: &mut Vec<Text>) {
+    for reason in of {
+        let Text { zh, en } = &reason.text;
+        told.push(Text::new(format!("{}:{zh}", reason.reader), format!("{}: {en}", reason.reader)));
+        reasons(&reason.because, told);
+    }
 }
 
 /// A lower grade, and a mask that is gone or shows more, need a decision of their own. What comes again under a name
@@ -154,7 +178,7 @@ fn protection(versions: &[SchemaVersion], in_force: &SchemaVersion, items: &[Ite
         let Some((version, old)) = last else { continue };
         let mut add = |rule: Rule, reason: &str, text: Text| {
             let (version, path, reason) = (version.version, new.name.clone(), reason.to_owned());
-            found.push(Break { version, path, rule, reason, text });
+            found.push(Break { version, path, rule, reason, text, because: Vec::new() });
         };
         if version.version != in_force.version && (new.title != old.title || new.unit != old.unit) {
             add(Rule::Meaning, "name_reused", reused(old, version.version));

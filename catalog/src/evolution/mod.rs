@@ -42,6 +42,8 @@ pub struct Verdict {
     /// Whether items that stay stand in another order.
     pub reordered: bool,
     pub breaks: Vec<Break>,
+    /// How many more there was no room to tell.
+    pub omitted: usize,
 }
 
 impl Proposal<'_> {
@@ -53,11 +55,13 @@ impl Proposal<'_> {
         if new_schema && self.versions.len() >= MOST_VERSIONS {
             return Err(full());
         }
+        let breaks = breaks::of(self, in_force, &schema)?;
         Ok(Verdict {
             new_schema,
             changes: item_changes(&in_force.items, self.items),
             reordered: reordered(&in_force.items, self.items),
-            breaks: breaks::of(self, in_force, &schema)?,
+            breaks: breaks.found,
+            omitted: breaks.omitted,
             schema,
         })
     }

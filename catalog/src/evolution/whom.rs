@@ -100,7 +100,8 @@ fn own(grant: &Grant, in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
     let mut found = Vec::new();
     let mut add = |path: String, reason: &str, refusal: Refusal| {
         let version = in_force.version;
-        found.push(Break { version, path, rule: Rule::Grant, reason: reason.to_owned(), text: refusal.text });
+        let (rule, reason, because) = (Rule::Grant, reason.to_owned(), Vec::new());
+        found.push(Break { version, path, rule, reason, text: refusal.text, because });
     };
     for (name, text) in filters(grant) {
         if let Err(refusal) = filter::parse(text).and_then(|expr| expr.check(items)) {

@@ -89,6 +89,12 @@ impl Content {
         Self { text: text.into(), beside: Beside::default() }
     }
 
+    /// About as many as it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.text.len() + if self.beside.is_empty() { 0 } else { bytes(&self.beside) }
+    }
+
     /// What equal contents share and others do not: the digest of the text where nothing stands beside it.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {

@@ -4,7 +4,7 @@
 use super::subject::Subject;
 use super::wrong::Wrong;
 use crate::avro::Schema;
-use crate::compat::{Level, Policy, breaks};
+use crate::compat::{Level, Policy, Work, breaks_with};
 use crate::ids::SchemaId;
 
 /// A version of the subject.
@@ -108,15 +108,20 @@ pub struct Compared {
     pub text: String,
 }
 
-/// Why a schema is incompatible with earlier versions, newest first: of the first that it breaks with. Nothing if it is
-/// compatible.
+/// What is said where a question about a subject costs more than any may.
 #[must_use]
-pub fn incompatible(new: &Schema, earlier: &[Compared], level: Level, policy: Policy) -> Vec<String> {
-    let schemas: Vec<&Schema> = earlier.iter().map(|one| &one.schema).collect();
-    let first = breaks(new, &schemas, level, policy).next();
-    let told = first.and_then(|found| {
-        let with = earlier.get(found.version)?;
-        Some(found.messages(u32::try_from(with.version).unwrap_or(0), &with.text, level))
-    });
-    told.unwrap_or_default()
+pub fn too_complex(subject: &Subject) -> String {
+    format!(
+        "{{errorType:'TOO_COMPLEX', description:'subject {subject} has too many versions, too large, to look at in one \
+         question; delete those that are not used, use a level that is not transitive, or another subject / \
+         该主题的版本过多、过大,无法在一次请求中逐一核对:请删除不用的版本,改用不逐版比较的级别,或改用其他主题'}}"
+    )
+}
+
+/// Why a schema is incompatible with an earlier version; nothing if it is compatible.
+#[must_use]
+pub fn incompatible(new: &Schema, earlier: &Compared, by: (Level, Policy), work: &mut Work) -> Vec<String> {
+    let found = breaks_with(new, &earlier.schema, by, work);
+    let version = u32::try_from(earlier.version).unwrap_or(0);
+    found.map(|found| found.messages(version, &earlier.text, by.0)).unwrap_or_default()
 }

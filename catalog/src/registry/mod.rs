@@ -12,6 +12,7 @@ mod owner;
 mod registered;
 mod rules;
 mod subject;
+mod tags;
 mod wrong;
 
 pub use candidate::{
@@ -20,7 +21,7 @@ pub use candidate::{
 };
 pub use config::Config;
 pub use content::{Beside, Content, MOST_BESIDE, Metadata, Reference, VERSION_PROPERTY};
-pub use decide::{Compared, Earlier, Given, MOST_VERSIONS, Outcome, incompatible, next, place};
+pub use decide::{Compared, Earlier, Given, MOST_VERSIONS, Outcome, incompatible, next, place, too_complex};
 pub use in_force::{InForce, Part};
 pub use lookup::{Side, finds, same};
 pub use mode::Mode;
@@ -31,6 +32,7 @@ pub use owner::{
 pub use registered::{Known, Paging, Registered, Use, Version};
 pub use rules::{Rule, RuleKind, RuleMode, RuleSet};
 pub use subject::{Context, Deleted, Prefix, Subject, VersionId};
+pub use tags::{Tagged, tagged};
 pub use wrong::{Wrong, number};
 
 #[cfg(test)]

@@ -114,17 +114,17 @@ pub fn by_revising(subject: &Subject) -> Wrong {
     ))
 }
 
-/// The most contexts that others than stewards open: a question without a context may look into each.
-pub const MOST_CONTEXTS: usize = 100;
+/// The most contexts that an agency opens: names of contexts are everybody's.
+pub const MOST_CONTEXTS: usize = 20;
 
-/// Whether one more context may be opened where so many are.
-pub fn check_more_contexts(caller: &Caller, there: usize, subject: &Subject) -> Result<(), Wrong> {
-    if there < MOST_CONTEXTS || check_steward(caller, "Write", subject).is_ok() {
+/// Whether an agency that opened so many may open one more.
+pub fn check_more_contexts(caller: &Caller, opened: usize, subject: &Subject) -> Result<(), Wrong> {
+    if opened < MOST_CONTEXTS || check_steward(caller, "Write", subject).is_ok() {
         return Ok(());
     }
     Err(Wrong::NotPermitted(format!(
-        "Context {} would be one more than {MOST_CONTEXTS}: use one that is there, or ask the authority or an \
-         operator to open it / 语境已达 {MOST_CONTEXTS} 个:请使用已有的语境,或由主管部门、运维员开设",
+        "The agency has opened {MOST_CONTEXTS} contexts, and {} would be one more: use one that is there, or ask the \
+         authority or an operator to open it / 本机构已开设 {MOST_CONTEXTS} 个语境:请使用已有的语境,或由主管部门、运维员开设",
         subject.context
     )))
 }

@@ -33,6 +33,8 @@ pub struct Known {
     pub guid: Uuid,
     pub at: Time,
     pub uses: Vec<Use>,
+    /// Whether those are all that use it.
+    pub whole: bool,
 }
 
 /// Who has a schema: a version of a subject, or a grant whose records have it.

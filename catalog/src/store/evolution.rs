@@ -36,6 +36,28 @@ pub struct Judged {
     pub grants: Vec<(Grant, Concerned)>,
 }
 
+/// What a judgement rests on, read.
+#[derive(Debug)]
+pub struct Ground {
+    resource: ResourceNumber,
+    footing: Option<Footing>,
+    versions: Vec<SchemaVersion>,
+    grants: Vec<Grant>,
+}
+
+impl Ground {
+    /// Costs the more, the more versions and grants there are.
+    pub fn judge(self, items: &[Item]) -> Result<Judged, Refusal> {
+        let Self { resource, footing, versions, grants } = self;
+        let level = Level::OF_RESOURCES;
+        let proposal = Proposal { resource, level, versions: &versions, items };
+        let verdict = proposal.judge()?;
+        let judge = |grant: Grant| concerned(&proposal, &verdict, &grant).map(|concerned| (grant, concerned));
+        let grants = grants.into_iter().map(judge).collect::<Result<_, Refusal>>()?;
+        Ok(Judged { footing, level, versions, verdict, grants })
+    }
+}
+
 impl Judged {
     #[must_use]
     pub fn breaks(&self) -> bool {
@@ -60,20 +82,18 @@ impl Session {
         on!(self, |conn| query_as(SELECT).bind(resource).fetch_optional(conn))
     }
 
+    /// What items that are to take the place of an entry's would be judged against.
+    pub async fn ground(&mut self, resource: ResourceNumber, now: Time) -> Result<Ground, Refusal> {
+        // First, so that what changes while the rest is read shows.
+        let footing = self.footing(resource).await?;
+        let standing = self.resource_standing(resource).await?;
+        let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
+        let grants = self.grants_on(resource, now).await?;
+        Ok(Ground { resource, footing, versions, grants })
+    }
+
     /// Judges items that are to take the place of an entry's, which make a schema already.
     pub async fn judge(&mut self, entry: &Resource, items: &[Item], now: Time) -> Result<Judged, Refusal> {
-        // First, so that what changes while the rest is read shows.
-        let footing = self.footing(entry.number).await?;
-        let standing = self.resource_standing(entry.number).await?;
-        let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
-        let level = Level::OF_RESOURCES;
-        let proposal = Proposal { resource: entry.number, level, versions: &versions, items };
-        let verdict = proposal.judge()?;
-        let mut grants = Vec::new();
-        for grant in self.grants_on(entry.number, now).await? {
-            let concerned = concerned(&proposal, &verdict, &grant)?;
-            grants.push((grant, concerned));
-        }
-        Ok(Judged { footing, level, versions, verdict, grants })
+        self.ground(entry.number, now).await?.judge(items)
     }
 }

@@ -55,7 +55,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
 pub use counters::IDS_AHEAD;
-pub use evolution::{Footing, Judged};
+pub use evolution::{Footing, Ground, Judged};
 pub use keys::NewKey;
 pub use ledger::StoreLedger;
 pub use lock::{Lock, LockClass};
@@ -71,7 +71,7 @@ pub use reconcile::{
     read_exported,
 };
 pub use refusals::RefusalCount;
-pub(crate) use registry::Stored as StoredSchema;
+pub use registry::{Listed, Versions};
 pub use resources::{Rejection, ResourceChange, ResourceQuery, StandingConsent};
 pub use results::StoredResult;
 pub use server::{LEASE, Lease, RENEW};

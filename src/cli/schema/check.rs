@@ -34,7 +34,7 @@ pub async fn run(check: &Check, client: &Client, output: Output) -> Done {
     if report.get("compatible") == Some(&Value::Bool(true)) {
         return Ok(());
     }
-    Err(Failure::Failed(spoken(Text::new(
+    Err(Failure::Breaks(spoken(Text::new(
         "此变更不兼容,不能生效:须先征求使用方意见,而目录目前还没有这一步骤",
         "the change breaks what is there and is not put in force: it needs the consultation of the consumers, a step that \
          the catalog does not have yet",
@@ -65,24 +65,38 @@ async fn proposed(check: &Check, client: &Client) -> Done<(String, Value)> {
     Ok((code, json!({ "file": file })))
 }
 
-const CHANGES: [Column; 3] = [("ITEM", "/item"), ("CHANGE", "/fate"), ("OF", "/members")];
-const BREAKS: [Column; 5] =
-    [("ITEM", "/path"), ("VERSION", "/version"), ("RULE", "/rule"), ("REASON", "/reason"), ("WHY", "/why")];
-const GRANTS: [Column; 7] = [
-    ("GRANT", "/number"),
-    ("CONSUMER", "/consumer"),
-    ("STATE", "/state"),
-    ("SUBSCRIPTIONS", "/subscriptions"),
-    ("USES", "/uses"),
-    ("DERIVED SCHEMA", "/derived"),
-    ("BREAKS", "/broken"),
+const CHANGES: [Headed; 3] =
+    [("ITEM", "信息项", "/item"), ("CHANGE", "变更", "/fate"), ("OF", "改动之处", "/members")];
+const BREAKS: [Headed; 5] = [
+    ("ITEM", "信息项", "/path"),
+    ("VERSION", "版本", "/version"),
+    ("RULE", "规则", "/rule"),
+    ("REASON", "原因", "/reason"),
+    ("WHY", "说明", "/why"),
 ];
+const GRANTS: [Headed; 7] = [
+    ("GRANT", "授权", "/number"),
+    ("CONSUMER", "使用方", "/consumer"),
+    ("STATE", "状态", "/state"),
+    ("SUBSCRIPTIONS", "订阅", "/subscriptions"),
+    ("USES", "所用信息项", "/uses"),
+    ("DERIVED SCHEMA", "派生模式", "/derived"),
+    ("BREAKS", "不兼容之处", "/broken"),
+];
+
+/// A column with its heading in both languages.
+type Headed = (&'static str, &'static str, &'static str);
 
 fn show(report: &Value) {
     println!("{}", spoken(told(report)));
     let list = |name: &str| report.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     section(&list("changes"), &CHANGES);
-    section(&list("breaks").into_iter().map(with_reason).collect::<Vec<_>>(), &BREAKS);
+    section(&list("breaks").into_iter().flat_map(with_reasons).collect::<Vec<_>>(), &BREAKS);
+    let omitted = report.get("omitted").and_then(Value::as_u64).unwrap_or_default();
+    if omitted > 0 {
+        let (zh, en) = (format!("另有 {omitted} 处不同,未列出"), format!("and {omitted} more differences"));
+        println!("{}", spoken(Text::new(zh, en)));
+    }
     let grants = list("grants");
     section(&grants.iter().map(grant).collect::<Vec<_>>(), &GRANTS);
     let total = report.get("grants_total").and_then(Value::as_u64).unwrap_or_default();
@@ -92,11 +106,15 @@ fn show(report: &Value) {
     }
 }
 
-fn section(rows: &[Value], columns: &[Column]) {
+fn section(rows: &[Value], columns: &[Headed]) {
     if !rows.is_empty() {
         println!();
-        print!("{}", table(rows, columns));
+        print!("{}", table(rows, &columns.iter().map(headed).collect::<Vec<_>>()));
     }
+}
+
+fn headed(&(en, zh, at): &Headed) -> Column {
+    (if language() == "zh" { zh } else { en }, at)
 }
 
 fn told(report: &Value) -> Text {
@@ -117,10 +135,14 @@ fn told(report: &Value) -> Text {
     )
 }
 
-/// In the language of the terminal.
-fn with_reason(mut found: Value) -> Value {
+/// In the language of the terminal; below it a line for each branch of a union that does not take it.
+fn with_reasons(mut found: Value) -> Vec<Value> {
     found["why"] = text(&found, &format!("/{}", language())).into();
-    found
+    let because = found.get("because").and_then(Value::as_array).cloned().unwrap_or_default();
+    let reason =
+        |reason: &Value| json!({ "why": format!("  {}", text(reason, &format!("/{}", language()))) });
+    let reasons: Vec<Value> = because.iter().map(reason).collect();
+    std::iter::once(found).chain(reasons).collect()
 }
 
 fn grant(grant: &Value) -> Value {

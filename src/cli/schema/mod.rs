@@ -18,7 +18,7 @@ pub struct Schema {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// What a changed file would break, and for whom; exit code 1 if it breaks anything
+    /// What a changed file would break, and for whom; exit code 4 if it breaks anything (1: it could not be asked)
     Check(check::Check),
 }
 

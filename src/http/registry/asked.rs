@@ -75,6 +75,12 @@ impl Asked {
         }
     }
 
+    /// The tags whose bearers are asked for, if any are.
+    pub fn tags(&self) -> Option<Vec<String>> {
+        let tags: Vec<String> = self.all("findTags").map(str::to_owned).collect();
+        (!tags.is_empty()).then_some(tags)
+    }
+
     /// Whether texts are to have everything written out that they refer to; any other format is as they are kept.
     pub fn resolved(&self) -> bool {
         self.text("format").is_some_and(|format| format.eq_ignore_ascii_case("resolved"))

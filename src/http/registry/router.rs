@@ -1,4 +1,5 @@
-//! Every route of the registry. What stands in a context is served below `/contexts/{context}` too.
+//! Every route of the registry. All of it is served below `/contexts/{context}` too, which clients take as the address
+//! of a registry.
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -26,6 +27,7 @@ macro_rules! routes {
             let in_contexts = Router::new()$(.route($path_in, routing::$method_in($handler_in)))*;
             Router::new()
                 $(.route($path, routing::$method($handler)))*
+                .route("/contexts/{context}/", routing::get(root::root))
                 .nest("/contexts/{context}", in_contexts.clone())
                 .merge(in_contexts)
         }
@@ -35,14 +37,15 @@ macro_rules! routes {
 routes! {
     of the whole {
         get "/" => root::root, "It lives";
-        get "/contexts" => contexts::list, "Contexts";
         delete "/contexts/{context}" => contexts::remove, "A context without subjects goes";
-        get "/v1/metadata/id" => metadata::id, "What it is called";
-        get "/v1/metadata/version" => metadata::version, "Its version";
-        get "/v1/metadata/deployment" => metadata::deployment, "How it is deployed";
     }
 
     in contexts {
+        get "/contexts" => contexts::list, "Contexts";
+        get "/v1/metadata/id" => metadata::id, "What it is called";
+        get "/v1/metadata/version" => metadata::version, "Its version";
+        get "/v1/metadata/deployment" => metadata::deployment, "How it is deployed";
+
         get "/schemas" => schemas::list, "Versions of many subjects";
         get "/schemas/types" => schemas::types, "Kinds of schemas";
         get "/schemas/ids/{id}" => schemas::by_id, "A schema by its id";

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use changtong_catalog::agency::AgencyNames;
 use changtong_catalog::clock::{Clock as _, Time};
-use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::error::{Code, Refusal, Text};
 use changtong_catalog::evolution::{Break, Concerned, ItemChange, Rule};
 use changtong_catalog::grant::{Grant, GrantState};
 use changtong_catalog::ids::{AgencyId, GrantId, GrantNumber, ResourceCode};
@@ -50,6 +50,9 @@ pub struct Report {
     reordered: bool,
     changes: Vec<ItemChange>,
     breaks: Vec<Broken>,
+    /// How many more there was no room to tell.
+    #[serde(skip_serializing_if = "none")]
+    omitted: usize,
     /// The grants that stand, those that it breaks first, then those that use what changes.
     grants: Vec<Affected>,
     /// How many stand; more than are listed where there are very many.
@@ -62,6 +65,15 @@ struct Broken {
     path: String,
     rule: Rule,
     reason: String,
+    zh: String,
+    en: String,
+    /// Of a union: why none of its branches takes what is written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    because: Vec<Reason>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reason {
     zh: String,
     en: String,
 }
@@ -161,6 +173,7 @@ async fn report(
         reordered: judged.verdict.reordered,
         changes: judged.verdict.changes,
         breaks: breaks.into_iter().map(Broken::from).collect(),
+        omitted: judged.verdict.omitted,
         grants,
         grants_total,
     })
@@ -197,6 +210,11 @@ impl From<Break> for Broken {
             reason: found.reason,
             zh: found.text.zh,
             en: found.text.en,
+            because: found.because.into_iter().map(|Text { zh, en }| Reason { zh, en }).collect(),
         }
     }
+}
+
+fn none(omitted: &usize) -> bool {
+    *omitted == 0
 }

@@ -46,14 +46,32 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     );
     let words: Vec<&str> = "schema check people.toml --as stats-head".split(' ').collect();
     let broken = shell.run(&words).await;
-    assert_eq!(broken.code, 1, "a pipeline stops here: {}", broken.err);
+    assert_eq!(broken.code, 4, "a pipeline stops here, and can tell why: {}", broken.err);
     assert!(broken.err.contains("consultation"), "{}", broken.err);
     for said in ["missing_union_branch", "heads", "town", "removed", "emergency", "active"] {
         assert!(broken.out.contains(said), "{said}: {}", broken.out);
     }
     let json = shell.run(&[&words[..], &["--output", "json"]].concat()).await;
     let report: Value = serde_json::from_str(&json.out).expect("JSON on standard output");
-    assert_eq!((json.code, &report["compatible"]), (1, &Value::Bool(false)));
+    assert_eq!((json.code, &report["compatible"]), (4, &Value::Bool(false)));
+    let because = &report["breaks"][0]["because"];
+    assert!(
+        because.as_array().is_some_and(|reasons| !reasons.is_empty()),
+        "why no branch takes it: {report}"
+    );
+    for reason in because.as_array().expect("reasons") {
+        assert!(broken.out.contains(reason["en"].as_str().expect("a text")), "{}", broken.out);
+    }
+    let output = shell.command(&words).env("LANG", "zh_CN.UTF-8").output().await.expect("the command runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(4), "{err}");
+    for said in ["不兼容", "信息项", "说明", "使用方", "派生模式", "写入的是"] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    for heading in ["ITEM", "WHY", "CONSUMER", "DERIVED SCHEMA"] {
+        assert!(!out.contains(heading), "{heading}: {out}");
+    }
+    assert!(err.contains("须先征求使用方意见"), "{err}");
     let refused = shell.refused("resource apply people.toml --as stats", 1).await;
     assert!(refused.contains("changtong schema check"), "{refused}");
     shell.refused("schema check people.toml --as emergency", 1).await;
@@ -66,7 +84,7 @@ async fn a_change_says_what_it_breaks_and_for_whom_before_it_is_made() {
     }
     let line = format!("schema check people.avsc --resource {code} --as stats");
     let ran = shell.run(&line.split(' ').collect::<Vec<_>>()).await;
-    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.out.contains("reader_field_missing_default_value"), "name is never empty: {}", ran.out);
     app.stop().await;
 }

@@ -158,6 +158,14 @@ async fn python_and_java_read_what_the_gate_published() {
     app.stop().await;
 }
 
+/// What our parser, rules and codec are held against was made by Java, and by nobody's hand since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_java_says_is_what_java_said() {
+    let Some(avro) = engine("avro-tools", "CHANGTONG_TEST_AVRO_TOOLS") else { return };
+    let mut compare = program("bash", &["tests/scripts/schemas.sh", "compare"]);
+    said(compare.env("CHANGTONG_TEST_AVRO_TOOLS", avro), "").await;
+}
+
 fn rows(told: &str) -> Rows {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let line = |line: &str| {

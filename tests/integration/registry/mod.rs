@@ -3,6 +3,7 @@
 mod access;
 mod bench;
 mod clients;
+mod parameters;
 mod surface;
 mod wire;
 

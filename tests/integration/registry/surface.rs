@@ -198,7 +198,8 @@ async fn imports_keep_their_ids(app: &TestApp) {
 }
 
 async fn contexts_are_spaces_of_their_own(app: &TestApp) {
-    let registry = registry(app).await;
+    let world = World::of(app).await;
+    let registry = app.registrant(world.provider.integrator.key());
     registry.post("/subjects/plain/versions", two()).await.expect(200);
     let inside = registry.post("/contexts/.x/subjects/s/versions", one()).await;
     let id = id_of(&inside);
@@ -207,6 +208,16 @@ async fn contexts_are_spaces_of_their_own(app: &TestApp) {
     let shown = registry.get("/subjects/%3A.x%3As/versions/latest").await.expect(200);
     assert_eq!(shown["subject"], ":.x:s");
     assert_eq!(registry.get("/contexts").await.expect(200), json!([".", ".x"]));
+    // A client whose address has a context asks everything there.
+    assert_eq!(registry.get("/contexts/.x/").await.expect(200), json!({}));
+    assert_eq!(registry.get("/contexts/.x/contexts").await.expect(200), json!([".", ".x"]));
+    for what in ["id", "version", "deployment"] {
+        let here = registry.get(&format!("/contexts/.x/v1/metadata/{what}")).await.expect(200);
+        assert_eq!(here, registry.get(&format!("/v1/metadata/{what}")).await.expect(200));
+    }
+    // Others do not learn what contexts are called.
+    let stranger = app.registrant(world.stranger.integrator.key());
+    assert_eq!(stranger.get("/contexts").await.expect(200), json!(["."]));
     assert_eq!(registry.get("/contexts/.x/subjects").await.expect(200), json!([":.x:s"]));
     assert_eq!(registry.get("/subjects?subjectPrefix=:.x:").await.expect(200), json!([":.x:s"]));
     let by_id = registry.get(&format!("/contexts/.x/schemas/ids/{id}")).await.expect(200);

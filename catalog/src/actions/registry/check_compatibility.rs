@@ -1,9 +1,10 @@
 //! Whether a schema could follow what a subject has, without registering it.
 
-use super::prepare::{How, broken, prepare};
-use crate::account::Caller;
-use crate::compat::Policy;
-use crate::registry::{Candidate, Subject, VersionId, Wrong};
+use super::prepare::{How, Sent, broken};
+use super::resource_schema;
+use crate::actions::Act;
+use crate::compat::Work;
+use crate::registry::{Candidate, Owner, Subject, VersionId, Wrong};
 use crate::store::Store;
 
 /// What a schema is held against.
@@ -17,7 +18,7 @@ pub enum Against {
 /// Why it could not; nothing if it could.
 pub async fn check_compatibility(
     store: &Store,
-    caller: &Caller,
+    act: &Act<'_>,
     subject: &Subject,
     candidate: &Candidate,
     against: Against,
@@ -25,7 +26,7 @@ pub async fn check_compatibility(
 ) -> Result<Vec<String>, Wrong> {
     candidate.check()?;
     let mut session = store.read().await?;
-    let row = session.subject_row(subject).await?.filter(|row| row.owner.is_seen_by(caller));
+    let row = session.subject_row(subject).await?.filter(|row| row.owner.is_seen_by(act.caller));
     let mut versions = match &row {
         Some(_) => session.versions_of(subject).await?,
         None => Vec::new(),
@@ -44,11 +45,17 @@ pub async fn check_compatibility(
     if !candidate.has_text() {
         return Err(Wrong::InvalidSchema("Empty schema".to_owned()));
     }
+    if let Some(Owner::Resource(of)) = row.map(|row| row.owner) {
+        drop(session);
+        let only = if let Against::Version(version) = against { Some(version) } else { None };
+        return resource_schema::check_compatible(store, act, (subject, of), (candidate, normalize), only)
+            .await;
+    }
     let config = session.config_in_scope(subject).await?;
     let sent = (candidate.schema.as_str(), &candidate.beside());
     let how = How::new(&config, false, normalize);
-    let sent = prepare(&mut session, caller, subject, sent, how).await?;
-    let of_resource = row.is_some_and(|row| row.owner.resource().is_some());
-    let policy = if of_resource { Policy::House } else { config.policy() };
-    broken(&mut session, subject, &sent, &versions, (&config, policy)).await
+    let sent = Sent::fetch(&mut session, act.caller, subject, sent, how).await?;
+    drop(session);
+    let sent = sent.prepare(act.caller).await?;
+    broken(store, (act.caller, subject), &sent, &versions, &config, &mut Work::default()).await
 }

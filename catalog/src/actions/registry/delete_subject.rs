@@ -1,10 +1,10 @@
 //! All versions of a subject are hidden, or once hidden taken away for good, its settings with them.
 
-use super::delete_version::{check_deletable, take_away};
+use super::delete_version::{check_deletable, holds, take_away};
 use super::{begin, named};
 use crate::actions::Act;
 use crate::audit::{SchemaDeleted, What};
-use crate::registry::{Earlier, Subject, Wrong};
+use crate::registry::{Earlier, Owner, Subject, Wrong};
 use crate::store::{Store, Tx};
 
 /// Versions in one event: they fit into a body.
@@ -24,8 +24,8 @@ pub async fn delete_subject(
             return Err(Wrong::SubjectSoftDeleted(subject.to_string()));
         }
     }
-    check_deletable(&mut tx, act, subject, permanent).await?;
-    check_unreferenced(&mut tx, subject, &versions, permanent).await?;
+    let owner = check_deletable(&mut tx, act, subject, permanent).await?;
+    check_unreferenced(&mut tx, (subject, owner.as_ref()), &versions, permanent).await?;
     if permanent && versions.iter().any(|one| !one.deleted) {
         return Err(Wrong::SubjectNotSoftDeleted(subject.to_string()));
     }
@@ -49,15 +49,16 @@ pub async fn delete_subject(
 /// Versions of the subject itself may refer to it: they go too.
 pub(super) async fn check_unreferenced(
     tx: &mut Tx,
-    subject: &Subject,
+    (subject, owner): (&Subject, Option<&Owner>),
     versions: &[Earlier],
     permanent: bool,
 ) -> Result<(), Wrong> {
     for one in versions {
-        let referrers = tx.referrers(subject, one.version).await?;
-        let mut others = referrers.iter().filter(|referrer| referrer.subject != *subject);
-        if others.any(|referrer| permanent || !referrer.deleted) {
-            return Err(Wrong::Referenced(subject.to_string(), one.version));
+        for referrer in tx.referrers(subject, one.version).await? {
+            let counts = referrer.subject != *subject && (permanent || !referrer.deleted);
+            if counts && holds(tx, owner, &referrer.subject).await? {
+                return Err(Wrong::Referenced(subject.to_string(), one.version));
+            }
         }
     }
     Ok(())

@@ -3,7 +3,8 @@
 use super::{begin, named};
 use crate::actions::Act;
 use crate::audit::SchemaDeleted;
-use crate::registry::{Earlier, Subject, VersionId, Wrong};
+use crate::error::Refusal;
+use crate::registry::{Earlier, Owner, Subject, VersionId, Wrong};
 use crate::store::{Store, Tx};
 
 pub async fn delete_version(
@@ -15,7 +16,7 @@ pub async fn delete_version(
 ) -> Result<i32, Wrong> {
     let mut tx = begin(store, &subject.context).await?;
     let versions = tx.seen_versions(act.caller, subject, true).await?;
-    check_deletable(&mut tx, act, subject, permanent).await?;
+    let owner = check_deletable(&mut tx, act, subject, permanent).await?;
     let found = match version {
         VersionId::Latest => versions.iter().rfind(|one| !one.deleted),
         VersionId::Number(number) => versions.iter().find(|one| one.version == number),
@@ -26,9 +27,10 @@ pub async fn delete_version(
         (true, false) => return Err(Wrong::VersionNotSoftDeleted(subject.to_string(), found.version)),
         _ => {}
     }
-    let referrers = tx.referrers(subject, found.version).await?;
-    if referrers.iter().any(|referrer| permanent || !referrer.deleted) {
-        return Err(Wrong::Referenced(subject.to_string(), found.version));
+    for referrer in tx.referrers(subject, found.version).await? {
+        if (permanent || !referrer.deleted) && holds(&mut tx, owner.as_ref(), &referrer.subject).await? {
+            return Err(Wrong::Referenced(subject.to_string(), found.version));
+        }
     }
     if permanent {
         take_away(&mut tx, subject, &[found]).await?;
@@ -49,12 +51,22 @@ pub(super) async fn check_deletable(
     act: &Act<'_>,
     subject: &Subject,
     permanent: bool,
-) -> Result<(), Wrong> {
-    if let Some(row) = tx.subject_row(subject).await? {
-        row.owner.check_write(act.caller, "Delete", subject)?;
-        row.owner.check_forgotten(subject, permanent)?;
+) -> Result<Option<Owner>, Wrong> {
+    let owner = tx.subject_row(subject).await?.map(|row| row.owner);
+    if let Some(owner) = &owner {
+        owner.check_write(act.caller, "Delete", subject)?;
+        owner.check_forgotten(subject, permanent)?;
     }
-    tx.mode_in_scope(subject).await?.check_writable(subject)
+    tx.mode_in_scope(subject).await?.check_writable(subject)?;
+    Ok(owner)
+}
+
+/// Whether a subject that refers to another keeps that one from being deleted. Of a resource only its own agency's do: it
+/// is seen by all, and never goes for good, so whoever refers to it can still be read.
+pub(super) async fn holds(tx: &mut Tx, owner: Option<&Owner>, referrer: &Subject) -> Result<bool, Refusal> {
+    let Some(of) = owner.and_then(Owner::resource) else { return Ok(true) };
+    let other = tx.subject_row(referrer).await?.map(|row| row.owner);
+    Ok(other == Some(Owner::Agency(of.provider)))
 }
 
 /// Versions that were hidden, and the schemas that nothing has any more.

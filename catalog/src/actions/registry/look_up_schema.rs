@@ -1,10 +1,11 @@
 //! Whether a schema is registered under a subject, and as what. A subject without a context is looked for in the
 //! others too.
 
-use super::prepare::{How, found, prepare};
+use super::prepare::{How, Sent, found};
 use crate::account::Caller;
+use crate::compat::Work;
 use crate::registry::{Beside, Candidate, Config, Earlier, Registered, Subject, Wrong};
-use crate::store::{Session, Store};
+use crate::store::Store;
 
 pub async fn look_up_schema(
     store: &Store,
@@ -15,24 +16,26 @@ pub async fn look_up_schema(
     with_deleted: bool,
 ) -> Result<Registered, Wrong> {
     candidate.check()?;
-    let mut session = store.read().await?;
-    let question = Question { caller, candidate, normalize, with_deleted };
-    if let Some(registered) = question.under(&mut session, subject).await? {
+    let question = Question { store, caller, candidate, normalize, with_deleted };
+    let mut work = Work::default();
+    if let Some(registered) = question.under(subject, &mut work).await? {
         return Ok(registered);
     }
-    for there in session.elsewhere(caller, subject).await? {
-        match question.under(&mut session, &there).await {
+    let elsewhere = store.read().await?.elsewhere(caller, subject).await?;
+    for there in elsewhere {
+        match question.under(&there, &mut work).await {
             Ok(Some(registered)) => return Ok(registered),
             // What it refers to may be in another context.
             Ok(None) | Err(Wrong::InvalidSchema(_)) => {}
             Err(wrong) => return Err(wrong),
         }
     }
-    session.seen_versions(caller, subject, with_deleted).await?;
+    store.read().await?.seen_versions(caller, subject, with_deleted).await?;
     Err(Wrong::SchemaNotFound(None))
 }
 
 struct Question<'a> {
+    store: &'a Store,
     caller: &'a Caller,
     candidate: &'a Candidate,
     normalize: bool,
@@ -40,7 +43,8 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    async fn under(&self, session: &mut Session, subject: &Subject) -> Result<Option<Registered>, Wrong> {
+    async fn under(&self, subject: &Subject, work: &mut Work) -> Result<Option<Registered>, Wrong> {
+        let mut session = self.store.read().await?;
         let mut versions = match session.seen_versions(self.caller, subject, true).await {
             Ok(versions) => versions,
             Err(Wrong::SubjectNotFound(_)) => return Ok(None),
@@ -48,42 +52,44 @@ impl Question<'_> {
         };
         versions.retain(|one| self.with_deleted || !one.deleted);
         let config = session.config_in_scope(subject).await?;
-        let given = self.candidate.beside();
-        if let Some(one) = self.find(session, subject, &given, &versions, &config).await? {
-            return Ok(Some(session.registered(subject, one).await?));
-        }
         // As it would be completed if it were registered.
-        let Some(latest) = versions.iter().rfind(|one| !one.deleted).copied() else { return Ok(None) };
-        let latest = session.registered(subject, latest).await?;
-        let filled = config.filled(&given, Some(&latest.content.beside));
-        if filled == given {
-            return Ok(None);
+        let latest = match versions.iter().rfind(|one| !one.deleted) {
+            Some(latest) => session.stored_schema(&subject.context, latest.id).await?,
+            None => None,
+        };
+        drop(session);
+        let given = self.candidate.beside();
+        let filled = latest.map(|latest| config.filled(&given, Some(&latest.content.beside)));
+        let mut found = self.find(subject, &given, &versions, &config, work).await?;
+        if let (None, Some(filled)) = (found, filled.filter(|filled| *filled != given)) {
+            found = self.find(subject, &filled, &versions, &config, work).await?;
         }
-        match self.find(session, subject, &filled, &versions, &config).await? {
-            Some(one) => Ok(Some(session.registered(subject, one).await?)),
+        match found {
+            Some(one) => Ok(Some(self.store.read().await?.registered(subject, one).await?)),
             None => Ok(None),
         }
     }
 
     async fn find(
         &self,
-        session: &mut Session,
         subject: &Subject,
         beside: &Beside,
         versions: &[Earlier],
         config: &Config,
+        work: &mut Work,
     ) -> Result<Option<Earlier>, Wrong> {
         if !self.candidate.has_text() {
             return Ok(None);
         }
         let how = How::looking(config, self.normalize);
-        let sent = prepare(session, self.caller, subject, (&self.candidate.schema, beside), how).await?;
-        if let Some(id) = session.stored_id(&subject.context, &sent.content).await?
-            && let Some(one) =
-                versions.iter().filter(|one| one.id == id).max_by_key(|one| (!one.deleted, one.version))
-        {
+        let text = (self.candidate.schema.as_str(), beside);
+        let sent = Sent::fetch(&mut self.store.read().await?, self.caller, subject, text, how).await?;
+        let sent = sent.prepare(self.caller).await?;
+        let known = self.store.read().await?.stored_id(&subject.context, &sent.content).await?;
+        let same = versions.iter().filter(|one| Some(one.id) == known);
+        if let Some(one) = same.max_by_key(|one| (!one.deleted, one.version)) {
             return Ok(Some(*one));
         }
-        found(session, subject, &sent, versions).await
+        found(self.store, (self.caller, subject), &sent, versions, work).await
     }
 }

@@ -12,10 +12,12 @@ mod look_up_schema;
 mod prepare;
 pub(super) mod put_in_force;
 mod register_schema;
+mod resolve_schema;
 mod resource_schema;
 mod set_config;
 mod set_mode;
 mod setting;
+mod think;
 
 pub use check_compatibility::{Against, check_compatibility};
 pub use delete_config::delete_config;
@@ -25,6 +27,7 @@ pub use delete_subject::delete_subject;
 pub use delete_version::delete_version;
 pub use look_up_schema::look_up_schema;
 pub use register_schema::{Registering, register_schema};
+pub use resolve_schema::{resolve_schema, schema_tags};
 pub use set_config::set_config;
 pub use set_mode::set_mode;
 
@@ -55,3 +58,7 @@ async fn begin_referring<'a>(
 fn named(subject: &Subject) -> Digest {
     Digest::of(subject.to_string().as_bytes())
 }
+
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;

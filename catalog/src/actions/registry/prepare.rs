@@ -1,14 +1,21 @@
-//! Reading what was sent and what is kept, with everything they refer to. What is kept is read one version at a time,
-//! the newest first, and no further than is needed.
+//! Reading what was sent and what is kept, with everything they refer to. Texts are fetched first, and the connection is
+//! given back before they are read (`think.rs`). What is kept is read the newest first, no further than is needed, a
+//! handful of versions at a time, and all of it within what one question may cost.
 
+use std::sync::Arc;
+
+use super::think::think;
 use crate::account::Caller;
 use crate::avro::{Rules, Schema};
-use crate::compat::{Level, Policy};
+use crate::compat::{Level, Policy, Work};
 use crate::registry::{
-    Beside, Compared, Config, Content, Earlier, Side, Subject, Wrong, canonical, finds, incompatible,
-    no_such_reference, normal_references, parse, referred,
+    Beside, Compared, Config, Content, Earlier, Reference, Side, Subject, Wrong, canonical, finds,
+    incompatible, no_such_reference, normal_references, parse, referred, too_complex,
 };
-use crate::store::{Session, StoredSchema};
+use crate::store::{Session, Store};
+
+/// Bytes of texts that are in memory at once of what is kept, and one version's beyond.
+const MOST_AT_ONCE: usize = 1 << 20;
 
 /// How something that was sent is read.
 #[derive(Clone, Copy)]
@@ -19,8 +26,18 @@ pub(super) struct How {
     pub with_deleted: bool,
 }
 
+/// What was sent, with the texts that it refers to.
+pub(super) struct Sent {
+    text: String,
+    beside: Beside,
+    references: Vec<Reference>,
+    texts: Vec<String>,
+    referred: Vec<(Subject, Earlier)>,
+    how: How,
+}
+
 pub(super) struct Prepared {
-    pub content: Content,
+    pub content: Arc<Content>,
     pub schema: Schema,
     /// What it refers to.
     pub referred: Vec<(Subject, Earlier)>,
@@ -40,48 +57,143 @@ impl How {
     }
 }
 
-/// Reads a text as a schema of this subject. Whoever may not see a subject cannot refer to it.
-pub(super) async fn prepare(
-    session: &mut Session,
-    caller: &Caller,
-    subject: &Subject,
-    (text, beside): (&str, &Beside),
-    how: How,
-) -> Result<Prepared, Wrong> {
-    for reference in &beside.references {
-        let to = referred(&subject.context, reference);
-        let row = session.subject_row(&to).await?;
-        if !row.is_some_and(|row| row.owner.is_seen_by(caller)) {
-            return Err(no_such_reference(&to, reference.version));
+impl Sent {
+    /// Fetches what it refers to. Whoever may not see a subject cannot refer to it.
+    pub async fn fetch(
+        session: &mut Session,
+        caller: &Caller,
+        subject: &Subject,
+        (text, beside): (&str, &Beside),
+        how: How,
+    ) -> Result<Self, Wrong> {
+        for reference in &beside.references {
+            let to = referred(&subject.context, reference);
+            let row = session.subject_row(&to).await?;
+            if !row.is_some_and(|row| row.owner.is_seen_by(caller)) {
+                return Err(no_such_reference(&to, reference.version));
+            }
         }
+        let found = session.resolve(&subject.context, &beside.references, how.with_deleted).await?;
+        Ok(Self {
+            text: text.to_owned(),
+            beside: beside.clone(),
+            references: found.references,
+            texts: found.texts,
+            referred: found.versions,
+            how,
+        })
     }
-    let found = session.resolve(&subject.context, &beside.references, how.with_deleted).await?;
-    let texts: Vec<&str> = found.texts.iter().map(String::as_str).collect();
-    let parsed = canonical(text, &texts, how.rules, how.normalize)?;
-    let references = if how.normalize { normal_references(found.references) } else { found.references };
-    let content = Content { text: parsed.text, beside: Beside { references, ..beside.clone() } };
-    Ok(Prepared { content, schema: parsed.schema, referred: found.versions })
+
+    /// Reads it as a schema.
+    pub async fn prepare(self, caller: &Caller) -> Result<Arc<Prepared>, Wrong> {
+        think(caller, move || self.read().map(Arc::new)).await?
+    }
+
+    fn read(self) -> Result<Prepared, Wrong> {
+        let Self { text, beside, references, texts, referred, how } = self;
+        let parsed = canonical(&text, &all(&texts), how.rules, how.normalize)?;
+        let references = if how.normalize { normal_references(references) } else { references };
+        let content = Arc::new(Content { text: parsed.text, beside: Beside { references, ..beside } });
+        Ok(Prepared { content, schema: parsed.schema, referred })
+    }
+}
+
+/// A version that is kept, with the texts that it refers to.
+struct Kept {
+    one: Earlier,
+    content: Arc<Content>,
+    texts: Vec<String>,
+}
+
+impl Kept {
+    fn read(&self) -> Result<Schema, Wrong> {
+        parse(&self.content.text, &all(&self.texts), Rules::STORED)
+    }
+}
+
+fn all(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+/// Versions that are still to be looked at, the newest first.
+struct Left<'a> {
+    store: &'a Store,
+    subject: &'a Subject,
+    versions: Vec<Earlier>,
+    /// The most that are wanted of them.
+    most: usize,
+}
+
+impl<'a> Left<'a> {
+    fn of(store: &'a Store, subject: &'a Subject, versions: impl Iterator<Item = Earlier>) -> Self {
+        Self { store, subject, versions: versions.collect(), most: usize::MAX }
+    }
+
+    /// The next that are wanted; none where none are left, or nothing is left to the question.
+    async fn next(
+        &mut self,
+        work: &mut Work,
+        wanted: impl Fn(&Content) -> bool + Send,
+    ) -> Result<Vec<Kept>, Wrong> {
+        let mut session = self.store.read().await?;
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        while self.most > 0 && bytes < MOST_AT_ONCE && work.left() > 0 {
+            let Some(one) = self.versions.pop() else { break };
+            let context = &self.subject.context;
+            let Some(stored) = session.stored_schema(context, one.id).await? else { continue };
+            work.take_text(stored.content.text.len());
+            if !wanted(&stored.content) {
+                continue;
+            }
+            let texts = session.resolve(context, &stored.content.beside.references, true).await?.texts;
+            for text in &texts {
+                work.take_text(text.len());
+                bytes += text.len();
+            }
+            bytes += stored.content.text.len();
+            self.most -= 1;
+            found.push(Kept { one, content: stored.content, texts });
+        }
+        Ok(found)
+    }
+
+    /// Whether something wanted may be left that was not looked at.
+    fn any(&self) -> bool {
+        self.most > 0 && !self.versions.is_empty()
+    }
 }
 
 /// The newest version that a sent schema finds although its text differs.
 pub(super) async fn found(
-    session: &mut Session,
-    subject: &Subject,
-    sent: &Prepared,
+    store: &Store,
+    (caller, subject): (&Caller, &Subject),
+    sent: &Arc<Prepared>,
     versions: &[Earlier],
+    work: &mut Work,
 ) -> Result<Option<Earlier>, Wrong> {
-    let like = session.ids_like(subject, &sent.content.text).await?;
+    let like = store.read().await?.ids_like(subject, &sent.content.text).await?;
     let bytes = histogram(&sent.content.text);
-    for one in versions.iter().rev().filter(|one| like.contains(&one.id)) {
-        let Some(stored) = session.stored_schema(&subject.context, one.id).await? else { continue };
-        if !could_be(&sent.content, &bytes, &stored.content) {
-            continue;
+    let mut left = Left::of(store, subject, versions.iter().filter(|one| like.contains(&one.id)).copied());
+    while left.any() {
+        let kept = left.next(work, |kept| could_be(&sent.content, &bytes, kept)).await?;
+        let sent = sent.clone();
+        let found = think(caller, move || first_found(&sent, &kept)).await??;
+        if found.is_some() {
+            return Ok(found);
         }
-        let schema = read(session, subject, &stored).await?;
-        let sent = Side { schema: &sent.schema, beside: &sent.content.beside };
-        let stored = Side { schema: &schema, beside: &stored.content.beside };
-        if finds(sent, stored, one.version) {
-            return Ok(Some(*one));
+        if work.left() == 0 && left.any() {
+            return Err(Wrong::InvalidSchema(too_complex(subject)));
+        }
+    }
+    Ok(None)
+}
+
+fn first_found(sent: &Prepared, kept: &[Kept]) -> Result<Option<Earlier>, Wrong> {
+    let sent = Side { schema: &sent.schema, beside: &sent.content.beside };
+    for kept in kept {
+        let schema = kept.read()?;
+        if finds(sent, Side { schema: &schema, beside: &kept.content.beside }, kept.one.version) {
+            return Ok(Some(kept.one));
         }
     }
     Ok(None)
@@ -105,43 +217,57 @@ fn could_be(sent: &Content, bytes: &[u32; 256], kept: &Content) -> bool {
     of_sent.is_empty() || of_sent == of_kept
 }
 
-async fn read(session: &mut Session, subject: &Subject, stored: &StoredSchema) -> Result<Schema, Wrong> {
-    let references = &stored.content.beside.references;
-    let found = session.resolve(&subject.context, references, true).await?;
-    let texts: Vec<&str> = found.texts.iter().map(String::as_str).collect();
-    parse(&stored.content.text, &texts, Rules::STORED)
-}
-
 /// What a schema breaks of the versions that the level holds it against: of the newest that it breaks with.
 pub(super) async fn broken(
-    session: &mut Session,
-    subject: &Subject,
-    sent: &Prepared,
+    store: &Store,
+    (caller, subject): (&Caller, &Subject),
+    sent: &Arc<Prepared>,
     versions: &[Earlier],
-    (config, policy): (&Config, Policy),
+    config: &Config,
+    work: &mut Work,
 ) -> Result<Vec<String>, Wrong> {
-    let level = config.level();
+    let by = (config.level(), config.policy());
     let group = |content: &Content| {
         let name = config.compatibility_group.as_ref()?;
         content.beside.metadata.as_ref()?.properties.get(name).cloned()
     };
-    let mut left = match level {
+    let own = group(&sent.content);
+    let mut left = Left::of(store, subject, versions.iter().filter(|one| !one.deleted).copied());
+    left.most = match by.0 {
         Level::None => 0,
         level if level.transitive() => usize::MAX,
         _ => 1,
     };
-    for one in versions.iter().rev().filter(|one| !one.deleted) {
-        if left == 0 {
-            break;
+    while left.any() {
+        let kept = left.next(work, |kept| group(kept) == own).await?;
+        let (sent, mut spent) = (sent.clone(), work.clone());
+        let told = think(caller, move || {
+            let messages = first_broken(&sent, &kept, by, &mut spent);
+            (messages, spent)
+        });
+        let (messages, spent) = told.await?;
+        *work = spent;
+        let messages = messages?;
+        if !messages.is_empty() {
+            return Ok(messages);
         }
-        let Some(stored) = session.stored_schema(&subject.context, one.id).await? else { continue };
-        if group(&stored.content) != group(&sent.content) {
-            continue;
+        if work.left() == 0 && left.any() {
+            return Ok(vec![too_complex(subject)]);
         }
-        left -= 1;
-        let schema = read(session, subject, &stored).await?;
-        let against = Compared { version: one.version, schema, text: stored.content.text.clone() };
-        let messages = incompatible(&sent.schema, &[against], level, policy);
+    }
+    Ok(Vec::new())
+}
+
+fn first_broken(
+    sent: &Prepared,
+    kept: &[Kept],
+    by: (Level, Policy),
+    work: &mut Work,
+) -> Result<Vec<String>, Wrong> {
+    for kept in kept {
+        let text = kept.content.text.clone();
+        let against = Compared { version: kept.one.version, schema: kept.read()?, text };
+        let messages = incompatible(&sent.schema, &against, by, work);
         if !messages.is_empty() {
             return Ok(messages);
         }

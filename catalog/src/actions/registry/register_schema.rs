@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::prepare::{How, Prepared, broken, found, prepare};
+use super::prepare::{How, Prepared, Sent, broken, found};
 use super::{begin_referring, named, resource_schema, setting};
 use crate::actions::Act;
 use crate::audit::SchemaRegistered;
+use crate::compat::Work;
 use crate::error::{Code, Refusal};
 use crate::ids::SchemaId;
 use crate::registry::{
@@ -41,17 +42,18 @@ pub async fn register_schema(
         let before = Before::read(&mut session, subject).await?;
         if let Some(of) = asked.check(&before)? {
             drop(session);
-            return resource_schema::register(store, act, subject, of, (candidate, how)).await;
+            return resource_schema::register(store, act, subject, (of, before.mode), (candidate, how)).await;
         }
-        let new = match asked.judge(&mut session, &before).await? {
-            Judged::Stands(one) => return Ok(session.registered(subject, one).await?),
-            Judged::New(new) => *new,
-        };
+        let sent = asked.fetch(&mut session, &before).await?;
         drop(session);
+        let new = sent.prepare(act.caller).await?;
+        if let Some(one) = asked.judge(store, &before, &new).await? {
+            return Ok(store.read().await?.registered(subject, one).await?);
+        }
         let to = new.referred.iter().map(|(to, _)| &to.context);
         let mut tx = begin_referring(store, &subject.context, to).await?;
         if Before::read(&mut tx, subject).await? == before && still_refers(&mut tx, &new).await? {
-            return asked.write(tx, &before, new).await;
+            return asked.write(tx, &before, &new).await;
         }
     }
     Err(Wrong::Refused(Refusal::new(
@@ -79,11 +81,6 @@ impl Before {
             earlier: session.versions_of(subject).await?,
         })
     }
-}
-
-enum Judged {
-    Stands(Earlier),
-    New(Box<Prepared>),
 }
 
 async fn still_refers(tx: &mut Tx, new: &Prepared) -> Result<bool, Refusal> {
@@ -123,32 +120,38 @@ impl Asked<'_> {
         Given { id, version, imports: before.mode.imports() }
     }
 
-    async fn judge(&self, session: &mut Session, before: &Before) -> Result<Judged, Wrong> {
-        let Self { subject, .. } = self;
-        let new = self.read(session, before).await?;
+    /// The version that has it already; `None` if it may become a new one.
+    async fn judge(
+        &self,
+        store: &Store,
+        before: &Before,
+        new: &Arc<Prepared>,
+    ) -> Result<Option<Earlier>, Wrong> {
+        let Self { act, subject, .. } = self;
         new.content.beside.check_size()?;
-        let known = session.stored_id(&subject.context, &new.content).await?;
+        let known = store.read().await?.stored_id(&subject.context, &new.content).await?;
         let outcome = place(subject, &before.earlier, known, self.given(before))?;
-        if let Some(version) = self.stands(session, &new, before, &outcome).await? {
-            return Ok(Judged::Stands(version));
+        let mut work = Work::default();
+        if let Some(version) = self.stands(store, new, before, &outcome, &mut work).await? {
+            return Ok(Some(version));
         }
         if !before.mode.imports() && !self.how.force {
-            let by = (&before.config, before.config.policy());
-            let messages = broken(session, subject, &new, &before.earlier, by).await?;
+            let (by, earlier) = ((act.caller, *subject), &before.earlier);
+            let messages = broken(store, by, new, earlier, &before.config, &mut work).await?;
             if !messages.is_empty() {
                 return Err(Wrong::Incompatible(subject.to_string(), messages));
             }
         }
-        Ok(Judged::New(Box::new(new)))
+        Ok(None)
     }
 
     /// What was sent, completed from the version before and from the settings.
-    async fn read(&self, session: &mut Session, before: &Before) -> Result<Prepared, Wrong> {
+    async fn fetch(&self, session: &mut Session, before: &Before) -> Result<Sent, Wrong> {
         let Self { act, subject, candidate, .. } = self;
         let how = How::new(&before.config, before.mode.imports(), self.how.normalize);
         let given = candidate.beside();
         if before.mode.imports() {
-            return prepare(session, act.caller, subject, (&candidate.schema, &given), how).await;
+            return Sent::fetch(session, act.caller, subject, (&candidate.schema, &given), how).await;
         }
         let latest = match before.earlier.iter().rfind(|one| !one.deleted) {
             Some(one) => session.stored_schema(&subject.context, one.id).await?,
@@ -163,16 +166,17 @@ impl Asked<'_> {
             beside.references.clone_from(&latest.beside.references);
         }
         number(candidate, &mut beside, next(&before.earlier));
-        prepare(session, act.caller, subject, (text, &beside), how).await
+        Sent::fetch(session, act.caller, subject, (text, &beside), how).await
     }
 
     /// The version that has it already.
     async fn stands(
         &self,
-        session: &mut Session,
-        new: &Prepared,
+        store: &Store,
+        new: &Arc<Prepared>,
         before: &Before,
         outcome: &Outcome,
+        work: &mut Work,
     ) -> Result<Option<Earlier>, Wrong> {
         if let Outcome::Stands(version) = outcome {
             return Ok(before.earlier.iter().find(|one| one.version == *version).copied());
@@ -183,11 +187,11 @@ impl Asked<'_> {
         }
         let fits = |one: &&Earlier| !one.deleted && given.id.is_none_or(|id| one.id.0 == id);
         let standing: Vec<Earlier> = before.earlier.iter().filter(fits).copied().collect();
-        found(session, self.subject, new, &standing).await
+        found(store, (self.act.caller, self.subject), new, &standing, work).await
     }
 
     /// Only the id may have become known since it was judged.
-    async fn write(&self, mut tx: Tx, before: &Before, new: Prepared) -> Result<Registered, Wrong> {
+    async fn write(&self, mut tx: Tx, before: &Before, new: &Prepared) -> Result<Registered, Wrong> {
         let Self { act, subject, .. } = self;
         let known = tx.stored_id(&subject.context, &new.content).await?;
         let outcome = place(subject, &before.earlier, known, self.given(before))?;
@@ -195,7 +199,7 @@ impl Asked<'_> {
         if before.owner.is_none() {
             setting::open_subject(&mut tx, act, subject).await?;
         }
-        let id = keep(&mut tx, act, subject, &new, (id, known)).await?;
+        let id = keep(&mut tx, act, subject, new, (id, known)).await?;
         for older in replaced {
             if tx.referrers(subject, older).await?.is_empty() {
                 tx.remove_version(subject, older).await?;
@@ -211,7 +215,7 @@ impl Asked<'_> {
             version,
             id,
             guid,
-            content: Arc::new(new.content),
+            content: new.content.clone(),
             deleted: false,
             at: act.now,
         })

@@ -1,17 +1,26 @@
-//! Registering under a subject of a resource: what is there has its id; what is new is put in force by revising the
-//! entry with the items that it means, which this does only for the head of its agency, and only where the entry says
-//! so.
+//! Subjects of resources: what is there has its id; what is new counts by the items that it means, judged as a revision
+//! of the entry is. Registering puts it in force by revising the entry, which this does only for the head of its agency,
+//! and only where the entry says so.
+
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::Registering;
-use super::prepare::{How, broken, found, prepare};
-use crate::account::Role;
+use super::prepare::{How, Prepared, Sent, found};
+use super::think::think;
+use crate::account::{Caller, Role};
 use crate::actions::Act;
 use crate::actions::adopt_schema::adopt_schema;
-use crate::compat::Policy;
-use crate::error::{Code, Refusal};
+use crate::compat::Work;
+use crate::error::{Code, Refusal, Text};
+use crate::evolution::Break;
 use crate::ids::TopicName;
-use crate::registry::{Candidate, OfResource, Part, Registered, Subject, Wrong, by_revising};
-use crate::resource::{Resource, ResourceState};
+use crate::registry::{
+    Candidate, Earlier, Mode, OfResource, Part, Registered, Subject, VersionId, Wrong, by_revising,
+};
+use crate::resource::{Item, Resource, ResourceFile, ResourceState, check, lifecycle};
+use crate::schema::adopt;
 use crate::store::Store;
 use crate::visible::{self, Sight};
 
@@ -19,60 +28,181 @@ pub(super) async fn register(
     store: &Store,
     act: &Act<'_>,
     subject: &Subject,
-    of: OfResource,
+    (of, mode): (OfResource, Mode),
     (candidate, how): (&Candidate, Registering),
 ) -> Result<Registered, Wrong> {
     if visible::standing(act.caller, of.provider, of.state, of.share_type) != Sight::Whole {
         return Err(by_revising(subject));
     }
-    let mut session = store.read().await?;
-    let config = session.config_in_scope(subject).await?;
-    let versions = session.versions_of(subject).await?;
-    let sent = (candidate.schema.as_str(), &candidate.beside());
-    let how = How::new(&config, false, how.normalize);
-    let new = prepare(&mut session, act.caller, subject, sent, how).await?;
-    let known = session.stored_id(&subject.context, &new.content).await?;
-    let same = versions.iter().rfind(|one| !one.deleted && Some(one.id) == known).copied();
-    let same = match same {
-        Some(same) => Some(same),
-        None => found(&mut session, subject, &new, &versions).await?.filter(|one| !one.deleted),
-    };
-    if let Some(same) = same {
-        return Ok(session.registered(subject, same).await?);
+    mode.check_register(subject, candidate.given_id().is_some())?;
+    let asked = Asked { store, caller: act.caller, subject, candidate, normalize: how.normalize };
+    let (new, same) = asked.read().await?;
+    let given = candidate.given_version();
+    if let Some(same) = same.filter(|same| given.is_none_or(|version| version == same.version)) {
+        return Ok(store.read().await?.registered(subject, same).await?);
     }
-    let entry = session.resource(of.number).await?.filter(|_| new.content.beside.is_empty());
-    let Some(entry) = entry.filter(|entry| may_put_in_force(act, subject, entry)) else {
+    let numbered = given.is_some() || candidate.given_id().is_some();
+    let plain = new.content.beside.is_empty() && !numbered;
+    let entry = store.read().await?.resource(of.number).await?.filter(|_| plain);
+    let prefix = &act.rules.topic_prefix;
+    let Some(entry) = entry.filter(|entry| may_put_in_force(act.caller, prefix, subject, entry)) else {
         return Err(by_revising(subject));
     };
-    let messages = broken(&mut session, subject, &new, &versions, (&config, Policy::House)).await?;
-    if !messages.is_empty() {
-        return Err(Wrong::Incompatible(subject.to_string(), messages));
-    }
-    let text = new.content.text;
-    drop(session);
-    // Whatever changed meanwhile, the revision judges again what stands then.
-    adopt_schema(store, act, &entry.code, &text).await.map_err(|refusal| refused(subject, refusal))?;
+    // Whatever is judged, it is as it stands under the entry's lock.
+    let adopted = adopt_schema(store, act, &entry.code, &new.content.text).await;
+    let revised = adopted.map_err(|refusal| refused(subject, refusal))?.object;
     let mut session = store.read().await?;
-    let latest = session.versions_of(subject).await?.pop();
-    let latest = latest.ok_or_else(|| Wrong::SubjectNotFound(subject.to_string()))?;
-    Ok(session.registered(subject, latest).await?)
+    let versions = session.versions_of(subject).await?;
+    let its = versions.iter().rfind(|one| Some(one.id) == revised.schema);
+    let its = its.ok_or_else(|| Wrong::SubjectNotFound(subject.to_string()))?;
+    Ok(session.registered(subject, *its).await?)
 }
 
-/// For the head of its agency, where the entry says so, in the generation in force; keys never change.
-fn may_put_in_force(act: &Act<'_>, subject: &Subject, entry: &Resource) -> bool {
-    let head = act.caller.agency == entry.provider && act.caller.is(Role::Reviewer);
-    let topic = TopicName::records(&act.rules.topic_prefix, entry.number, entry.generation);
-    let current = subject.name == Part::Value.subject(&topic);
-    head && current && entry.file.auto_register && entry.state == ResourceState::Published
+/// Why a schema could not take the place of what is in force; nothing if it could. It is judged as it would be if it were
+/// registered, whoever asks; of grants only who may know of them learns more than that they stand in the way.
+pub(super) async fn check_compatible(
+    store: &Store,
+    act: &Act<'_>,
+    (subject, of): (&Subject, OfResource),
+    (candidate, normalize): (&Candidate, bool),
+    only: Option<VersionId>,
+) -> Result<Vec<String>, Wrong> {
+    let asked = Asked { store, caller: act.caller, subject, candidate, normalize };
+    let (new, same) = asked.read().await?;
+    if same.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut session = store.read().await?;
+    let entry = session.resource(of.number).await?;
+    let Some(entry) = entry.filter(|entry| is_in_force(&act.rules.topic_prefix, subject, entry)) else {
+        return Ok(vec![line("NOT_PERMITTED", &only_values(subject), "")]);
+    };
+    let items = match adopted(&entry, &new.content.text) {
+        Ok(items) => items,
+        Err(refusal) => return Ok(vec![line(refusal.code.as_str(), &refusal.text, "")]),
+    };
+    let ground = session.ground(entry.number, act.now).await?;
+    drop(session);
+    let judged = think(act.caller, move || ground.judge(&items)).await??;
+    let newest = judged.versions.last().map(|version| version.version);
+    let only = only.map(|version| if version == VersionId::Latest { newest } else { Some(version.number()) });
+    let counts = |found: &&Break| only.is_none_or(|only| only == Some(found.version));
+    let mut lines: Vec<_> = judged.verdict.breaks.iter().filter(counts).map(told).collect();
+    let mut of_grants = judged.grants.iter().flat_map(|(_, concerned)| &concerned.own).map(told).peekable();
+    if lifecycle::may_check(act.caller, &entry).is_ok() {
+        lines.extend(of_grants);
+    } else if of_grants.peek().is_some() {
+        lines.push(line("GRANT", &terms_no_longer_fit(), ""));
+    }
+    Ok(lines)
 }
 
-/// What keeps an entry from being revised keeps the text from being registered.
+/// The items that a text means, as the entry would take them.
+fn adopted(entry: &Resource, text: &str) -> Result<Vec<Item>, Refusal> {
+    let items = adopt(text, &entry.file.items)?;
+    let file = ResourceFile { items, ..entry.file.clone() };
+    check::check_revision(entry, &file)?;
+    Ok(file.items)
+}
+
+struct Asked<'a> {
+    store: &'a Store,
+    caller: &'a Caller,
+    subject: &'a Subject,
+    candidate: &'a Candidate,
+    normalize: bool,
+}
+
+impl Asked<'_> {
+    /// What was sent, and the version that is the same.
+    async fn read(&self) -> Result<(Arc<Prepared>, Option<Earlier>), Wrong> {
+        let Self { store, caller, subject, candidate, normalize } = self;
+        let mut session = store.read().await?;
+        let config = session.config_in_scope(subject).await?;
+        let versions = session.versions_of(subject).await?;
+        let sent = (candidate.schema.as_str(), &candidate.beside());
+        let how = How::new(&config, false, *normalize);
+        let sent = Sent::fetch(&mut session, caller, subject, sent, how).await?;
+        drop(session);
+        let new = sent.prepare(caller).await?;
+        let known = store.read().await?.stored_id(&subject.context, &new.content).await?;
+        let same = versions.iter().rfind(|one| !one.deleted && Some(one.id) == known).copied();
+        if same.is_some() {
+            return Ok((new, same));
+        }
+        let same = found(store, (caller, subject), &new, &versions, &mut Work::default()).await?;
+        Ok((new, same.filter(|one| !one.deleted)))
+    }
+}
+
+/// For the head of its agency, where the entry says so.
+fn may_put_in_force(caller: &Caller, prefix: &str, subject: &Subject, entry: &Resource) -> bool {
+    let head = caller.agency == entry.provider && caller.is(Role::Reviewer);
+    head && entry.file.auto_register && is_in_force(prefix, subject, entry)
+}
+
+/// Whether it is what may change of a resource: the values, in the generation in force, of what is published. Keys never
+/// change.
+fn is_in_force(prefix: &str, subject: &Subject, entry: &Resource) -> bool {
+    let topic = TopicName::records(prefix, entry.number, entry.generation);
+    subject.name == Part::Value.subject(&topic) && entry.state == ResourceState::Published
+}
+
+/// What keeps an entry from being revised keeps the text from being registered. What the entry's items cannot become is
+/// as incompatible as what breaks them.
 fn refused(subject: &Subject, refusal: Refusal) -> Wrong {
     match refusal.code {
-        Code::SchemaIncompatible => Wrong::Incompatible(subject.to_string(), vec![refusal.text.en]),
+        Code::SchemaIncompatible | Code::SchemaRejected | Code::Invalid => {
+            Wrong::Incompatible(subject.to_string(), listed(&refusal))
+        }
         code if code.status() < 500 => {
             Wrong::NotPermitted(format!("{} / {}", refusal.text.en, refusal.text.zh))
         }
         _ => Wrong::Refused(refusal),
     }
+}
+
+/// A line for each difference that a refusal lists.
+fn listed(refusal: &Refusal) -> Vec<String> {
+    let differences = refusal.extra.get("differences").and_then(Value::as_array);
+    let word =
+        |found: &Value, at: &str| found.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let told = |found: &Value| {
+        let text = Text::new(word(found, "/text/zh"), word(found, "/text/en"));
+        line(&word(found, "/reason"), &text, &word(found, "/path"))
+    };
+    let mut lines: Vec<_> = differences.into_iter().flatten().map(told).collect();
+    lines.push(line(refusal.code.as_str(), &refusal.text, ""));
+    lines
+}
+
+fn told(found: &Break) -> String {
+    let mut text = found.text.clone();
+    for reason in &found.because {
+        text.zh.push_str(&format!(";{}", reason.zh));
+        text.en.push_str(&format!("; {}", reason.en));
+    }
+    line(&found.reason, &text, &found.path)
+}
+
+fn line(kind: &str, text: &Text, path: &str) -> String {
+    let kind = kind.to_uppercase();
+    format!("{{errorType:'{kind}', description:'{} / {}', additionalInfo:'{path}'}}", text.en, text.zh)
+}
+
+fn only_values(subject: &Subject) -> Text {
+    Text::new(
+        "该主题属于信息资源,只有已发布资源现行一代的值模式随目录条目变更",
+        format!(
+            "subject {subject} is a resource's, of which only the value schema of the generation in force changes, with \
+             its published entry"
+        ),
+    )
+}
+
+fn terms_no_longer_fit() -> Text {
+    Text::new(
+        "有授权的条款不再适用于新的信息项;提供方可用 changtong schema check 查看",
+        "the terms of a grant no longer fit the new items; its provider sees which by changtong schema check",
+    )
 }

@@ -54,7 +54,7 @@ async fn clear(tx: &mut Tx, at: &Subject, events: &mut Vec<What>) -> Result<(), 
     }
     for row in within.into_iter().filter(|row| row.owner.check_forgotten(&row.subject, true).is_ok()) {
         let versions = tx.versions_of(&row.subject).await?;
-        check_unreferenced(tx, &row.subject, &versions, true).await?;
+        check_unreferenced(tx, (&row.subject, Some(&row.owner)), &versions, true).await?;
         take_away(tx, &row.subject, &versions).await?;
         for some in versions.chunks(500) {
             let versions = some.iter().map(|one| one.version).collect();

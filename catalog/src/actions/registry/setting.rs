@@ -26,7 +26,7 @@ pub(super) async fn check(tx: &mut Tx, act: &Act<'_>, what: &'static str, at: &S
 /// Makes the row of a subject that has nothing yet, which is its agency's from now on, or of a context.
 pub(super) async fn open(tx: &mut Tx, act: &Act<'_>, at: &Subject) -> Result<(), Wrong> {
     if at.is_context() {
-        return Ok(tx.open_context(&at.context, act.now).await?);
+        return Ok(tx.open_context(&at.context, act.caller.agency, act.now).await?);
     }
     if tx.subject_row(at).await?.is_some() {
         return Ok(());
@@ -39,11 +39,11 @@ pub(super) async fn open_subject(tx: &mut Tx, act: &Act<'_>, subject: &Subject) 
     check_more_subjects(tx.subjects_of(act.caller.agency).await?)?;
     let context = &subject.context;
     if !context.is_default() {
-        let contexts = tx.contexts().await?;
-        if !contexts.contains(context) {
-            check_more_contexts(act.caller, contexts.len(), subject)?;
+        let agency = act.caller.agency;
+        if !tx.has_context(context).await? {
+            check_more_contexts(act.caller, tx.contexts_of(agency).await?, subject)?;
         }
-        tx.open_context(context, act.now).await?;
+        tx.open_context(context, agency, act.now).await?;
     }
     Ok(tx.insert_subject(subject, act.caller.agency, act.now).await?)
 }

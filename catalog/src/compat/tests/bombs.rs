@@ -31,6 +31,31 @@ fn the_houses_walk_is_bounded_by_branches_and_aliases() {
 }
 
 #[test]
+fn the_houses_walk_is_bounded_by_fields_and_values() {
+    // On a type `values` is a word of Avro's own; lists of values stand on fields.
+    let listing = |name: &str, values: &[String]| {
+        format!(r#"{{"name":"{name}","type":"string","values":[{}]}}"#, values.join(","))
+    };
+    let values = |from: usize| {
+        let values: Vec<_> = (from..from + 9000).map(|n| format!("\"v{n}\"")).collect();
+        let inner = format!(r#"{{"name":"f0","type":{}}}"#, record("V", &[listing("v", &values)]));
+        schema(&record("R", &[inner, listing("f1", &values)]))
+    };
+    let found = breaks_with(&values(9000), &values(0), ALL, &mut Work::default()).unwrap();
+    assert_eq!(found.house.len(), 2);
+    for change in &found.house {
+        assert!(change.text.en.len() < 500 && change.text.en.contains("and 8980 more"), "{}", change.text.en);
+    }
+    let mut work = Work::of(20_000);
+    let found = breaks_with(&values(0), &values(0), ALL, &mut work).unwrap();
+    assert_eq!(found.house[0].meaning, Meaning::TooComplex);
+    let others = |count: usize| schema(&record("R", &[listing("f", &vec!["1.5".to_owned(); count])]));
+    let found = breaks_with(&others(5000), &others(5000), ALL, &mut Work::default()).unwrap();
+    assert_eq!(found.house[0].meaning, Meaning::TooComplex, "each is looked for in all of the list");
+    assert!(breaks_with(&others(50), &others(50), ALL, &mut Work::default()).is_none());
+}
+
+#[test]
 fn many_aliases_of_many_fields_cost_no_more_than_they_are() {
     let wide = |side: &str| {
         let field = |n: usize| {

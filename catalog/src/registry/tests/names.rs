@@ -155,7 +155,7 @@ fn subjects_are_named_as_clients_make_them_of_topics() {
 fn what_anybody_may_open_is_bounded() {
     let (writer, steward) = (caller(1, 1, &[Role::Integrator]), caller(9, 9, &[Role::Operator]));
     let subject = Subject::read(":.c:s");
-    let opens = |who, there| check_more_contexts(who, there, &subject).is_ok();
+    let opens = |who, opened| check_more_contexts(who, opened, &subject).is_ok();
     assert!(opens(&writer, MOST_CONTEXTS - 1) && !opens(&writer, MOST_CONTEXTS));
     assert!(opens(&steward, MOST_CONTEXTS));
     assert!(check_more_subjects(MOST_SUBJECTS - 1).is_ok());

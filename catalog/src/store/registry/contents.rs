@@ -122,6 +122,12 @@ const FARTHEST: i64 = 10_000_000;
 /// The highest id that comes from elsewhere, however it is approached: as many are left for what is new.
 const HIGHEST: i64 = 1 << 30;
 
+/// Of the default context.
+pub(super) const FORGET: &str = "DELETE FROM schema_text WHERE id = $1 \
+    AND NOT EXISTS (SELECT 1 FROM registry_version v WHERE v.context = '.' AND v.id = $1) \
+    AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.value_schema = $1 OR r.key_schema = $1) \
+    AND NOT EXISTS (SELECT 1 FROM share_grant g WHERE g.schema_id = $1)";
+
 impl Tx {
     /// Keeps new content: under the id it comes with, or the next. Ids are never given twice.
     pub(crate) async fn keep_schema(
@@ -194,15 +200,11 @@ impl Tx {
 
     /// Takes a schema away that nothing has any more: no version, no entry, no grant. Its id is not given again.
     pub(crate) async fn forget_schema(&mut self, context: &Context, id: SchemaId) -> Result<(), Refusal> {
-        const DEFAULT: &str = "DELETE FROM schema_text WHERE id = $1 \
-            AND NOT EXISTS (SELECT 1 FROM registry_version v WHERE v.context = '.' AND v.id = $1) \
-            AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.value_schema = $1 OR r.key_schema = $1) \
-            AND NOT EXISTS (SELECT 1 FROM share_grant g WHERE g.schema_id = $1)";
         const OTHER: &str = "DELETE FROM context_schema WHERE id = $1 AND context = $2 \
             AND NOT EXISTS (SELECT 1 FROM registry_version v WHERE v.context = $2 AND v.id = $1)";
         const REFERENCES: &str = "DELETE FROM registry_reference WHERE context = $1 AND id = $2";
         let gone = if context.is_default() {
-            rows!(self, |conn| query(DEFAULT).bind(id).execute(conn))?
+            rows!(self, |conn| query(FORGET).bind(id).execute(conn))?
         } else {
             rows!(self, |conn| query(OTHER).bind(id).bind(context.as_str()).execute(conn))?
         };

@@ -11,9 +11,16 @@ use super::subjects::owner;
 use crate::account::Caller;
 use crate::error::Refusal;
 use crate::ids::{AgencyId, ResourceNumber, SchemaId};
-use crate::registry::{Context, Known, Owner, Subject, Use, Version, Wrong};
+use crate::registry::{Context, Known, Owner, Paging, Subject, Use, Version, Wrong};
 use crate::store::dispatch::on;
+use crate::store::registry::Eyes;
 use crate::store::{Session, Store};
+
+/// Uses that are kept with a schema. Whoever sees none of them is looked for among all there are, by the store.
+const MOST_USES: usize = 100;
+
+pub(super) const GRANTS: &str = "SELECT r.provider, g.consumer FROM share_grant g \
+    JOIN resource r ON r.number = g.resource WHERE g.schema_id = $1 LIMIT $2";
 
 #[derive(FromRow)]
 struct UseRow {
@@ -33,11 +40,10 @@ impl Session {
             r.share_type \
             FROM registry_version v JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
             LEFT JOIN resource r ON r.number = s.resource \
-            WHERE v.context = $1 AND v.id = $2 ORDER BY v.subject, v.version";
-        const GRANTS: &str = "SELECT r.provider, g.consumer FROM share_grant g \
-            JOIN resource r ON r.number = g.resource WHERE g.schema_id = $1";
+            WHERE v.context = $1 AND v.id = $2 ORDER BY v.subject, v.version LIMIT $3";
+        let most = i64::try_from(MOST_USES).unwrap_or(i64::MAX) + 1;
         let rows: Vec<UseRow> =
-            on!(self, |conn| query_as(VERSIONS).bind(context.as_str()).bind(id).fetch_all(conn))?;
+            on!(self, |conn| query_as(VERSIONS).bind(context.as_str()).bind(id).bind(most).fetch_all(conn))?;
         let mut uses = Vec::with_capacity(rows.len());
         for row in rows {
             let owner = owner(row.owner, row.resource, row.provider, row.state, row.share_type)?;
@@ -47,7 +53,7 @@ impl Session {
         }
         if context.is_default() {
             let grants: Vec<(AgencyId, AgencyId)> =
-                on!(self, |conn| query_as(GRANTS).bind(id).fetch_all(conn))?;
+                on!(self, |conn| query_as(GRANTS).bind(id).bind(most).fetch_all(conn))?;
             let used =
                 |(provider, consumer)| Use { owner: Owner::Grant { provider, consumer }, version: None };
             uses.extend(grants.into_iter().map(used));
@@ -56,9 +62,11 @@ impl Session {
     }
 
     async fn known(&mut self, stored: Stored) -> Result<Known, Refusal> {
-        let uses = self.uses(&stored.context, stored.id).await?;
+        let mut uses = self.uses(&stored.context, stored.id).await?;
+        let whole = uses.len() <= MOST_USES;
+        uses.truncate(MOST_USES);
         let Stored { context, id, content, guid, at } = stored;
-        Ok(Known { context, id, content, guid, at, uses })
+        Ok(Known { context, id, content, guid, at, uses, whole })
     }
 }
 
@@ -76,6 +84,40 @@ impl Store {
         Ok(Some(known))
     }
 
+    /// Whether the caller sees anything that has a schema.
+    async fn sees(&self, known: &Known, caller: &Caller) -> Result<bool, Refusal> {
+        if known.whole || known.is_seen_by(caller) {
+            return Ok(known.is_seen_by(caller));
+        }
+        let asked = self.recall.ask();
+        let key = (known.context.clone(), known.id, Eyes::of(caller));
+        if let Some(sees) = self.recall.seen.get(&key, asked) {
+            return Ok(sees);
+        }
+        let sees = self.read().await?.sees_schema(key.2, &known.context, known.id).await?;
+        self.recall.seen.put(key, asked, sees);
+        Ok(sees)
+    }
+
+    /// Whether a subject has it.
+    async fn has(&self, known: &Known, subject: &Subject) -> Result<bool, Refusal> {
+        if known.whole || known.version_in(subject).is_some() {
+            return Ok(known.version_in(subject).is_some());
+        }
+        let versions = self.read().await?.versions_of(subject).await?;
+        Ok(subject.context == known.context && versions.iter().any(|one| one.id == known.id))
+    }
+
+    /// Whether whoever names a subject with the id can mean this one only: the subject has it, or the id is of a grant of
+    /// the caller's, whose records name no subject.
+    async fn is_meant(&self, known: &Known, caller: &Caller, subject: &Subject) -> Result<bool, Refusal> {
+        if known.is_meant_by(caller, subject) || self.has(known, subject).await? {
+            return Ok(true);
+        }
+        let granted = !known.whole && known.context.is_default();
+        Ok(granted && self.read().await?.granted(Eyes::of(caller), known.id).await?)
+    }
+
     /// A schema by its id, in the context of a subject if one is named. A subject without a context is also looked for
     /// in the others.
     pub async fn registry_schema(
@@ -86,20 +128,30 @@ impl Store {
     ) -> Result<Arc<Known>, Wrong> {
         let context = subject.map(|subject| subject.context.clone()).unwrap_or_default();
         let mut found = self.known(&context, SchemaId(id)).await?;
-        if let Some(subject) = subject
-            && found.as_ref().is_none_or(|known| !known.is_meant_by(caller, subject))
-        {
-            let elsewhere = self.read().await?.elsewhere(caller, subject).await?;
+        if let Some(subject) = subject {
+            let meant = match &found {
+                Some(known) => self.is_meant(known, caller, subject).await?,
+                None => false,
+            };
+            let elsewhere = if meant { Vec::new() } else { self.elsewhere(caller, subject).await? };
             for there in elsewhere {
-                let known = self.known(&there.context, SchemaId(id)).await?;
-                if let Some(known) = known.filter(|known| known.version_in(&there).is_some()) {
+                let Some(known) = self.known(&there.context, SchemaId(id)).await? else { continue };
+                if self.has(&known, &there).await? {
                     found = Some(known);
                     break;
                 }
             }
         }
-        let seen = found.filter(|known| known.is_seen_by(caller));
-        seen.ok_or_else(|| Wrong::SchemaNotFound(Some(id.to_string())))
+        if let Some(known) = found
+            && self.sees(&known, caller).await?
+        {
+            return Ok(known);
+        }
+        Err(Wrong::SchemaNotFound(Some(id.to_string())))
+    }
+
+    async fn elsewhere(&self, caller: &Caller, subject: &Subject) -> Result<Vec<Subject>, Refusal> {
+        self.read().await?.elsewhere(caller, subject).await
     }
 
     /// A schema by its guid: that of the default context first.
@@ -120,26 +172,47 @@ impl Store {
 
     async fn all_of_guid(&self, caller: &Caller, guid: &str) -> Result<Vec<Known>, Wrong> {
         let Ok(guid) = Uuid::parse_str(guid) else { return Ok(Vec::new()) };
-        let mut session = self.read().await?;
+        let stored = self.read().await?.stored_by_guid(guid).await?;
         let mut found = Vec::new();
-        for stored in session.stored_by_guid(guid).await? {
-            found.extend(Some(session.known(stored).await?).filter(|known| known.is_seen_by(caller)));
+        for stored in stored {
+            let known = self.read().await?.known(stored).await?;
+            if self.sees(&known, caller).await? {
+                found.push(known);
+            }
         }
         Ok(found)
     }
 
-    /// The versions that have a schema, as far as the caller sees them.
+    /// The versions that have a schema, as far as the caller sees them; where a subject is named, its own.
     pub async fn registry_uses(
         &self,
         caller: &Caller,
         id: i32,
         subject: Option<&Subject>,
         with_deleted: bool,
+        paging: Paging,
     ) -> Result<Vec<(Subject, i32)>, Wrong> {
         let known = self.registry_schema(caller, id, subject).await?;
-        let seen = known.uses.iter().filter(|used| used.owner.is_seen_by(caller));
-        let versions = seen.filter_map(|used| used.version.as_ref());
-        let shown = versions.filter(|version| with_deleted || !version.deleted);
-        Ok(shown.map(|version| (version.subject.clone(), version.version)).collect())
+        let (eyes, of, name) = (Eyes::of(caller), (&known.context, known.id), name(subject));
+        Ok(self.read().await?.seen_uses(eyes, of, name, with_deleted, paging).await?)
     }
+
+    /// The subjects of those versions.
+    pub async fn registry_users(
+        &self,
+        caller: &Caller,
+        id: i32,
+        subject: Option<&Subject>,
+        with_deleted: bool,
+        paging: Paging,
+    ) -> Result<Vec<Subject>, Wrong> {
+        let known = self.registry_schema(caller, id, subject).await?;
+        let (eyes, of, name) = (Eyes::of(caller), (&known.context, known.id), name(subject));
+        Ok(self.read().await?.seen_users(eyes, of, name, with_deleted, paging).await?)
+    }
+}
+
+/// Of a subject, not of a whole context.
+fn name(subject: Option<&Subject>) -> Option<&str> {
+    subject.filter(|subject| !subject.is_context()).map(|subject| subject.name.as_str())
 }

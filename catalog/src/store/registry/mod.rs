@@ -9,9 +9,14 @@ mod lists;
 mod names;
 mod read;
 mod references;
+mod seen;
 mod settings;
 mod subjects;
 mod versions;
 
-pub(crate) use contents::Stored;
-pub(crate) use subjects::SubjectRow;
+pub use lists::{Listed, Versions};
+pub(in crate::store) use seen::Eyes;
+
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;

@@ -1,16 +1,13 @@
 //! One subject and its versions, for a caller.
 
-use std::sync::Arc;
-
 use crate::account::Caller;
-use crate::avro::Rules;
 use crate::error::Refusal;
 use crate::ids::SchemaId;
 use crate::registry::{
-    Config, Content, Context, Deleted, Earlier, Metadata, Mode, Owner, Registered, Subject, VersionId, Wrong,
-    parse,
+    Config, Context, Deleted, Earlier, Mode, Owner, Registered, Subject, VersionId, Wrong, check_steward,
 };
 use crate::store::error::internal;
+use crate::store::registry::Eyes;
 use crate::store::{Session, Store};
 
 impl Session {
@@ -39,9 +36,18 @@ impl Session {
         subject: &Subject,
         earlier: Earlier,
     ) -> Result<Registered, Refusal> {
-        let stored = self.stored_schema(&subject.context, earlier.id).await?.ok_or_else(internal)?;
-        let at = self.registered_at(subject, earlier.version).await?.ok_or_else(internal)?;
-        Ok(Registered {
+        self.registered_if_there(subject, earlier).await?.ok_or_else(internal)
+    }
+
+    /// The same of one that may have gone since it was listed.
+    pub(super) async fn registered_if_there(
+        &mut self,
+        subject: &Subject,
+        earlier: Earlier,
+    ) -> Result<Option<Registered>, Refusal> {
+        let Some(stored) = self.stored_schema(&subject.context, earlier.id).await? else { return Ok(None) };
+        let Some(at) = self.registered_at(subject, earlier.version).await? else { return Ok(None) };
+        Ok(Some(Registered {
             subject: subject.clone(),
             version: earlier.version,
             id: earlier.id,
@@ -49,7 +55,7 @@ impl Session {
             guid: stored.guid,
             deleted: earlier.deleted,
             at,
-        })
+        }))
     }
 
     async fn version(
@@ -139,25 +145,11 @@ impl Store {
         with_deleted: bool,
     ) -> Result<Registered, Wrong> {
         let mut session = self.read().await?;
-        let versions = session.seen_versions(caller, subject, with_deleted).await?;
-        for one in versions.into_iter().rev().filter(|one| with_deleted || !one.deleted) {
-            let found = session.registered(subject, one).await?;
-            if found.content.beside.metadata.as_ref().is_some_and(|metadata: &Metadata| metadata.has(pairs)) {
-                return Ok(found);
-            }
+        session.seen_versions(caller, subject, with_deleted).await?;
+        match session.version_with(subject, pairs, with_deleted).await? {
+            Some(found) => Ok(session.registered(subject, found).await?),
+            None => Err(Wrong::SchemaNotFound(None)),
         }
-        Err(Wrong::SchemaNotFound(None))
-    }
-
-    /// The text with everything it refers to written out (`format=resolved`).
-    pub async fn registry_resolved(
-        &self,
-        context: &Context,
-        content: &Arc<Content>,
-    ) -> Result<String, Wrong> {
-        let found = self.read().await?.resolve(context, &content.beside.references, true).await?;
-        let texts: Vec<&str> = found.texts.iter().map(String::as_str).collect();
-        Ok(parse(&content.text, &texts, Rules::STORED)?.resolved())
     }
 
     /// What is set of a subject or a context; with `in_scope` what counts for it.
@@ -194,8 +186,14 @@ impl Store {
         own.ok_or_else(|| Wrong::NoMode(subject.to_string()))
     }
 
-    pub async fn registry_contexts(&self) -> Result<Vec<Context>, Wrong> {
-        Ok(self.read().await?.contexts().await?)
+    /// The default context, and those in which the caller sees a subject; to stewards all there are.
+    pub async fn registry_contexts(&self, caller: &Caller) -> Result<Vec<Context>, Wrong> {
+        let mut session = self.read().await?;
+        if check_steward(caller, "Read", &Context::default().subject("")).is_ok() {
+            return Ok(session.contexts().await?);
+        }
+        let seen = session.seen_contexts(Eyes::of(caller)).await?;
+        Ok([Context::default()].into_iter().chain(seen).collect())
     }
 
     /// The highest id given so far in a context.

@@ -5,10 +5,11 @@ use sqlx::{FromRow, query, query_as};
 use crate::clock::Time;
 use crate::compat::Level;
 use crate::error::Refusal;
-use crate::ids::ResourceNumber;
+use crate::ids::{AgencyId, ResourceNumber};
 use crate::registry::{Config, Context, Mode, Owner, Subject};
 use crate::store::dispatch::{on, one, rows};
 use crate::store::document::{checked, from_json, from_word, to_json};
+use crate::store::error::internal;
 use crate::store::{Session, Tx};
 
 #[derive(FromRow)]
@@ -113,15 +114,34 @@ impl Session {
         let others = others.filter(|context| !context.is_default() && !context.is_global());
         Ok([Context::default()].into_iter().chain(others).collect())
     }
+
+    pub(crate) async fn has_context(&mut self, context: &Context) -> Result<bool, Refusal> {
+        const SELECT: &str = "SELECT name FROM registry_context WHERE name = $1";
+        let row: Option<(String,)> =
+            on!(self, |conn| query_as(SELECT).bind(context.as_str()).fetch_optional(conn))?;
+        Ok(row.is_some())
+    }
+
+    /// How many contexts that are there an agency opened.
+    pub(crate) async fn contexts_of(&mut self, agency: AgencyId) -> Result<usize, Refusal> {
+        const COUNT: &str = "SELECT count(*) FROM registry_context WHERE opened_by = $1";
+        let (count,): (i64,) = on!(self, |conn| query_as(COUNT).bind(agency).fetch_one(conn))?;
+        usize::try_from(count).map_err(|_| internal())
+    }
 }
 
 impl Tx {
     /// A context is there from its first subject or setting on.
-    pub(crate) async fn open_context(&mut self, context: &Context, at: Time) -> Result<(), Refusal> {
-        const INSERT: &str = "INSERT INTO registry_context (name, created_at) VALUES ($1, $2) \
+    pub(crate) async fn open_context(
+        &mut self,
+        context: &Context,
+        by: AgencyId,
+        at: Time,
+    ) -> Result<(), Refusal> {
+        const INSERT: &str = "INSERT INTO registry_context (name, opened_by, created_at) VALUES ($1, $2, $3) \
             ON CONFLICT (name) DO NOTHING";
         let name = checked(context.as_str())?;
-        rows!(self, |conn| query(INSERT).bind(name).bind(at).execute(conn)).map(drop)
+        rows!(self, |conn| query(INSERT).bind(name).bind(by).bind(at).execute(conn)).map(drop)
     }
 
     pub(crate) async fn set_context_config(

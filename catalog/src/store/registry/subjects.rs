@@ -6,7 +6,7 @@ use crate::account::Caller;
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{AgencyId, ResourceNumber};
-use crate::registry::{Config, Context, Deleted, Mode, OfResource, Owner, Prefix, Subject};
+use crate::registry::{Config, Context, Mode, OfResource, Owner, Prefix, Subject};
 use crate::store::dispatch::{on, one, rows};
 use crate::store::document::{checked, from_word, to_json};
 use crate::store::error::internal;
@@ -33,15 +33,6 @@ pub(crate) struct SubjectRow {
     /// Deleted ones included.
     pub versions: i64,
     pub standing: i64,
-}
-
-impl SubjectRow {
-    /// How many of its versions a list has.
-    pub(super) fn listed(&self, deleted: Deleted) -> usize {
-        let standing = if deleted.takes(false) { self.standing } else { 0 };
-        let hidden = if deleted.takes(true) { self.versions - self.standing } else { 0 };
-        usize::try_from(standing + hidden).unwrap_or(0)
-    }
 }
 
 impl TryFrom<Row> for SubjectRow {

@@ -5,8 +5,10 @@ use sqlx::{FromRow, query, query_as};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::SchemaId;
-use crate::registry::{Earlier, Subject};
+use crate::registry::{Beside, Deleted, Earlier, Subject};
 use crate::store::dispatch::{on, one, rows};
+use crate::store::document::from_json;
+use crate::store::error::internal;
 use crate::store::{Session, Tx};
 
 #[derive(FromRow)]
@@ -14,6 +16,23 @@ struct Row {
     version: i32,
     id: SchemaId,
     deleted: bool,
+}
+
+/// Versions with what stands beside their texts. Asked one by one: SQLite would make the whole view to join it.
+macro_rules! with_beside {
+    () => {
+        "SELECT version, id, deleted, beside FROM (SELECT v.version, v.id, v.deleted, \
+         (SELECT s.beside FROM registry_schema s WHERE s.context = v.context AND s.id = v.id) AS beside \
+         FROM registry_version v "
+    };
+}
+
+#[derive(FromRow)]
+struct Naming {
+    version: i32,
+    id: SchemaId,
+    deleted: bool,
+    beside: String,
 }
 
 impl Session {
@@ -27,6 +46,102 @@ impl Session {
             .fetch_all(conn))?;
         let earlier = |Row { version, id, deleted }| Earlier { version, id, deleted };
         Ok(rows.into_iter().map(earlier).collect())
+    }
+
+    /// How many there are.
+    pub(super) async fn count_versions(
+        &mut self,
+        subject: &Subject,
+        deleted: Deleted,
+    ) -> Result<usize, Refusal> {
+        const COUNT: &str = "SELECT count(*) FROM registry_version \
+            WHERE context = $1 AND subject = $2 AND ($3 OR NOT deleted) AND ($4 OR deleted)";
+        let (count,): (i64,) = on!(self, |conn| query_as(COUNT)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .bind(deleted.takes(true))
+            .bind(deleted.takes(false))
+            .fetch_one(conn))?;
+        usize::try_from(count).map_err(|_| internal())
+    }
+
+    /// The number of the last of them.
+    pub(super) async fn latest(
+        &mut self,
+        subject: &Subject,
+        deleted: Deleted,
+    ) -> Result<Option<i32>, Refusal> {
+        const LATEST: &str = "SELECT version FROM registry_version \
+            WHERE context = $1 AND subject = $2 AND ($3 OR NOT deleted) AND ($4 OR deleted) \
+            ORDER BY version DESC LIMIT 1";
+        let row: Option<(i32,)> = on!(self, |conn| query_as(LATEST)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .bind(deleted.takes(true))
+            .bind(deleted.takes(false))
+            .fetch_optional(conn))?;
+        Ok(row.map(|(version,)| version))
+    }
+
+    /// Those whose rules a handler runs, of at most so many that name it.
+    pub(super) async fn versions_running(
+        &mut self,
+        subject: &Subject,
+        handler: &str,
+        most: &mut usize,
+    ) -> Result<Vec<Earlier>, Refusal> {
+        // What stands beside a text names it somewhere: whether as a rule's type is seen when it is read.
+        const NAMING: &str = concat!(
+            with_beside!(),
+            "WHERE v.context = $1 AND v.subject = $2) q WHERE replace(beside, $3, '') <> beside \
+             ORDER BY version LIMIT $4"
+        );
+        let limit = i64::try_from(*most).unwrap_or(i64::MAX);
+        let rows: Vec<Naming> = on!(self, |conn| query_as(NAMING)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .bind(serde_json::Value::from(handler).to_string())
+            .bind(limit)
+            .fetch_all(conn))?;
+        *most = most.saturating_sub(rows.len());
+        let mut running = Vec::new();
+        for Naming { version, id, deleted, beside } in rows {
+            let beside: Beside = from_json(&beside)?;
+            let runs = beside.rule_set.is_some_and(|rules| rules.uses(handler));
+            running.extend(runs.then_some(Earlier { version, id, deleted }));
+        }
+        Ok(running)
+    }
+
+    /// The newest whose properties hold all of these.
+    pub(super) async fn version_with(
+        &mut self,
+        subject: &Subject,
+        pairs: &[(String, String)],
+        with_deleted: bool,
+    ) -> Result<Option<Earlier>, Refusal> {
+        const NEWEST: &str = concat!(
+            with_beside!(),
+            "WHERE v.context = $1 AND v.subject = $2 AND v.version < $3 AND ($4 OR NOT v.deleted)) q \
+             WHERE beside IS NOT NULL ORDER BY version DESC LIMIT 16"
+        );
+        let mut below = i32::MAX;
+        loop {
+            let rows: Vec<Naming> = on!(self, |conn| query_as(NEWEST)
+                .bind(subject.context.as_str())
+                .bind(subject.name.as_str())
+                .bind(below)
+                .bind(with_deleted)
+                .fetch_all(conn))?;
+            let Some(last) = rows.last() else { return Ok(None) };
+            below = last.version;
+            for Naming { version, id, deleted, beside } in rows {
+                let beside: Beside = from_json(&beside)?;
+                if beside.metadata.is_some_and(|metadata| metadata.has(pairs)) {
+                    return Ok(Some(Earlier { version, id, deleted }));
+                }
+            }
+        }
     }
 
     /// One of them by its number, or the latest (-1).

@@ -2,12 +2,13 @@
 //! in force.
 
 use changtong_catalog::account::Caller;
-use changtong_catalog::actions::{self, Done};
+use changtong_catalog::actions::{self, Done, Registering};
 use changtong_catalog::conformance;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Cause;
-use changtong_catalog::ids::{AccountId, ResourceNumber};
+use changtong_catalog::ids::{AccountId, ResourceNumber, TopicName};
 use changtong_catalog::ports::Claim;
+use changtong_catalog::registry::{Candidate, Part, Subject};
 use changtong_catalog::request::Agreement;
 use changtong_catalog::resource::{Resource, ResourceFile, ResourceState, ShareType};
 use changtong_catalog::store::{Rejection, Store};
@@ -183,7 +184,11 @@ async fn a_schema_that_came_by_the_registry_is_not_undone(store: &Store) {
     let stale = titled(&open, "新名称");
     propose(&stage, &office.editor, &open, stale).await.unwrap();
     let act = stage.act(&office.head, 41);
-    let adopted = actions::adopt_schema(store, &act, &before.code, TEXT).await.unwrap().object;
+    let topic = TopicName::records("", before.number, before.generation);
+    let subject = Subject::read(&Part::Value.subject(&topic));
+    let candidate = Candidate { schema: TEXT.to_owned(), ..Candidate::default() };
+    actions::register_schema(store, &act, &subject, &candidate, Registering::default()).await.unwrap();
+    let adopted = entry(store, before.number).await;
     assert_eq!((adopted.file.items.len(), adopted.file.title.as_str()), (4, before.file.title.as_str()));
     assert!(adopted.proposal.as_ref().unwrap().overtaken);
     let refused = revise(&stage, &office.head, &adopted).await.unwrap_err();

@@ -1,12 +1,14 @@
 //! Schemas that change: what is put in force, what is refused and for whom, and what a grant holds.
 
-use changtong_catalog::actions;
+use changtong_catalog::account::Caller;
+use changtong_catalog::actions::{self, Act, Against, Registering};
 use changtong_catalog::conformance;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Cause, Grant};
-use changtong_catalog::ids::{GrantId, RequestId};
+use changtong_catalog::ids::{GrantId, RequestId, TopicName};
 use changtong_catalog::mask::Mask;
 use changtong_catalog::ports::{Directory, SchemaVersion};
+use changtong_catalog::registry::{Candidate, Part, Subject};
 use changtong_catalog::request::Agreement;
 use changtong_catalog::resource::{Item, ItemType, Resource, ShareType};
 use changtong_catalog::store::Store;
@@ -273,36 +275,94 @@ async fn a_new_grant_holds_what_is_in_force(store: &Store) {
     assert!(text.contains("承运人"), "{text}");
 }
 
+/// What a client of the registry sends, which knows nothing of titles and grades.
+fn sent(fields: &str) -> Candidate {
+    let text = format!(
+        r#"{{"type":"record","name":"Flights","fields":[{{"name":"carrier","type":"string"}},
+        {{"name":"dep_delay","type":["null","long"]}},{{"name":"pilot","type":["null","string"]}}{fields}]}}"#
+    );
+    Candidate { schema: text, ..Candidate::default() }
+}
+
 async fn a_registered_schema_is_taken_where_the_entry_allows_it(store: &Store) {
-    const FIELDS: &str = r#"{"type":"record","name":"F","fields":[{"name":"carrier","type":"string"},
-        {"name":"dep_delay","type":["null","long"]},{"name":"pilot","type":["null","string"]}GATE]}"#;
     const GATE: &str =
         r#",{"name":"gate","type":["null","string"],"default":null,"grade":2,"title":"登机口"}"#;
-    let (known, new) = (FIELDS.replace("GATE", ""), FIELDS.replace("GATE", GATE));
+    let (known, new) = (sent(""), sent(GATE));
     let closed = Scene::set(store).await;
-    let act = closed.stage.act(&closed.provider.head, 40);
-    let code = &closed.resource.code;
-    let refused = actions::adopt_schema(store, &act, code, &new).await.unwrap_err();
-    assert_eq!(refused.code, Code::InvalidState);
-    let same = actions::adopt_schema(store, &act, code, &known).await.unwrap();
-    assert!(same.replayed && same.object == closed.resource, "it says nothing new");
+    let topic = TopicName::records("", closed.resource.number, closed.resource.generation);
+    let subject = Subject::read(&Part::Value.subject(&topic));
+    let (head, integrator) = (closed.stage.act(&closed.provider.head, 41), &closed.provider.integrator);
+    let register = async |act: &Act<'_>, candidate: &Candidate| {
+        let how = Registering::default();
+        actions::register_schema(store, act, &subject, candidate, how).await
+    };
+    let compatible = async |act: &Act<'_>, candidate: &Candidate| {
+        let told = actions::check_compatibility(store, act, &subject, candidate, Against::All, false).await;
+        told.unwrap()
+    };
+    let refused = register(&head, &new).await.unwrap_err();
+    assert_eq!(refused.error_code(), 42205, "compatible, of the head, and not allowed");
+    assert!(refused.to_string().contains("resource revise"), "{refused}");
     let mut open = closed.resource.file.clone();
     open.auto_register = true;
     closed.stage.revised(&closed.provider, &closed.resource, open, 40).await.unwrap();
-    let by_editor = closed.stage.act(&closed.provider.integrator, 41);
-    let refused = actions::adopt_schema(store, &by_editor, code, &new).await.unwrap_err();
-    assert_eq!(refused.code, Code::Forbidden, "only its reviewer");
-    let act = closed.stage.act(&closed.provider.head, 41);
-    let adopted = actions::adopt_schema(store, &act, code, &new).await.unwrap().object;
-    assert_eq!(adopted.file.items[3], gate(ItemType::C));
-    assert_eq!(adopted.file.items[..3], closed.resource.file.items[..], "what the text does not say stays");
+    let same = register(&head, &known).await.unwrap();
+    assert_eq!((Some(same.id), same.version), (closed.resource.schema, 1), "it says nothing new");
+    let by_integrator = closed.stage.act(integrator, 41);
+    let refused = register(&by_integrator, &new).await.unwrap_err();
+    assert_eq!(refused.error_code(), 42205, "only its reviewer");
+    for act in [&head, &by_integrator] {
+        for candidate in [&known, &new] {
+            assert_eq!(compatible(act, candidate).await, [""; 0], "whoever asks, it is judged the same");
+        }
+    }
+    let adopted = register(&head, &new).await.unwrap();
+    let entry = closed.now().await;
+    assert_eq!((adopted.version, Some(adopted.id)), (2, entry.schema));
+    assert_eq!(entry.file.items[3], gate(ItemType::C));
+    assert_eq!(entry.file.items[..3], closed.resource.file.items[..], "what the text does not say stays");
     assert_eq!(closed.versions().await.len(), 2);
     let mut events = closed.stage.events_from(41).await;
     events.sort();
     assert_eq!(events, ["resource.revised", "resource.schema_put_in_force"]);
-    let broken = new.replace("[\"null\",\"long\"]", "\"long\"");
-    let refused = actions::adopt_schema(store, &act, code, &broken).await.unwrap_err();
-    assert_eq!(refused.code, Code::SchemaIncompatible);
+    let broken = Candidate { schema: new.schema.replace("[\"null\",\"long\"]", "\"long\""), ..new.clone() };
+    let lower = Candidate { schema: new.schema.replace("\"grade\":2", "\"grade\":1"), ..new.clone() };
+    for (candidate, reason) in [(&broken, "TYPE_MISMATCH"), (&lower, "GRADE_LOOSENED")] {
+        let refused = register(&head, candidate).await.unwrap_err();
+        assert_eq!(refused.error_code(), 409, "{refused}");
+        assert!(refused.to_string().contains(reason), "{refused}");
+        let told = compatible(&by_integrator, candidate).await;
+        assert!(told.iter().any(|line| line.contains(reason)), "{told:?}");
+    }
+}
+
+async fn what_a_grants_terms_forbid_is_not_compatible(store: &Store) {
+    let stage = Stage::set(store).await;
+    let (provider, consumer) = (stage.provider().await, stage.consumer().await);
+    let resource = stage.published(&provider, ShareType::Conditional).await;
+    let request = stage.submitted(&consumer, &resource).await;
+    let topic = TopicName::records("", resource.number, resource.generation);
+    let subject = Subject::read(&Part::Value.subject(&topic));
+    let asked = async |caller: &Caller, subject: &Subject, candidate: &Candidate| {
+        let act = stage.act(caller, 40);
+        let told = actions::check_compatibility(store, &act, subject, candidate, Against::All, false).await;
+        told.unwrap()
+    };
+    let mut without = sent("");
+    without.schema = without.schema.replace(r#"{"name":"dep_delay","type":["null","long"]},"#, "");
+    assert_eq!(asked(&consumer.integrator, &subject, &without).await, [""; 0]);
+    let filter = Agreement { filter: Some("dep_delay > 15".to_owned()), ..Agreement::default() };
+    agree(&stage, &provider, request.id, &filter).await;
+    let told = asked(&provider.head, &subject, &without).await;
+    assert!(told[0].contains("FILTER_INVALID") && told[0].contains("provider_filter"), "{told:?}");
+    let told = asked(&consumer.integrator, &subject, &without).await;
+    assert!(told.len() == 1 && !told[0].contains("provider_filter"), "the terms are told to two: {told:?}");
+    let ungraded = sent(r#",{"name":"gate","type":["null","string"],"default":null}"#);
+    let told = asked(&consumer.integrator, &subject, &ungraded).await;
+    assert!(told[0].contains("grade"), "what cannot be adopted is not compatible: {told:?}");
+    let key = Subject::read(&Part::Key.subject(&topic));
+    let told = asked(&provider.head, &key, &without).await;
+    assert!(told[0].contains("NOT_PERMITTED"), "keys never change: {told:?}");
 }
 
 conformance!(
@@ -317,4 +377,5 @@ conformance!(
     what_a_judgement_rests_on_shows_every_change,
     a_new_grant_holds_what_is_in_force,
     a_registered_schema_is_taken_where_the_entry_allows_it,
+    what_a_grants_terms_forbid_is_not_compatible,
 );

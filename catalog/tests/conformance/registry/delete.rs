@@ -1,7 +1,7 @@
 //! Soft and permanent deletion, of versions and subjects.
 
 use changtong_catalog::conformance;
-use changtong_catalog::registry::{Deleted, Prefix, Subject, VersionId};
+use changtong_catalog::registry::{Deleted, Paging, Prefix, Subject, VersionId};
 use changtong_catalog::store::Store;
 use serde_json::json;
 
@@ -57,8 +57,9 @@ async fn what_is_taken_away_is_gone_and_its_id_never_comes_back(store: &Store) {
     let twice = desk.delete("s", false).await.unwrap_err();
     let text = "Subject 's' was soft deleted.Set permanent=true to delete permanently";
     assert_eq!(says(&twice), (40404, text.to_owned()));
-    let all =
-        async |deleted| store.registry_subjects(&desk.one, &Prefix::read(":*:"), deleted).await.unwrap();
+    let all = async |deleted| {
+        store.registry_subjects(&desk.one, &Prefix::read(":*:"), deleted, Paging::default()).await.unwrap()
+    };
     assert_eq!(all(Deleted::Without).await, ["t"]);
     assert_eq!(all(Deleted::With).await, ["s", "t"]);
     assert_eq!(all(Deleted::Only).await, ["s"]);

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use changtong_catalog::account::Caller;
 use changtong_catalog::actions;
 use changtong_catalog::audit::Build;
 use changtong_catalog::clock::SeededIds;
 use changtong_catalog::conformance;
-use changtong_catalog::ids::SchemaId;
+use changtong_catalog::ids::{AgencyId, SchemaId};
 use changtong_catalog::registry::{
     Candidate, Context, Deleted, MOST_CONTEXTS, Mode, Paging, Prefix, Subject, Wrong,
 };
 use changtong_catalog::resource::ShareType;
-use changtong_catalog::store::{Decision, IDS_AHEAD, LogHolds, Store};
+use changtong_catalog::store::{Decision, IDS_AHEAD, LogHolds, Store, Versions};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -30,7 +31,8 @@ async fn an_id_is_answered_with_who_has_it(store: &Store) {
         assert_eq!(known.version_in(&subject), Some(1));
         assert_eq!(known.version_in(&Subject::read("u")), None);
     }
-    let uses = async |deleted| store.registry_uses(&desk.one, 1, None, deleted).await.unwrap();
+    let uses =
+        async |deleted| store.registry_uses(&desk.one, 1, None, deleted, Paging::default()).await.unwrap();
     assert_eq!(uses(false).await, [(subject.clone(), 1), (Subject::read("t"), 1)]);
     desk.delete("t", false).await.unwrap();
     assert_eq!(uses(false).await, [(subject.clone(), 1)], "what changed is seen by the next question");
@@ -55,7 +57,7 @@ async fn each_context_has_its_own_ids(store: &Store) {
     assert_eq!((there.id.0, there.version), (1, 1));
     assert_eq!(there.subject.to_string(), ":.test:s");
     let test = Context::parse("test").unwrap();
-    assert_eq!(store.registry_contexts().await.unwrap(), [Context::default(), test.clone()]);
+    assert_eq!(store.registry_contexts(&desk.one).await.unwrap(), [Context::default(), test.clone()]);
     let in_test = Subject::read(":.test:");
     let known = store.registry_schema(&desk.one, 1, Some(&in_test)).await.unwrap();
     assert_eq!(known.content, there.content);
@@ -67,7 +69,8 @@ async fn each_context_has_its_own_ids(store: &Store) {
         [(".", 2), (".test", 1)]
     );
     let names = async |prefix: &str| {
-        store.registry_subjects(&desk.one, &Prefix::read(prefix), Deleted::Without).await.unwrap()
+        let (prefix, all) = (Prefix::read(prefix), Paging::default());
+        store.registry_subjects(&desk.one, &prefix, Deleted::Without, all).await.unwrap()
     };
     assert_eq!(names(":*:").await, [":.test:s", "s"]);
     assert_eq!(names("").await, ["s"]);
@@ -78,8 +81,12 @@ async fn each_context_has_its_own_ids(store: &Store) {
     desk.register(":.test:only", "\"int\"").await;
     assert_eq!(desk.look_up("only", &of("\"int\"")).await.unwrap().subject.to_string(), ":.test:only");
     let any = Prefix::read(":*:");
-    let all = async |latest, page| {
-        store.registry_schemas(&desk.one, &any, Deleted::Without, latest, None, page).await.unwrap()
+    let all = async |latest_only, page| {
+        let versions = Versions { of: &any, deleted: Deleted::Without, latest_only, handler: None };
+        let mut left = store.registry_list(&desk.one, versions, page).await.unwrap();
+        let all = store.registry_part(&mut left).await.unwrap();
+        assert!(left.is_empty(), "what is short is read at once");
+        all
     };
     assert_eq!(all(false, Paging::default()).await.len(), 4);
     let whole = all(false, Paging::default()).await;
@@ -99,7 +106,7 @@ async fn each_context_has_its_own_ids(store: &Store) {
         desk.delete(subject, true).await.unwrap();
     }
     actions::delete_context(store, &act, &test).await.unwrap();
-    assert_eq!(store.registry_contexts().await.unwrap(), [Context::default()]);
+    assert_eq!(store.registry_contexts(&desk.authority).await.unwrap(), [Context::default()]);
     assert_eq!(desk.stage.events_from(33).await, ["registry.context_deleted"]);
 }
 
@@ -176,18 +183,72 @@ async fn a_grants_id_is_the_grants_whatever_subject_is_named(store: &Store) {
     assert_eq!((known.context.clone(), known.id), (Context::default(), granted));
 }
 
-async fn contexts_are_bounded(store: &Store) {
+async fn an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own(store: &Store) {
     let desk = Desk::set(store).await;
-    for number in 1..MOST_CONTEXTS {
+    let operator = desk.operator();
+    let register = async |caller, subject: &str| desk.try_register(caller, subject, &of("\"int\"")).await;
+    for number in 0..MOST_CONTEXTS {
         desk.register(&format!(":.c{number}:s"), "\"int\"").await;
     }
-    assert_eq!(store.registry_contexts().await.unwrap().len(), MOST_CONTEXTS);
     assert_eq!(desk.refused(":.more:s", &of("\"int\"")).await.error_code(), 42205);
     let set = desk.configure(&desk.one, ":.more:s", json!({"normalize": true})).await.unwrap_err();
     assert_eq!(set.error_code(), 42205);
     desk.register(":.c1:t", "\"int\"").await;
+    for number in 0..MOST_CONTEXTS {
+        register(&desk.other, &format!(":.d{number}:s")).await.unwrap();
+    }
+    // Names of contexts say what somebody is at.
+    let names = async |caller| {
+        let contexts = store.registry_contexts(caller).await.unwrap();
+        contexts.iter().map(Context::to_string).collect::<Vec<_>>()
+    };
+    let (own, others) = (names(&desk.one).await, names(&desk.other).await);
+    assert_eq!((own.len(), others.len()), (1 + MOST_CONTEXTS, 1 + MOST_CONTEXTS));
+    assert!(own.iter().all(|name| name == "." || name.starts_with(".c")), "{own:?}");
+    assert!(others.iter().all(|name| name == "." || name.starts_with(".d")), "{others:?}");
+    assert_eq!(names(&operator).await.len(), 1 + 2 * MOST_CONTEXTS, "stewards see all");
+    register(&desk.other, ":.c1:u").await.unwrap();
+    assert!(names(&desk.other).await.contains(&".c1".to_owned()), "where it has a subject");
+    // What is gone makes room for others.
     desk.configure(&desk.operator(), ":.more:", json!({"compatibility": "FULL"})).await.unwrap();
     desk.register(":.more:s", "\"int\"").await;
+    for permanent in [false, true] {
+        desk.delete(":.c0:s", permanent).await.unwrap();
+    }
+    let act = desk.stage.act(&desk.authority, 33);
+    actions::delete_context(store, &act, &Context::parse(".c0").unwrap()).await.unwrap();
+    desk.register(":.again:s", "\"int\"").await;
+}
+
+async fn what_very_many_have_is_seen_by_who_has_it(store: &Store) {
+    let desk = Desk::set(store).await;
+    for number in 0..150 {
+        desk.register(&format!("s{number:03}"), "\"string\"").await;
+    }
+    let stranger = Caller { agency: AgencyId(id(0x998)), ..desk.other.clone() };
+    let known = store.registry_schema(&desk.one, 1, None).await.unwrap();
+    assert!(!known.whole && known.uses.len() < 150, "{}", known.uses.len());
+    for caller in [&desk.other, &stranger] {
+        // Asked twice: the second answer may come from memory.
+        for _ in 0..2 {
+            assert_eq!(store.registry_schema(caller, 1, None).await.unwrap_err().error_code(), 40403);
+        }
+    }
+    desk.try_register(&desk.other, "t", &of("\"string\"")).await.unwrap();
+    let (last, theirs) = (Subject::read("s149"), Subject::read("t"));
+    for (caller, subject) in [(&desk.other, &theirs), (&desk.one, &last), (&desk.one, &theirs)] {
+        assert_eq!(store.registry_schema(caller, 1, Some(subject)).await.unwrap().id.0, 1);
+    }
+    assert_eq!(store.registry_schema(&stranger, 1, None).await.unwrap_err().error_code(), 40403);
+    let page = |offset, limit| Paging { offset, limit: Some(limit) };
+    let uses = async |caller, page| store.registry_uses(caller, 1, None, false, page).await.unwrap();
+    assert_eq!(uses(&desk.other, Paging::default()).await, [(theirs.clone(), 1)]);
+    assert_eq!(uses(&desk.one, Paging::default()).await.len(), 150);
+    assert_eq!(uses(&desk.one, page(148, 5)).await.len(), 2);
+    let users = async |subject, page| store.registry_users(&desk.one, 1, subject, false, page).await.unwrap();
+    assert_eq!(users(None, page(149, 5)).await, [last.clone()]);
+    assert_eq!(users(Some(&last), Paging::default()).await, [last.clone()]);
+    assert!(users(Some(&theirs), Paging::default()).await.is_empty(), "not its own");
 }
 
 async fn a_question_takes_one_connection(store: &Store) {
@@ -257,7 +318,8 @@ conformance!(
     after_a_restore_ids_go_on_well_beyond_in_every_context,
     nobody_else_answers_for_an_id,
     a_grants_id_is_the_grants_whatever_subject_is_named,
-    contexts_are_bounded,
+    an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own,
+    what_very_many_have_is_seen_by_who_has_it,
     a_question_takes_one_connection,
     numbers_from_elsewhere_leave_room,
     an_id_is_answered_with_who_has_it,

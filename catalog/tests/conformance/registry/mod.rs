@@ -2,6 +2,7 @@
 
 mod delete;
 mod ids;
+mod lists;
 mod look_up;
 mod references;
 mod register;
@@ -12,10 +13,11 @@ use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::actions::{self, Registering};
 use changtong_catalog::ids::AgencyId;
 use changtong_catalog::registry::{Candidate, Reference, Registered, Subject, VersionId, Wrong};
+use changtong_catalog::resource::{Resource, ShareType};
 use changtong_catalog::store::Store;
 use serde_json::json;
 
-use super::actions::{Office, Stage};
+use super::actions::{Office, Stage, file};
 
 /// Two agencies that register, and the authority.
 pub struct Desk<'a> {
@@ -57,6 +59,17 @@ impl<'a> Desk<'a> {
 
     pub async fn refused(&self, subject: &str, candidate: &Candidate) -> Wrong {
         self.try_register(&self.one, subject, candidate).await.unwrap_err()
+    }
+
+    /// An entry of `one`'s agency that takes schemas by the registry.
+    pub async fn opened(&self, share_type: ShareType) -> Resource {
+        let (editor, head) = (self.stage.act(&self.office.editor, 10), self.stage.act(&self.office.head, 11));
+        let mut file = file(share_type);
+        file.auto_register = true;
+        let code = actions::draft_resource(self.store, &editor, file).await.unwrap().object.code;
+        actions::submit_resource(self.store, &editor, &code, None).await.unwrap();
+        actions::approve_resource(self.store, &head, &code, None).await.unwrap();
+        actions::publish_resource(self.store, &head, &code, None).await.unwrap().object
     }
 
     pub async fn look_up(&self, subject: &str, candidate: &Candidate) -> Result<Registered, Wrong> {

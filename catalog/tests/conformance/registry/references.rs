@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use changtong_catalog::actions;
 use changtong_catalog::conformance;
 use changtong_catalog::registry::{Context, Subject, VersionId};
 use changtong_catalog::store::{LockClass, Store};
@@ -24,7 +25,8 @@ async fn references_are_found_kept_and_written_out(store: &Store) {
     assert_eq!(place.content.text, PLACE, "references stay names");
     let trip =
         desk.try_register(&desk.one, "trip", &referring(TRIP, &[("t.Place", "place", 1)])).await.unwrap();
-    let resolved = store.registry_resolved(&Context::default(), &trip.content).await.unwrap();
+    let resolved =
+        actions::resolve_schema(store, &desk.one, &Context::default(), &trip.content).await.unwrap();
     assert!(resolved.contains(r#""name":"City""#) && resolved.contains(r#""name":"Place""#), "{resolved}");
     let by = async |subject: &str| {
         let subject = Subject::read(subject);

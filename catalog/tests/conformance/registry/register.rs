@@ -1,8 +1,11 @@
 //! Registering: ids, versions, equal schemas, what is refused.
 
+use std::collections::BTreeSet;
+
 use changtong_catalog::actions::{self, Against, Registering};
 use changtong_catalog::conformance;
 use changtong_catalog::registry::{Beside, Candidate, Metadata, Subject, VersionId, Wrong};
+use changtong_catalog::store::testing::{self, Fresh};
 use changtong_catalog::store::{LockClass, Store};
 use serde_json::json;
 
@@ -63,7 +66,7 @@ async fn what_breaks_the_earlier_version_is_refused(store: &Store) {
 
     let check = async |text: &str, against| {
         let candidate = of(text);
-        actions::check_compatibility(store, &desk.one, &subject, &candidate, against, false).await
+        actions::check_compatibility(store, &act, &subject, &candidate, against, false).await
     };
     let latest = Against::Version(VersionId::Latest);
     assert_eq!(check(&record(&["a"]), latest).await.unwrap(), Vec::<String>::new());
@@ -73,7 +76,7 @@ async fn what_breaks_the_earlier_version_is_refused(store: &Store) {
     let unknown = check(&record(&["a"]), Against::Version(VersionId::Number(9))).await.unwrap_err();
     assert_eq!(says(&unknown), (40402, "Version 9 not found.".to_owned()));
     let (none, candidate) = (Subject::read("none"), of(&record(&["a"])));
-    let nowhere = actions::check_compatibility(store, &desk.one, &none, &candidate, latest, false).await;
+    let nowhere = actions::check_compatibility(store, &act, &none, &candidate, latest, false).await;
     assert!(nowhere.unwrap().is_empty(), "nothing to break");
 }
 
@@ -200,6 +203,49 @@ async fn two_at_once_get_one_id(store: &Store) {
     assert_eq!(registered.id, given);
     let next = desk.register("u", "\"double\"").await.id.0;
     assert!(next > given.0.max(one.id.0), "never given twice");
+}
+
+/// Two servers on one database, each with a store of its own.
+async fn two_stores_give_one_id(fresh: Fresh) {
+    let desk = Desk::set(&fresh.store).await;
+    let other = Store::open(&fresh.config).await.unwrap();
+    let register = async |store: &Store, subject: &str, text: &str| {
+        let (act, subject) = (desk.stage.act(&desk.one, 30), Subject::read(subject));
+        actions::register_schema(store, &act, &subject, &of(text), Registering::default()).await.unwrap()
+    };
+    let mut given = BTreeSet::new();
+    for round in 0..10 {
+        let text = |side: &str| format!(r#"{{"type":"fixed","name":"F{round}{side}","size":1}}"#);
+        let (same, own, theirs) = (text("same"), text("own"), text("theirs"));
+        let [s, t, u] = ["s", "t", "u"].map(|side| format!("{side}{round}"));
+        let (here, there, mine, his) = tokio::join!(
+            register(&fresh.store, &s, &same),
+            register(&other, &s, &same),
+            register(&fresh.store, &t, &own),
+            register(&other, &u, &theirs),
+        );
+        assert_eq!((here.id, here.version, here.guid), (there.id, there.version, there.guid));
+        assert!(here.id != mine.id && mine.id != his.id && his.id != here.id);
+        for id in [here.id, mine.id, his.id] {
+            assert!(given.insert(id), "{id:?} was given twice");
+        }
+        let known = other.registry_schema(&desk.one, here.id.0, None).await.unwrap();
+        assert_eq!(known.content, here.content);
+    }
+    other.close().await;
+    fresh.done().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_file_give_one_id() {
+    two_stores_give_one_id(testing::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_database_give_one_id() {
+    if let Some(fresh) = testing::postgres().await {
+        two_stores_give_one_id(fresh).await;
+    }
 }
 
 async fn a_subject_is_its_first_agencys(store: &Store) {

@@ -5,13 +5,12 @@ use changtong_catalog::actions::{self, Against};
 use changtong_catalog::conformance;
 use changtong_catalog::grant::Cause;
 use changtong_catalog::ids::{AgencyId, Generation, TopicName};
-use changtong_catalog::registry::{Deleted, Mode, Part, Subject, VersionId, Wrong};
+use changtong_catalog::registry::{Candidate, Deleted, Mode, Part, Subject, VersionId, Wrong};
 use changtong_catalog::resource::ShareType;
 use changtong_catalog::store::Store;
 use serde_json::json;
 
-use super::{Desk, of, record};
-use crate::actions::file;
+use super::{Desk, of, record, referring};
 use crate::fixture::{self, id};
 
 async fn what_is_published_is_the_first_version_of_its_subjects(store: &Store) {
@@ -66,7 +65,8 @@ async fn only_the_entry_changes_them(store: &Store) {
     let latest = Against::Version(VersionId::Latest);
     let subject = Subject::read("ct.r.1-value");
     let candidate = of(&record(&["a"]));
-    let broken = actions::check_compatibility(store, &desk.other, &subject, &candidate, latest, false).await;
+    let act = desk.stage.act(&desk.other, 32);
+    let broken = actions::check_compatibility(store, &act, &subject, &candidate, latest, false).await;
     assert!(!broken.unwrap().is_empty());
 }
 
@@ -145,13 +145,7 @@ async fn a_grants_schema_is_seen_by_both_sides(store: &Store) {
 
 async fn a_new_text_revises_the_entry_that_allows_it(store: &Store) {
     let desk = Desk::set(store).await;
-    let (editor, head) = (desk.stage.act(&desk.office.editor, 10), desk.stage.act(&desk.office.head, 11));
-    let mut file = file(ShareType::Conditional);
-    file.auto_register = true;
-    let code = actions::draft_resource(store, &editor, file).await.unwrap().object.code;
-    actions::submit_resource(store, &editor, &code, None).await.unwrap();
-    actions::approve_resource(store, &head, &code, None).await.unwrap();
-    let entry = actions::publish_resource(store, &head, &code, None).await.unwrap().object;
+    let entry = desk.opened(ShareType::Conditional).await;
     let subject = Subject::read("ct.r.1-value");
     let before = store.registry_version(&desk.one, &subject, VersionId::Latest, false).await.unwrap();
     let field = r#",{"name":"gate","type":["null","string"],"default":null,"title":"登机口","grade":1}]}"#;
@@ -174,6 +168,86 @@ async fn a_new_text_revises_the_entry_that_allows_it(store: &Store) {
     let breaking = before.content.text.replace(r#"["null","long"]"#, r#"["null","boolean"]"#);
     assert_ne!(breaking, before.content.text);
     assert_eq!(desk.try_register(head, "ct.r.1-value", &of(&breaking)).await.unwrap_err().error_code(), 409);
+}
+
+async fn modes_and_numbers_count_for_them_too(store: &Store) {
+    let desk = Desk::set(store).await;
+    let entry = desk.opened(ShareType::Conditional).await;
+    let subject = Subject::read(&format!("ct.r.{}-value", entry.number));
+    let before = store.registry_version(&desk.one, &subject, VersionId::Latest, false).await.unwrap();
+    let field = r#",{"name":"gate","type":["null","string"],"default":null,"title":"登机口","grade":1}]}"#;
+    let text = format!("{}{field}", before.content.text.strip_suffix("]}").unwrap());
+    let head = &desk.office.head;
+    let register = async |candidate: &Candidate| {
+        desk.try_register(head, &subject.to_string(), candidate).await.map(|one| one.version)
+    };
+    let known = of(&before.content.text);
+    for numbered in [
+        Candidate { id: Some(7), ..of(&text) },
+        Candidate { version: Some(2), ..of(&text) },
+        Candidate { version: Some(9), ..known.clone() },
+        Candidate { id: Some(before.id.0), ..known.clone() },
+    ] {
+        assert_eq!(register(&numbered).await.unwrap_err().error_code(), 42205, "numbers are the entry's");
+    }
+    assert_eq!(register(&Candidate { version: Some(1), ..known.clone() }).await, Ok(1), "its own number");
+    let steward = desk.stage.act(&desk.authority, 42);
+    let everything = Subject::read("");
+    for mode in [Mode::ReadOnly, Mode::ReadOnlyOverride, Mode::Import] {
+        actions::set_mode(store, &steward, &everything, Some(mode), true).await.unwrap();
+        assert_eq!(register(&of(&text)).await.unwrap_err().error_code(), 42205, "{mode:?}");
+    }
+    actions::set_mode(store, &steward, &everything, None, true).await.unwrap();
+    assert_eq!(register(&of(&text)).await, Ok(2));
+}
+
+async fn who_refers_to_them_does_not_hold_them(store: &Store) {
+    let desk = Desk::set(store).await;
+    let entry = desk.stage.published(&desk.office, ShareType::Conditional).await;
+    let subject = format!("ct.r.{}-value", entry.number);
+    let value = Subject::read(&subject);
+    let full = format!("ct.r{}.Value", entry.number);
+    let referring = referring(&format!(r#"{{"type":"array","items":"{full}"}}"#), &[(&full, &subject, 1)]);
+    desk.try_register(&desk.other, "theirs", &referring).await.unwrap();
+    desk.try_register(&desk.one, "own", &referring).await.unwrap();
+    let retire = desk.stage.act(&desk.office.head, 40);
+    actions::retire_resource(store, &retire, &entry.code, None, Cause::LawChanged, None).await.unwrap();
+    let act = desk.stage.act(&desk.office.head, 41);
+    let held = actions::delete_subject(store, &act, &value, false).await.unwrap_err();
+    assert_eq!(held.error_code(), 42206, "by its own agency");
+    desk.delete("own", false).await.unwrap();
+    let hidden = actions::delete_version(store, &act, &value, VersionId::Number(1), false).await;
+    assert_eq!(hidden, Ok(1), "another agency does not");
+    let theirs = Subject::read("theirs");
+    let theirs = store.registry_version(&desk.other, &theirs, VersionId::Latest, false).await.unwrap();
+    let context = &theirs.subject.context;
+    let resolved = actions::resolve_schema(store, &desk.other, context, &theirs.content).await.unwrap();
+    assert!(resolved.contains("carrier"), "it is still read: {resolved}");
+}
+
+async fn what_is_answered_is_what_was_put_in_force(store: &Store) {
+    let desk = Desk::set(store).await;
+    let entry = desk.opened(ShareType::Conditional).await;
+    let subject = format!("ct.r.{}-value", entry.number);
+    let head = &desk.office.head;
+    let before = desk.try_register(head, &subject, &known(store, &desk, &subject).await).await.unwrap();
+    let text = |name: &str| {
+        let field = format!(r#",{{"name":"{name}","type":["null","string"],"default":null,"grade":1}}]}}"#);
+        of(&format!("{}{field}", before.content.text.strip_suffix("]}").unwrap()))
+    };
+    let first = desk.try_register(head, &subject, &text("gate")).await.unwrap();
+    let second = desk.try_register(head, &subject, &text("stand")).await.unwrap();
+    assert_eq!((first.version, second.version), (2, 3));
+    assert!(second.content.text.contains("stand") && !second.content.text.contains("gate"));
+    // What the text means is in force already, by another text.
+    let renamed = of(&text("stand").schema.replacen("\"name\":\"Value\"", "\"name\":\"Stand\"", 1));
+    let again = desk.try_register(head, &subject, &renamed).await.unwrap();
+    assert_eq!((again.version, again.id), (3, second.id));
+}
+
+async fn known(store: &Store, desk: &Desk<'_>, subject: &str) -> Candidate {
+    let subject = Subject::read(subject);
+    of(&store.registry_version(&desk.one, &subject, VersionId::Latest, false).await.unwrap().content.text)
 }
 
 async fn each_generation_has_subjects_of_its_own(store: &Store) {
@@ -200,6 +274,9 @@ async fn each_generation_has_subjects_of_its_own(store: &Store) {
 }
 
 conformance!(
+    modes_and_numbers_count_for_them_too,
+    who_refers_to_them_does_not_hold_them,
+    what_is_answered_is_what_was_put_in_force,
     each_generation_has_subjects_of_its_own,
     a_new_text_revises_the_entry_that_allows_it,
     what_is_published_is_the_first_version_of_its_subjects,

@@ -1,7 +1,7 @@
 //! Levels and modes: what counts where, and who sets it.
 
 use changtong_catalog::account::Caller;
-use changtong_catalog::actions;
+use changtong_catalog::actions::{self, Against};
 use changtong_catalog::conformance;
 use changtong_catalog::registry::{Candidate, Config, Context, Mode, Subject, Wrong};
 use changtong_catalog::store::Store;
@@ -162,7 +162,65 @@ async fn what_stands_beside_a_text_is_bounded(store: &Store) {
     assert_eq!(desk.try_register(&desk.one, "s", &with(properties(10))).await.unwrap().version, 1);
 }
 
+async fn only_versions_of_one_group_are_compared(store: &Store) {
+    let desk = Desk::set(store).await;
+    let settings = json!({"compatibility": "FULL", "compatibilityGroup": "app.major"});
+    desk.configure(&desk.one, "s", settings).await.unwrap();
+    let of_group = |text: &str, group: &str| Candidate {
+        metadata: serde_json::from_value(json!({"properties": {"app.major": group}})).unwrap(),
+        ..of(text)
+    };
+    let register = async |candidate| desk.try_register(&desk.one, "s", &candidate).await;
+    register(of_group(&record(&["a"]), "1")).await.unwrap();
+    register(of_group(&record(&["b"]), "2")).await.unwrap();
+    assert_eq!(register(of_group(&record(&["c"]), "1")).await.unwrap_err().error_code(), 409);
+    assert_eq!(register(of_group(&record(&["a", "d?"]), "1")).await.unwrap().version, 3, "over the other's");
+    desk.configure(&desk.one, "s", json!({"compatibilityGroup": null})).await.unwrap();
+    assert_eq!(register(of_group(&record(&["b", "e?"]), "2")).await.unwrap_err().error_code(), 409);
+}
+
+async fn a_subject_may_want_the_houses_policy(store: &Store) {
+    const DATE: &str = r#"{"type":"int","logicalType":"date"}"#;
+    let desk = Desk::set(store).await;
+    desk.configure(&desk.one, "s", json!({"compatibilityPolicy": "LOGICAL"})).await.unwrap();
+    for subject in ["s", "t"] {
+        desk.register(subject, DATE).await;
+    }
+    let wrong = desk.refused("s", &of("\"int\"")).await;
+    assert!(wrong.error_code() == 409 && wrong.to_string().contains("errorType:'DATE'"), "{wrong}");
+    let subject = Subject::read("s");
+    let act = desk.stage.act(&desk.one, 33);
+    let told = actions::check_compatibility(store, &act, &subject, &of("\"int\""), Against::All, false).await;
+    assert!(told.unwrap()[0].contains("errorType:'DATE'"));
+    assert_eq!(desk.register("t", "\"int\"").await.version, 2, "Avro reads it");
+}
+
+async fn a_subject_may_take_what_is_not_checked(store: &Store) {
+    const UNFIT: &str = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int","default":"x"}]}"#;
+    let desk = Desk::set(store).await;
+    desk.configure(&desk.one, "s", json!({"validateNewSchemas": false})).await.unwrap();
+    assert_eq!(desk.register("s", UNFIT).await.version, 1);
+    assert_eq!(desk.refused("t", &of(UNFIT)).await.error_code(), 42201);
+    assert_eq!(desk.refused("s", &of("{")).await.error_code(), 42201, "what is no schema is none");
+}
+
+async fn what_is_fed_by_another_registry_takes_its_ids(store: &Store) {
+    let desk = Desk::set(store).await;
+    mode(&desk, &desk.operator(), ":.__GLOBAL:", Some(Mode::Forward)).await.unwrap();
+    let numbered = Candidate { id: Some(500), version: Some(3), ..of("\"int\"") };
+    let taken = desk.try_register(&desk.authority, "s", &numbered).await.unwrap();
+    assert_eq!((taken.id.0, taken.version), (500, 3));
+    let plain = desk.refused("t", &of("\"int\"")).await;
+    assert_eq!(says(&plain), (42205, "Subject t in context  is not in read-write mode".to_owned()));
+    mode(&desk, &desk.operator(), ":.__GLOBAL:", None).await.unwrap();
+    assert_eq!(desk.register("t", "\"int\"").await.id.0, 500);
+}
+
 conformance!(
+    only_versions_of_one_group_are_compared,
+    a_subject_may_want_the_houses_policy,
+    a_subject_may_take_what_is_not_checked,
+    what_is_fed_by_another_registry_takes_its_ids,
     settings_are_shown_to_whoever_sees_the_subject,
     what_stands_beside_a_text_is_bounded,
     a_subjects_own_level_counts_before_its_contexts,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::told;
 use crate::http::Web;
 use crate::http::problem::Answer;
+use crate::http::registry::act;
 use crate::http::registry::asked::Asked;
 use crate::http::registry::caller::Registrant;
 use crate::http::registry::document::Document;
@@ -23,6 +24,8 @@ pub async fn one(
 ) -> Answer<Json<Value>> {
     let (against, normalize) = (Against::Version(place.version()?), asked.flag("normalize"));
     let subject = app.store.registry_alias(&caller, &place.subject()).await?;
-    let messages = check_compatibility(&app.store, &caller, &subject, &candidate, against, normalize).await?;
+    let messages =
+        check_compatibility(&app.store, &act(&app, &caller), &subject, &candidate, against, normalize)
+            .await?;
     Ok(told(&asked, &messages))
 }

@@ -19,7 +19,7 @@ pub async fn by_guid(
     asked: Asked,
 ) -> Answer<Response> {
     let known = app.store.registry_guid(&caller, place.guid()).await?;
-    let text = formatted(&app, &asked, &known).await?;
+    let text = formatted(&app, &caller, &asked, &known).await?;
     let shown = Shown::schema(&known);
     Ok(match &text {
         Some(text) => Json(shown.written_as(text)).into_response(),

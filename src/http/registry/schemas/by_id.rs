@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use changtong_catalog::actions::schema_tags;
 
 use super::{formatted, subject};
 use crate::http::Web;
@@ -20,10 +21,17 @@ pub async fn by_id(
 ) -> Answer<Response> {
     let subject = subject(&place, &asked);
     let known = app.store.registry_schema(&caller, place.id()?.0, Some(&subject)).await?;
-    let text = formatted(&app, &asked, &known).await?;
+    let text = formatted(&app, &caller, &asked, &known).await?;
     let mut shown = Shown::schema(&known);
     if let Some(text) = &text {
         shown = shown.written_as(text);
+    }
+    if asked.text("referenceFormat").is_some_and(|format| format.eq_ignore_ascii_case("qualified")) {
+        shown = shown.qualified(&known.context);
+    }
+    if let Some(wanted) = asked.tags() {
+        let tags = schema_tags(&app.store, &caller, &known.context, &known.content, wanted).await?;
+        shown.schema_tags = Some(tags.into_iter().map(Into::into).collect());
     }
     if asked.flag("fetchMaxId") {
         shown.max_id = Some(app.store.registry_max_id(&known.context).await?);

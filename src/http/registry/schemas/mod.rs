@@ -9,6 +9,8 @@ mod text;
 mod types;
 mod versions;
 
+use changtong_catalog::account::Caller;
+use changtong_catalog::actions::resolve_schema;
 use changtong_catalog::registry::{Known, Subject, Wrong};
 
 pub use by_guid::by_guid;
@@ -30,9 +32,14 @@ fn subject(place: &Place, asked: &Asked) -> Subject {
 }
 
 /// The text in the form that is asked for; `None`: as it is kept.
-async fn formatted(app: &App, asked: &Asked, known: &Known) -> Result<Option<String>, Wrong> {
+async fn formatted(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    known: &Known,
+) -> Result<Option<String>, Wrong> {
     if !asked.resolved() {
         return Ok(None);
     }
-    app.store.registry_resolved(&known.context, &known.content).await.map(Some)
+    resolve_schema(&app.store, caller, &known.context, &known.content).await.map(Some)
 }

@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use changtong_catalog::registry::Subject;
 
+use super::subject;
 use crate::http::Web;
 use crate::http::problem::Answer;
 use crate::http::registry::asked::Asked;
@@ -15,8 +17,7 @@ pub async fn subjects(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Vec<String>>> {
-    let uses = super::versions::uses(&app, &caller, &place, &asked).await?;
-    let mut subjects: Vec<String> = uses.into_iter().map(|(subject, _)| subject.to_string()).collect();
-    subjects.dedup();
-    Ok(Json(asked.paging()?.of(subjects)))
+    let (subject, deleted, paging) = (subject(&place, &asked), asked.flag("deleted"), asked.paging()?);
+    let users = app.store.registry_users(&caller, place.id()?.0, Some(&subject), deleted, paging).await?;
+    Ok(Json(users.iter().map(Subject::to_string).collect()))
 }

@@ -17,6 +17,6 @@ pub async fn text(
 ) -> Answer<String> {
     let subject = subject(&place, &asked);
     let known = app.store.registry_schema(&caller, place.id()?.0, Some(&subject)).await?;
-    let text = formatted(&app, &asked, &known).await?;
+    let text = formatted(&app, &caller, &asked, &known).await?;
     Ok(text.unwrap_or_else(|| known.content.text.clone()))
 }

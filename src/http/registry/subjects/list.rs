@@ -16,6 +16,6 @@ pub async fn list(
     asked: Asked,
 ) -> Answer<Json<Vec<String>>> {
     let prefix = place.prefix(&asked, ":*:");
-    let subjects = app.store.registry_subjects(&caller, &prefix, asked.deleted()).await?;
-    Ok(Json(asked.paging()?.of(subjects)))
+    let (deleted, paging) = (asked.deleted(), asked.paging()?);
+    Ok(Json(app.store.registry_subjects(&caller, &prefix, deleted, paging).await?))
 }

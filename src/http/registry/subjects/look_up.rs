@@ -23,5 +23,5 @@ pub async fn look_up(
     let subject = app.store.registry_alias(&caller, &place.subject()).await?;
     let (normalize, deleted) = (asked.flag("normalize"), asked.flag("deleted"));
     let found = look_up_schema(&app.store, &caller, &subject, &candidate, normalize, deleted).await?;
-    shown(&app, &asked, &found).await
+    shown(&app, &caller, &asked, &found).await
 }

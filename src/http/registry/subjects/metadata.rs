@@ -21,5 +21,5 @@ pub async fn metadata(
     let subject = app.store.registry_alias(&caller, &place.subject()).await?;
     let deleted = asked.flag("deleted");
     let found = app.store.registry_with_metadata(&caller, &subject, &pairs, deleted).await?;
-    shown(&app, &asked, &found).await
+    shown(&app, &caller, &asked, &found).await
 }

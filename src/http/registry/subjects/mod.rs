@@ -6,6 +6,8 @@ mod look_up;
 mod metadata;
 pub mod versions;
 
+use changtong_catalog::account::Caller;
+use changtong_catalog::actions::resolve_schema;
 use changtong_catalog::registry::{Registered, Wrong};
 
 pub use delete::delete;
@@ -17,9 +19,14 @@ use super::asked::Asked;
 use crate::app::App;
 
 /// The text in the form that is asked for; `None`: as it is kept.
-async fn formatted(app: &App, asked: &Asked, registered: &Registered) -> Result<Option<String>, Wrong> {
+async fn formatted(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    registered: &Registered,
+) -> Result<Option<String>, Wrong> {
     if !asked.resolved() {
         return Ok(None);
     }
-    app.store.registry_resolved(&registered.subject.context, &registered.content).await.map(Some)
+    resolve_schema(&app.store, caller, &registered.subject.context, &registered.content).await.map(Some)
 }

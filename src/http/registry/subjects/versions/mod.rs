@@ -9,6 +9,8 @@ mod text;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use changtong_catalog::account::Caller;
+use changtong_catalog::actions::schema_tags;
 use changtong_catalog::registry::Registered;
 
 pub use delete::delete;
@@ -25,9 +27,19 @@ use crate::http::registry::asked::Asked;
 use crate::http::registry::shown::Shown;
 
 /// A version in the format that is asked for.
-pub(super) async fn shown(app: &App, asked: &Asked, registered: &Registered) -> Answer<Response> {
-    let text = formatted(app, asked, registered).await?;
-    let shown = Shown::version(registered);
+pub(super) async fn shown(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    registered: &Registered,
+) -> Answer<Response> {
+    let text = formatted(app, caller, asked, registered).await?;
+    let mut shown = Shown::version(registered);
+    if let Some(wanted) = asked.tags() {
+        let (context, content) = (&registered.subject.context, &registered.content);
+        let tags = schema_tags(&app.store, caller, context, content, wanted).await?;
+        shown.schema_tags = Some(tags.into_iter().map(Into::into).collect());
+    }
     Ok(match &text {
         Some(text) => Json(shown.written_as(text)).into_response(),
         None => Json(shown).into_response(),

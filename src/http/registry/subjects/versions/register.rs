@@ -24,5 +24,5 @@ pub async fn register(
     let how = Registering { normalize: asked.flag("normalize"), force: asked.flag("force") };
     let act = act(&app, &caller);
     let registered = register_schema(&app.store, &act, &place.subject(), &candidate, how).await?;
-    shown(&app, &asked, &registered).await
+    shown(&app, &caller, &asked, &registered).await
 }

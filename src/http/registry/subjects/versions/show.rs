@@ -19,5 +19,5 @@ pub async fn show(
     let version = place.version()?;
     let subject = app.store.registry_alias(&caller, &place.subject()).await?;
     let found = app.store.registry_version(&caller, &subject, version, asked.flag("deleted")).await?;
-    shown(&app, &asked, &found).await
+    shown(&app, &caller, &asked, &found).await
 }

@@ -18,5 +18,5 @@ pub async fn text(
     let version = place.version()?;
     let subject = app.store.registry_alias(&caller, &place.subject()).await?;
     let found = app.store.registry_version(&caller, &subject, version, asked.flag("deleted")).await?;
-    Ok(formatted(&app, &asked, &found).await?.unwrap_or_else(|| found.content.text.clone()))
+    Ok(formatted(&app, &caller, &asked, &found).await?.unwrap_or_else(|| found.content.text.clone()))
 }

@@ -1,0 +1,162 @@
+//! Query parameters that no client's program writes: each does what docs/compatibility.md says.
+
+use serde_json::{Value, json};
+
+use super::{delete, id_of, one, put, record, refused, two};
+use crate::support::{Client, TestApp, World, on_both_pairs};
+
+on_both_pairs!(
+    pages_of_what_has_a_schema,
+    contexts_by_their_beginning,
+    schemas_by_the_rules_they_run,
+    a_long_list_comes_whole,
+    formats_tags_and_references,
+);
+
+async fn registry(app: &TestApp) -> Client {
+    app.registrant(World::of(app).await.provider.integrator.key())
+}
+
+async fn pages_of_what_has_a_schema(app: &TestApp) {
+    let registry = registry(app).await;
+    let list = async |path: String| registry.get(&path).await.expect(200);
+    let mut id = 0;
+    for subject in ["a", "b", "c"] {
+        id = id_of(&registry.post(&format!("/subjects/{subject}/versions"), one()).await);
+    }
+    let subjects = format!("/schemas/ids/{id}/subjects");
+    let versions = format!("/schemas/ids/{id}/versions");
+    assert_eq!(list(format!("{subjects}?offset=1&limit=1")).await, json!(["b"]));
+    assert_eq!(list(format!("{subjects}?offset=2")).await, json!(["c"]));
+    assert_eq!(list(format!("{subjects}?subject=b")).await, json!(["b"]));
+    let of_c = json!([{ "subject": "c", "version": 1 }]);
+    assert_eq!(list(format!("{versions}?offset=2&limit=5")).await, of_c);
+    delete(&registry, "/subjects/c").await.expect(200);
+    assert_eq!(list(subjects.clone()).await, json!(["a", "b"]));
+    assert_eq!(list(format!("{subjects}?deleted=true")).await, json!(["a", "b", "c"]));
+    assert_eq!(list(versions.clone()).await.as_array().map(Vec::len), Some(2));
+    assert_eq!(list(format!("{versions}?deleted=true&subject=c")).await, of_c);
+
+    let reference = json!([{ "name": "weather.Observation", "subject": "a", "version": 1 }]);
+    let mut referring = Vec::new();
+    for number in 0..3 {
+        let schema = json!({ "type": "record", "name": format!("O{number}"),
+            "fields": [{ "name": "of", "type": "weather.Observation" }] });
+        let body = json!({ "schema": schema.to_string(), "references": reference });
+        referring.push(id_of(&registry.post(&format!("/subjects/o{number}/versions"), body).await));
+    }
+    let by = "/subjects/a/versions/1/referencedby";
+    assert_eq!(list(by.to_owned()).await, json!(referring));
+    assert_eq!(list(format!("{by}?offset=1&limit=1")).await, json!([referring[1]]));
+    delete(&registry, "/subjects/o0").await.expect(200);
+    assert_eq!(list(by.to_owned()).await, json!(referring[1..]));
+    assert_eq!(list(format!("{by}?deleted=true")).await, json!(referring));
+
+    let mut tagged = two();
+    tagged["metadata"] = json!({ "properties": { "team": "north", "stage": "trial" } });
+    registry.post("/subjects/a/versions", tagged).await.expect(200);
+    let mut later = record(r#"{"name":"station","type":"string"},{"name":"x","type":"int","default":0}"#);
+    later["metadata"] = json!({ "properties": { "team": "north", "stage": "live" } });
+    registry.post("/subjects/a/versions", later).await.expect(200);
+    let with = "/subjects/a/metadata?key=team&value=north&key=stage&value=trial";
+    assert_eq!(list(with.to_owned()).await["version"], 2);
+    refused(&registry.get("/subjects/a/metadata?key=team&value=south").await, 40403);
+    delete(&registry, "/subjects/a/versions/2").await.expect(200);
+    refused(&registry.get(with).await, 40403);
+    assert_eq!(list(format!("{with}&deleted=true")).await["version"], 2);
+}
+
+async fn contexts_by_their_beginning(app: &TestApp) {
+    let registry = registry(app).await;
+    for context in [".a1", ".a2", ".b"] {
+        registry.post(&format!("/contexts/{context}/subjects/s/versions"), one()).await.expect(200);
+    }
+    let list = async |query: &str| registry.get(&format!("/contexts{query}")).await.expect(200);
+    assert_eq!(list("").await, json!([".", ".a1", ".a2", ".b"]));
+    assert_eq!(list("?contextPrefix=.a").await, json!([".a1", ".a2"]));
+    assert_eq!(list("?offset=1&limit=2").await, json!([".a1", ".a2"]));
+    assert_eq!(list("?contextPrefix=.a&offset=1").await, json!([".a2"]));
+}
+
+async fn schemas_by_the_rules_they_run(app: &TestApp) {
+    let registry = registry(app).await;
+    for (subject, handler) in [("a", "CEL"), ("b", "ENCRYPT"), ("c", "CEL")] {
+        let mut body = one();
+        body["ruleSet"] = json!({ "domainRules":
+            [{ "name": "r", "kind": "CONDITION", "mode": "WRITE", "type": handler, "expr": "true" }] });
+        registry.post(&format!("/subjects/{subject}/versions"), body).await.expect(200);
+    }
+    registry.post("/subjects/d/versions", one()).await.expect(200);
+    let names = async |query: &str| -> Vec<String> {
+        let found: Value = registry.get(&format!("/schemas?{query}")).await.expect(200);
+        let found = found.as_array().expect("schemas").clone();
+        found.iter().map(|one| one["subject"].as_str().expect("a subject").to_owned()).collect()
+    };
+    assert_eq!(names("ruleType=CEL").await, ["a", "c"]);
+    assert_eq!(names("ruleType=CEL&offset=1").await, ["c"]);
+    assert_eq!(names("ruleType=ENCRYPT&limit=1").await, ["b"]);
+    assert_eq!(names("ruleType=nobody").await, [""; 0]);
+    put(&registry, "/config/also", json!({ "alias": "d" })).await.expect(200);
+    let with = registry.get("/schemas?subjectPrefix=d&aliases=true").await.expect(200);
+    assert_eq!((&with[0]["subject"], &with[0]["aliases"]), (&json!("d"), &json!(["also"])));
+    let other = registry.get("/schemas?subjectPrefix=b&aliases=true").await.expect(200);
+    assert_eq!(other[0]["aliases"], json!([]));
+    assert_eq!(registry.get("/schemas?subjectPrefix=d").await.expect(200)[0]["aliases"], Value::Null);
+}
+
+/// More than is read at once.
+async fn a_long_list_comes_whole(app: &TestApp) {
+    let registry = registry(app).await;
+    put(&registry, "/config/s", json!({ "compatibility": "NONE" })).await.expect(200);
+    for number in 0..9 {
+        let text = json!({ "type": "string", "n": number, "x": "x".repeat(200_000) }).to_string();
+        id_of(&registry.post("/subjects/s/versions", json!({ "schema": text })).await);
+    }
+    let found = registry.get("/schemas").await;
+    assert_eq!(found.headers["content-type"], "application/vnd.schemaregistry.v1+json");
+    let found = found.expect(200);
+    let versions: Vec<_> = found
+        .as_array()
+        .expect("schemas")
+        .iter()
+        .map(|one| one["version"].as_i64().expect("a number"))
+        .collect();
+    assert_eq!(versions, (1..=9).collect::<Vec<_>>());
+    assert!(found.as_array().expect("schemas").iter().all(|one| one["schema"].to_string().len() > 200_000));
+}
+
+async fn formats_tags_and_references(app: &TestApp) {
+    let registry = registry(app).await;
+    let schema = json!({ "type": "record", "name": "P", "namespace": "n", "confluent:tags": ["PERSON"], "fields": [
+        { "name": "id", "type": "string", "confluent:tags": ["PII", "KEY"] },
+        { "name": "of", "type": { "type": "record", "name": "Q", "fields":
+            [{ "name": "phone", "type": ["null", "string"], "confluent:tags": ["PII"] }] } },
+    ] });
+    let tagged = id_of(&registry.post("/subjects/t/versions", json!({ "schema": schema.to_string() })).await);
+    let found = async |path: String| registry.get(&path).await.expect(200)["schemaTags"].clone();
+    let of = |path: &str, kind: &str, tags: &[&str]| json!({ "schemaEntity": { "entityPath": path, "entityType": kind }, "tags": tags });
+    let pii = json!([of("n.P.id", "sr_field", &["PII"]), of("n.Q.phone", "sr_field", &["PII"])]);
+    assert_eq!(found(format!("/schemas/ids/{tagged}?findTags=PII")).await, pii);
+    assert_eq!(found("/subjects/t/versions/1?findTags=PII&findTags=none".to_owned()).await, pii);
+    let all = json!([
+        of("n.P", "sr_record", &["PERSON"]),
+        of("n.P.id", "sr_field", &["PII", "KEY"]),
+        of("n.Q.phone", "sr_field", &["PII"]),
+    ]);
+    assert_eq!(found(format!("/schemas/ids/{tagged}?findTags=*")).await, all);
+    assert_eq!(found(format!("/schemas/ids/{tagged}")).await, Value::Null);
+
+    registry.post("/contexts/.x/subjects/inner/versions", one()).await.expect(200);
+    let outer = json!({ "type": "array", "items": "weather.Observation" }).to_string();
+    let reference =
+        |subject: &str| json!([{ "name": "weather.Observation", "subject": subject, "version": 1 }]);
+    let body = json!({ "schema": outer, "references": reference("inner") });
+    let made = registry.post("/contexts/.x/subjects/outer/versions", body).await;
+    let (id, guid) = (id_of(&made), made.json()["guid"].as_str().expect("a guid").to_owned());
+    let by_id =
+        async |query: &str| registry.get(&format!("/contexts/.x/schemas/ids/{id}{query}")).await.expect(200);
+    assert_eq!(by_id("").await["references"], reference("inner"));
+    assert_eq!(by_id("?referenceFormat=QUALIFIED").await["references"], reference(":.x:inner"));
+    let by_guid = registry.get(&format!("/schemas/guids/{guid}?format=resolved")).await.expect(200);
+    assert!(by_guid["schema"].as_str().expect("a schema").contains("station"), "{by_guid}");
+}
