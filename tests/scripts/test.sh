@@ -19,6 +19,8 @@ trap 'rm -f "$log"' EXIT
 run_tests() {
   # shellcheck disable=SC2016 # expanded in the engines' environment, to say what was missing there
   tests/scripts/engines.sh run bash -c '
+    # Most of the time tests wait for servers that they started.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))}
     cargo test --locked --workspace --all-features --no-fail-fast || status=$?
     echo "engines not had: ${CHANGTONG_TEST_WITHOUT_WHY:-none}"
     exit "${status-0}"'
