@@ -125,7 +125,9 @@ async fn a_revision_breaks_no_reader_and_loosens_no_mask(app: &TestApp) {
     let path = format!("/api/v1/resources/{RESOURCE}");
     let breaks = (409, "schema_incompatible");
     let fixed = (422, "invalid");
-    let changes: [(fn(&mut Value), (u16, &str), &str, &str); 4] = [
+    type Change = fn(&mut Value);
+    type Answer<'a> = (u16, &'a str);
+    let changes: [(Change, Answer<'_>, &str, &str); 4] = [
         (|file| file["items"][3]["mask"] = Value::Null, breaks, "mask name is gone", "脱敏规则"),
         (|file| file["items"][3]["mask"] = json!("mobile"), breaks, "shows more", "会露出更多"),
         (|file| file["items"][2]["nullable"] = json!(false), breaks, "temp", "temp"),

@@ -110,7 +110,7 @@ async fn read(reader: Client, number: usize, subscription: String) -> usize {
     let path = format!("/api/v1/subscriptions/{subscription}/records");
     let busy = |reply: &Reply| (reply.status, reply.code().as_str()) == (503, "store_unavailable");
     loop {
-        let reply = if number % 2 == 0 {
+        let reply = if number.is_multiple_of(2) {
             match Events::open(&reader, &path, None).await {
                 Ok(mut events) => {
                     let mut records = 0;
