@@ -1,6 +1,8 @@
 //! What a proposal breaks with each version of its generation: Avro's rules, the house's on what data mean, and what a
 //! change of schema never brings along.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -112,12 +114,15 @@ pub(super) fn of(proposal: &Proposal<'_>, in_force: &SchemaVersion, new: &str) -
 
 /// Items of another type that no other rule has found: Avro reads strings as bytes and bytes as strings, people do not.
 fn types(proposal: &Proposal<'_>, found: &[Break]) -> Vec<Break> {
+    let told: HashSet<(i32, &str)> = found.iter().map(|found| (found.version, found.item())).collect();
     let mut changed = Vec::new();
     for version in proposal.versions.iter().rev() {
+        let earlier: HashMap<&str, &Item> =
+            version.items.iter().map(|old| (old.name.as_str(), old)).collect();
         for new in proposal.items {
-            let old = version.items.iter().find(|old| old.name == new.name);
-            let told = |found: &Break| found.version == version.version && found.item() == new.name;
-            if old.is_some_and(|old| old.avro() != new.avro()) && !found.iter().any(told) {
+            let name = new.name.as_str();
+            let other = earlier.get(name).is_some_and(|old| old.avro() != new.avro());
+            if other && !told.contains(&(version.version, name)) {
                 changed.push(Break {
                     version: version.version,
                     path: new.name.clone(),

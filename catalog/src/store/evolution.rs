@@ -84,12 +84,18 @@ impl Session {
 
     /// What items that are to take the place of an entry's would be judged against.
     pub async fn ground(&mut self, resource: ResourceNumber, now: Time) -> Result<Ground, Refusal> {
+        let ground = self.ground_of_all(resource).await?;
+        let grants = self.grants_on(resource, now).await?;
+        Ok(Ground { grants, ..ground })
+    }
+
+    /// The same but for grants, of which not everybody may know.
+    pub async fn ground_of_all(&mut self, resource: ResourceNumber) -> Result<Ground, Refusal> {
         // First, so that what changes while the rest is read shows.
         let footing = self.footing(resource).await?;
         let standing = self.resource_standing(resource).await?;
         let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
-        let grants = self.grants_on(resource, now).await?;
-        Ok(Ground { resource, footing, versions, grants })
+        Ok(Ground { resource, footing, versions, grants: Vec::new() })
     }
 
     /// Judges items that are to take the place of an entry's, which make a schema already.

@@ -59,7 +59,8 @@ pub(super) async fn register(
 }
 
 /// Why a schema could not take the place of what is in force; nothing if it could. It is judged as it would be if it were
-/// registered, whoever asks; of grants only who may know of them learns more than that they stand in the way.
+/// registered; against the terms of grants only for whoever may know them, since what a made up proposal does to a hidden
+/// filter tells what the filter says.
 pub(super) async fn check_compatible(
     store: &Store,
     act: &Act<'_>,
@@ -81,19 +82,17 @@ pub(super) async fn check_compatible(
         Ok(items) => items,
         Err(refusal) => return Ok(vec![line(refusal.code.as_str(), &refusal.text, "")]),
     };
-    let ground = session.ground(entry.number, act.now).await?;
+    let ground = match lifecycle::may_check(act.caller, &entry) {
+        Ok(()) => session.ground(entry.number, act.now).await?,
+        Err(_) => session.ground_of_all(entry.number).await?,
+    };
     drop(session);
     let judged = think(act.caller, move || ground.judge(&items)).await??;
     let newest = judged.versions.last().map(|version| version.version);
     let only = only.map(|version| if version == VersionId::Latest { newest } else { Some(version.number()) });
     let counts = |found: &&Break| only.is_none_or(|only| only == Some(found.version));
     let mut lines: Vec<_> = judged.verdict.breaks.iter().filter(counts).map(told).collect();
-    let mut of_grants = judged.grants.iter().flat_map(|(_, concerned)| &concerned.own).map(told).peekable();
-    if lifecycle::may_check(act.caller, &entry).is_ok() {
-        lines.extend(of_grants);
-    } else if of_grants.peek().is_some() {
-        lines.push(line("GRANT", &terms_no_longer_fit(), ""));
-    }
+    lines.extend(judged.grants.iter().flat_map(|(_, concerned)| &concerned.own).map(told));
     Ok(lines)
 }
 
@@ -197,12 +196,5 @@ fn only_values(subject: &Subject) -> Text {
             "subject {subject} is a resource's, of which only the value schema of the generation in force changes, with \
              its published entry"
         ),
-    )
-}
-
-fn terms_no_longer_fit() -> Text {
-    Text::new(
-        "有授权的条款不再适用于新的信息项;提供方可用 changtong schema check 查看",
-        "the terms of a grant no longer fit the new items; its provider sees which by changtong schema check",
     )
 }
