@@ -1,6 +1,6 @@
 //! What changes the Schema Registry, one file per action, and the two questions that need its rules. What changes holds
-//! the lock of its context from before it looks until it is done; of what is read before that it makes sure that it
-//! still stands.
+//! the lock of its context from before it looks until it is done, and that of its agency's subjects where it may open
+//! one; of what is read before that it makes sure that it still stands.
 
 mod check_compatibility;
 mod delete_config;
@@ -33,6 +33,7 @@ pub use set_mode::set_mode;
 
 use crate::audit::Digest;
 use crate::error::Refusal;
+use crate::ids::AgencyId;
 use crate::registry::{Context, Subject};
 use crate::store::{Lock, LockClass, Store, Tx};
 
@@ -42,16 +43,30 @@ async fn begin(store: &Store, context: &Context) -> Result<Tx, Refusal> {
     Ok(tx)
 }
 
+/// The same, where a subject may be opened, which is counted with all others of its agency.
+async fn begin_opening(store: &Store, context: &Context, by: AgencyId) -> Result<Tx, Refusal> {
+    let mut tx = store.begin().await?;
+    tx.lock_all_exclusive(vec![Lock::on(LockClass::Registry, context), opened_by(by)]).await?;
+    Ok(tx)
+}
+
 /// The same, while what is referred to in other contexts stays as it is.
 async fn begin_referring<'a>(
     store: &Store,
     context: &Context,
+    opening: Option<AgencyId>,
     to: impl Iterator<Item = &'a Context>,
 ) -> Result<Tx, Refusal> {
     let mut tx = store.begin().await?;
     let shared = to.map(|context| Lock::on(LockClass::Registry, context)).collect();
-    tx.lock_mixed(shared, vec![Lock::on(LockClass::Registry, context)]).await?;
+    let own = [Some(Lock::on(LockClass::Registry, context)), opening.map(opened_by)];
+    tx.lock_mixed(shared, own.into_iter().flatten().collect()).await?;
     Ok(tx)
+}
+
+/// What an agency opens, in whatever context: no context has this name.
+fn opened_by(agency: AgencyId) -> Lock {
+    Lock::on(LockClass::Registry, format!("opened by {agency}"))
 }
 
 /// What stands for a subject's name, which users choose, in an event.

@@ -50,8 +50,9 @@ pub async fn register_schema(
         if let Some(one) = asked.judge(store, &before, &new).await? {
             return Ok(store.read().await?.registered(subject, one).await?);
         }
+        let opening = before.owner.is_none().then_some(act.caller.agency);
         let to = new.referred.iter().map(|(to, _)| &to.context);
-        let mut tx = begin_referring(store, &subject.context, to).await?;
+        let mut tx = begin_referring(store, &subject.context, opening, to).await?;
         if Before::read(&mut tx, subject).await? == before && still_refers(&mut tx, &new).await? {
             return asked.write(tx, &before, &new).await;
         }

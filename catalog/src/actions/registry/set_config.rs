@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{begin, named, setting};
+use super::{begin_opening, named, setting};
 use crate::actions::Act;
 use crate::audit::{Digest, RegistryConfigured};
 use crate::registry::{Config, Subject, Wrong};
@@ -14,7 +14,7 @@ pub async fn set_config(
     subject: &Subject,
     request: &Map<String, Value>,
 ) -> Result<Config, Wrong> {
-    let mut tx = begin(store, &subject.context).await?;
+    let mut tx = begin_opening(store, &subject.context, act.caller.agency).await?;
     setting::check(&mut tx, act, "WriteSubjectConfig", subject).await?;
     tx.mode_in_scope(subject).await?.check_writable(subject)?;
     let config = tx.set_of(subject).await?.config.unwrap_or_default().updated(request)?;

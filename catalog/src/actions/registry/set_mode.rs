@@ -2,7 +2,7 @@
 
 use super::delete_subject::check_unreferenced;
 use super::delete_version::take_away;
-use super::{begin, named, setting};
+use super::{begin_opening, named, setting};
 use crate::actions::Act;
 use crate::audit::{RegistryModeSet, SchemaDeleted, What};
 use crate::registry::{Mode, Prefix, Subject, Wrong, check_steward};
@@ -18,7 +18,7 @@ pub async fn set_mode(
     mode: Option<Mode>,
     force: bool,
 ) -> Result<(), Wrong> {
-    let mut tx = begin(store, &subject.context).await?;
+    let mut tx = begin_opening(store, &subject.context, act.caller.agency).await?;
     setting::check(&mut tx, act, WHAT, subject).await?;
     if let Some(mode) = mode {
         mode.check_place(subject)?;

@@ -220,6 +220,27 @@ async fn an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own(store:
     desk.register(":.again:s", "\"int\"").await;
 }
 
+/// Whatever is opened at once, in contexts that know nothing of each other, and by whatever way.
+async fn who_opens_many_contexts_at_once_gets_no_more(store: &Store) {
+    let desk = Desk::set(store).await;
+    for number in 0..MOST_CONTEXTS - 1 {
+        desk.register(&format!(":.c{number}:s"), "\"int\"").await;
+    }
+    let open = async |number: usize| {
+        let subject = format!(":.n{number}:s");
+        if number.is_multiple_of(2) {
+            return desk.try_register(&desk.one, &subject, &of("\"int\"")).await.map(drop);
+        }
+        desk.configure(&desk.one, &subject, json!({"normalize": true})).await
+    };
+    let opened: [_; 8] =
+        tokio::join!(open(0), open(1), open(2), open(3), open(4), open(5), open(6), open(7)).into();
+    let refused: Vec<_> =
+        opened.into_iter().filter_map(Result::err).map(|wrong| wrong.error_code()).collect();
+    assert_eq!(refused, [42205; 7]);
+    assert_eq!(store.registry_contexts(&desk.one).await.unwrap().len(), 1 + MOST_CONTEXTS);
+}
+
 async fn what_very_many_have_is_seen_by_who_has_it(store: &Store) {
     let desk = Desk::set(store).await;
     for number in 0..150 {
@@ -319,6 +340,7 @@ conformance!(
     nobody_else_answers_for_an_id,
     a_grants_id_is_the_grants_whatever_subject_is_named,
     an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own,
+    who_opens_many_contexts_at_once_gets_no_more,
     what_very_many_have_is_seen_by_who_has_it,
     a_question_takes_one_connection,
     numbers_from_elsewhere_leave_room,
