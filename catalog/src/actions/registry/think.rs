@@ -1,6 +1,6 @@
-//! Reading and comparing schemas costs processor time that whoever sends them chooses. It is done where nothing waits for
-//! it but the caller: on threads of its own, with no connection to the store held, no more at once than half the
-//! machine, and of one account no more than two.
+//! Reading and comparing schemas costs processor time that whoever sends them chooses. The registry's questions do it where
+//! nothing waits for it but the caller: on threads of its own, with no connection to the store held, no more at once than
+//! half the machine, and of one account no more than two. What revising a resource breaks is judged elsewhere (`judge.rs`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,7 @@ use crate::ids::AccountId;
 const OF_ACCOUNT: usize = 2;
 
 /// Of the whole process: there is one machine, however many stores are open on it.
-static DESK: LazyLock<Desk> =
-    LazyLock::new(|| Desk { places: Arc::new(Semaphore::new(half())), accounts: Mutex::default() });
+static DESK: LazyLock<Desk> = LazyLock::new(|| Desk::with(half()));
 
 fn half() -> usize {
     std::thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2))
@@ -25,37 +24,76 @@ fn half() -> usize {
 
 struct Desk {
     places: Arc<Semaphore>,
-    accounts: Mutex<HashMap<AccountId, Arc<Semaphore>>>,
+    accounts: Arc<Mutex<HashMap<AccountId, Turns>>>,
 }
 
-/// A place at the desk, held until the work is done, even if nobody waits for it any more.
-struct Place {
+/// What one account has of the desk.
+struct Turns {
+    free: Arc<Semaphore>,
+    /// How many have a place or wait for one.
+    in_line: usize,
+}
+
+/// Stands in its account's line until it is dropped, whether it got a place or not.
+struct InLine {
     account: AccountId,
-    _of_account: OwnedSemaphorePermit,
+    accounts: Arc<Mutex<HashMap<AccountId, Turns>>>,
+}
+
+/// A place at the desk, held until the work is done, even if nobody waits for it any more. It is given back before the
+/// line is left.
+struct Place {
     _of_all: OwnedSemaphorePermit,
+    _of_account: OwnedSemaphorePermit,
+    _line: InLine,
 }
 
 impl Desk {
-    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Arc<Semaphore>>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), accounts: Arc::default() }
+    }
+
+    fn line_up(&self, account: AccountId) -> (InLine, Arc<Semaphore>) {
+        let mut accounts = lock(&self.accounts);
+        let new = || Turns { free: Arc::new(Semaphore::new(OF_ACCOUNT)), in_line: 0 };
+        let turns = accounts.entry(account).or_insert_with(new);
+        turns.in_line += 1;
+        (InLine { account, accounts: self.accounts.clone() }, turns.free.clone())
     }
 
     async fn place(&self, account: AccountId) -> Result<Place, AcquireError> {
-        let own =
-            self.accounts().entry(account).or_insert_with(|| Arc::new(Semaphore::new(OF_ACCOUNT))).clone();
+        let (line, own) = self.line_up(account);
         // Its own turn first: who asks for much waits behind itself.
         let of_account = own.acquire_owned().await?;
         let of_all = self.places.clone().acquire_owned().await?;
-        Ok(Place { account, _of_account: of_account, _of_all: of_all })
+        Ok(Place { _of_all: of_all, _of_account: of_account, _line: line })
+    }
+
+    async fn think<T: Send + 'static>(
+        &self,
+        account: AccountId,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = self.place(account).await.map_err(|_| failed())?;
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        done.await.map_err(|_| failed())
     }
 }
 
-impl Drop for Place {
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for InLine {
     fn drop(&mut self) {
-        let mut accounts = DESK.accounts();
-        // The place that is given up now still counts; who waits for one counts too.
-        let last = accounts.get(&self.account).is_some_and(|own| Arc::strong_count(own) <= 2);
-        if last {
+        let mut accounts = lock(&self.accounts);
+        let Some(turns) = accounts.get_mut(&self.account) else { return };
+        turns.in_line -= 1;
+        if turns.in_line == 0 {
             accounts.remove(&self.account);
         }
     }
@@ -66,13 +104,7 @@ pub(super) async fn think<T: Send + 'static>(
     caller: &Caller,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let place = DESK.place(caller.account).await.map_err(|_| failed())?;
-    let done = spawn_blocking(move || {
-        let done = work();
-        drop(place);
-        done
-    });
-    done.await.map_err(|_| failed())
+    DESK.think(caller.account, work).await
 }
 
 /// Every place at the desk, so that a test sees what is done while none is free.
@@ -88,32 +120,57 @@ fn failed() -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     use super::*;
     use crate::testing::caller;
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn one_account_takes_two_places_at_most_and_none_when_it_is_done() {
-        let caller = caller(77, 77, &[]);
-        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let tasks: Vec<_> = (0..20)
-            .map(|_| {
-                let (caller, now, most) = (caller.clone(), now.clone(), most.clone());
-                tokio::spawn(async move {
-                    let work = move || {
-                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        std::thread::yield_now();
-                        now.fetch_sub(1, Ordering::SeqCst);
-                    };
-                    think(&caller, work).await.unwrap();
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
+    /// Whether it has to wait, however often it is asked.
+    fn waits<T>(place: std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
+        place.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    #[tokio::test]
+    async fn one_account_takes_two_places_and_leaves_the_others_to_others() {
+        let desk = Desk::with(8);
+        let (one, other) = (caller(77, 77, &[]).account, caller(77, 78, &[]).account);
+        let (first, second) = (desk.place(one).await.unwrap(), desk.place(one).await.unwrap());
+        let mut third = pin!(desk.place(one));
+        assert!(waits(third.as_mut()));
+        let theirs = desk.place(other).await.unwrap();
+        assert_eq!(desk.places.available_permits(), 5);
+        drop(first);
+        let third = third.await.unwrap();
+        assert_eq!(lock(&desk.accounts)[&one].in_line, 2);
+        drop((second, third, theirs));
+        assert_eq!(desk.places.available_permits(), 8);
+        assert!(lock(&desk.accounts).is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_waited_and_went_away_leaves_nothing() {
+        let desk = Desk::with(8);
+        let one = caller(77, 77, &[]).account;
+        let places = (desk.place(one).await.unwrap(), desk.place(one).await.unwrap());
+        {
+            let mut third = pin!(desk.place(one));
+            assert!(waits(third.as_mut()));
+            drop(places);
+            assert!(lock(&desk.accounts).contains_key(&one), "it is its turn");
         }
-        assert!((1..=OF_ACCOUNT).contains(&most.load(Ordering::SeqCst)));
-        assert!(!DESK.accounts().contains_key(&caller.account));
+        assert!(lock(&desk.accounts).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_place_is_free_again_when_the_work_is_done() {
+        let desk = Desk::with(1);
+        let one = caller(77, 77, &[]).account;
+        for round in 0..3 {
+            assert_eq!(desk.think(one, move || round).await, Ok(round));
+            assert_eq!((desk.places.available_permits(), lock(&desk.accounts).len()), (1, 0));
+        }
+        assert!(desk.think::<()>(one, || panic!("it fails")).await.is_err());
+        assert_eq!((desk.places.available_permits(), lock(&desk.accounts).len()), (1, 0));
     }
 }
