@@ -133,3 +133,34 @@ pub(crate) fn request() -> Request {
         grant: None,
     }
 }
+
+/// An agency with a subject, and a version of it for each of these contents; who registers for that agency.
+#[cfg(feature = "testing")]
+pub(crate) async fn subject_with(
+    store: &crate::store::Store,
+    subject: &crate::registry::Subject,
+    contents: &[crate::registry::Content],
+) -> Caller {
+    use crate::agency::{Agency, AgencyNames};
+    let (caller, at) = (caller(78, 78, &[Role::Integrator]), crate::clock::Time::default());
+    let mut tx = store.begin().await.unwrap();
+    if tx.agency(caller.agency).await.unwrap().is_none() {
+        let names = AgencyNames { code: None, name: "机构".to_owned(), alias: None };
+        let agency = Agency { id: caller.agency, names, suspended: false, version: 1, created_at: at };
+        tx.insert_agency(&agency).await.unwrap();
+    }
+    if !subject.context.is_default() {
+        tx.open_context(&subject.context, caller.agency, at).await.unwrap();
+    }
+    tx.insert_subject(subject, caller.agency, at).await.unwrap();
+    for (version, content) in (1..).zip(contents) {
+        let known = tx.stored_id(&subject.context, content).await.unwrap();
+        let id = match known {
+            Some(known) => known,
+            None => tx.keep_schema(&subject.context, content, None, at).await.unwrap(),
+        };
+        tx.insert_version(subject, version, id, at).await.unwrap();
+    }
+    tx.finish().await.unwrap();
+    caller
+}

@@ -118,6 +118,16 @@ pub fn too_complex(subject: &Subject) -> String {
     )
 }
 
+/// The same where it was looked for what was sent, whatever the level.
+#[must_use]
+pub fn not_looked_through(subject: &Subject) -> Wrong {
+    Wrong::TooComplex(format!(
+        "Too many schemas, too large, are to be looked through for this one, as far as subject {subject}: name its \
+         context, or delete the versions that are not used / \
+         要逐一查找的模式过多、过大,查到主题 {subject} 为止:请写明语境,或删除不用的版本"
+    ))
+}
+
 /// Why a schema is incompatible with an earlier version; nothing if it is compatible.
 #[must_use]
 pub fn incompatible(new: &Schema, earlier: &Compared, by: (Level, Policy), work: &mut Work) -> Vec<String> {

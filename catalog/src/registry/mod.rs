@@ -21,7 +21,10 @@ pub use candidate::{
 };
 pub use config::Config;
 pub use content::{Beside, Content, MOST_BESIDE, Metadata, Reference, VERSION_PROPERTY};
-pub use decide::{Compared, Earlier, Given, MOST_VERSIONS, Outcome, incompatible, next, place, too_complex};
+pub use decide::{
+    Compared, Earlier, Given, MOST_VERSIONS, Outcome, incompatible, next, not_looked_through, place,
+    too_complex,
+};
 pub use in_force::{InForce, Part};
 pub use lookup::{Side, finds, same};
 pub use mode::Mode;

@@ -20,6 +20,8 @@ pub enum Wrong {
     /// The subject, and all that is incompatible.
     Incompatible(String, Vec<String>),
     InvalidSchema(String),
+    /// The question costs more than any may: whatever the answer is, it is not known.
+    TooComplex(String),
     InvalidVersion(String),
     InvalidLevel,
     /// Not one of the words, or why not here.
@@ -53,7 +55,7 @@ impl Wrong {
             Self::NoLevel(_) => 40408,
             Self::NoMode(_) => 40409,
             Self::Incompatible(..) => 409,
-            Self::InvalidSchema(_) => 42201,
+            Self::InvalidSchema(_) | Self::TooComplex(_) => 42201,
             Self::InvalidVersion(_) => 42202,
             Self::InvalidLevel => 42203,
             Self::InvalidMode(_) => 42204,
@@ -145,6 +147,7 @@ impl fmt::Display for Wrong {
                 write!(f, "User is denied operation {what} on Subject: {subject}")
             }
             Self::InvalidSchema(text)
+            | Self::TooComplex(text)
             | Self::NotPermitted(text)
             | Self::IdMismatch(text)
             | Self::InvalidRules(text) => f.write_str(text),

@@ -4,7 +4,7 @@
 use super::prepare::{How, Sent, found};
 use crate::account::Caller;
 use crate::compat::Work;
-use crate::registry::{Beside, Candidate, Config, Earlier, Registered, Subject, Wrong};
+use crate::registry::{Beside, Candidate, Config, Earlier, Registered, Subject, Wrong, not_looked_through};
 use crate::store::Store;
 
 pub async fn look_up_schema(
@@ -17,32 +17,35 @@ pub async fn look_up_schema(
 ) -> Result<Registered, Wrong> {
     candidate.check()?;
     let question = Question { store, caller, candidate, normalize, with_deleted };
-    let mut work = Work::default();
-    if let Some(registered) = question.under(subject, &mut work).await? {
-        return Ok(registered);
-    }
-    let elsewhere = store.read().await?.elsewhere(caller, subject).await?;
-    for there in elsewhere {
-        match question.under(&there, &mut work).await {
-            Ok(Some(registered)) => return Ok(registered),
-            // What it refers to may be in another context.
-            Ok(None) | Err(Wrong::InvalidSchema(_)) => {}
-            Err(wrong) => return Err(wrong),
-        }
-    }
-    store.read().await?.seen_versions(caller, subject, with_deleted).await?;
-    Err(Wrong::SchemaNotFound(None))
+    question.anywhere(subject, &mut Work::default()).await
 }
 
-struct Question<'a> {
-    store: &'a Store,
-    caller: &'a Caller,
-    candidate: &'a Candidate,
-    normalize: bool,
-    with_deleted: bool,
+pub(super) struct Question<'a> {
+    pub store: &'a Store,
+    pub caller: &'a Caller,
+    pub candidate: &'a Candidate,
+    pub normalize: bool,
+    pub with_deleted: bool,
 }
 
 impl Question<'_> {
+    pub async fn anywhere(&self, subject: &Subject, work: &mut Work) -> Result<Registered, Wrong> {
+        if let Some(registered) = self.under(subject, work).await? {
+            return Ok(registered);
+        }
+        let elsewhere = self.store.read().await?.elsewhere(self.caller, subject).await?;
+        for there in elsewhere {
+            match self.under(&there, work).await {
+                Ok(Some(registered)) => return Ok(registered),
+                // What it refers to may be in another context.
+                Ok(None) | Err(Wrong::InvalidSchema(_)) => {}
+                Err(wrong) => return Err(wrong),
+            }
+        }
+        self.store.read().await?.seen_versions(self.caller, subject, self.with_deleted).await?;
+        Err(Wrong::SchemaNotFound(None))
+    }
+
     async fn under(&self, subject: &Subject, work: &mut Work) -> Result<Option<Registered>, Wrong> {
         let mut session = self.store.read().await?;
         let mut versions = match session.seen_versions(self.caller, subject, true).await {
@@ -84,6 +87,10 @@ impl Question<'_> {
         let how = How::looking(config, self.normalize);
         let text = (self.candidate.schema.as_str(), beside);
         let sent = Sent::fetch(&mut self.store.read().await?, self.caller, subject, text, how).await?;
+        // It is read anew for every subject that it is looked for under.
+        if !work.take_text(sent.bytes()) {
+            return Err(not_looked_through(subject));
+        }
         let sent = sent.prepare(self.caller).await?;
         let known = self.store.read().await?.stored_id(&subject.context, &sent.content).await?;
         let same = versions.iter().filter(|one| Some(one.id) == known);

@@ -10,12 +10,15 @@ use crate::avro::{Rules, Schema};
 use crate::compat::{Level, Policy, Work};
 use crate::registry::{
     Beside, Compared, Config, Content, Earlier, Reference, Side, Subject, Wrong, canonical, finds,
-    incompatible, no_such_reference, normal_references, parse, referred, too_complex,
+    incompatible, no_such_reference, normal_references, not_looked_through, parse, referred, too_complex,
 };
 use crate::store::{Session, Store};
 
 /// Bytes of texts that are in memory at once of what is kept, and one version's beyond.
 const MOST_AT_ONCE: usize = 1 << 20;
+
+/// Versions that are looked at with one connection, wanted or not.
+const MOST_LOOKED_AT: usize = 32;
 
 /// How something that was sent is read.
 #[derive(Clone, Copy)]
@@ -84,6 +87,11 @@ impl Sent {
         })
     }
 
+    /// Of all texts that are read with it.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.texts.iter().map(String::len).sum::<usize>()
+    }
+
     /// Reads it as a schema.
     pub async fn prepare(self, caller: &Caller) -> Result<Arc<Prepared>, Wrong> {
         think(caller, move || self.read().map(Arc::new)).await?
@@ -129,7 +137,7 @@ impl<'a> Left<'a> {
         Self { store, subject, versions: versions.collect(), most: usize::MAX }
     }
 
-    /// The next that are wanted; none where none are left, or nothing is left to the question.
+    /// Those of the next that are wanted, which may be none though some are left.
     async fn next(
         &mut self,
         work: &mut Work,
@@ -137,11 +145,15 @@ impl<'a> Left<'a> {
     ) -> Result<Vec<Kept>, Wrong> {
         let mut session = self.store.read().await?;
         let (mut found, mut bytes) = (Vec::new(), 0);
-        while self.most > 0 && bytes < MOST_AT_ONCE && work.left() > 0 {
+        for _ in 0..MOST_LOOKED_AT {
+            if self.most == 0 || bytes >= MOST_AT_ONCE || work.left() == 0 {
+                break;
+            }
             let Some(one) = self.versions.pop() else { break };
             let context = &self.subject.context;
             let Some(stored) = session.stored_schema(context, one.id).await? else { continue };
             work.take_text(stored.content.text.len());
+            bytes += stored.content.text.len();
             if !wanted(&stored.content) {
                 continue;
             }
@@ -150,7 +162,6 @@ impl<'a> Left<'a> {
                 work.take_text(text.len());
                 bytes += text.len();
             }
-            bytes += stored.content.text.len();
             self.most -= 1;
             found.push(Kept { one, content: stored.content, texts });
         }
@@ -176,13 +187,15 @@ pub(super) async fn found(
     let mut left = Left::of(store, subject, versions.iter().filter(|one| like.contains(&one.id)).copied());
     while left.any() {
         let kept = left.next(work, |kept| could_be(&sent.content, &bytes, kept)).await?;
-        let sent = sent.clone();
-        let found = think(caller, move || first_found(&sent, &kept)).await??;
-        if found.is_some() {
-            return Ok(found);
+        if !kept.is_empty() {
+            let sent = sent.clone();
+            let found = think(caller, move || first_found(&sent, &kept)).await??;
+            if found.is_some() {
+                return Ok(found);
+            }
         }
         if work.left() == 0 && left.any() {
-            return Err(Wrong::InvalidSchema(too_complex(subject)));
+            return Err(not_looked_through(subject));
         }
     }
     Ok(None)
@@ -240,14 +253,7 @@ pub(super) async fn broken(
     };
     while left.any() {
         let kept = left.next(work, |kept| group(kept) == own).await?;
-        let (sent, mut spent) = (sent.clone(), work.clone());
-        let told = think(caller, move || {
-            let messages = first_broken(&sent, &kept, by, &mut spent);
-            (messages, spent)
-        });
-        let (messages, spent) = told.await?;
-        *work = spent;
-        let messages = messages?;
+        let messages = held_against(caller, sent, kept, by, work).await?;
         if !messages.is_empty() {
             return Ok(messages);
         }
@@ -256,6 +262,26 @@ pub(super) async fn broken(
         }
     }
     Ok(Vec::new())
+}
+
+async fn held_against(
+    caller: &Caller,
+    sent: &Arc<Prepared>,
+    kept: Vec<Kept>,
+    by: (Level, Policy),
+    work: &mut Work,
+) -> Result<Vec<String>, Wrong> {
+    if kept.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sent, mut spent) = (sent.clone(), work.clone());
+    let told = think(caller, move || {
+        let messages = first_broken(&sent, &kept, by, &mut spent);
+        (messages, spent)
+    });
+    let (messages, spent) = told.await?;
+    *work = spent;
+    messages
 }
 
 fn first_broken(
@@ -273,4 +299,34 @@ fn first_broken(
         }
     }
     Ok(Vec::new())
+}
+
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests {
+    use super::*;
+    use crate::testing::subject_with;
+
+    /// In how many parts a subject's versions are looked at where none of them is wanted.
+    async fn parts(store: &Store, name: &str, contents: &[Content]) -> usize {
+        let subject = Subject::read(name);
+        subject_with(store, &subject, contents).await;
+        let versions = store.read().await.unwrap().versions_of(&subject).await.unwrap();
+        let (mut left, mut work) = (Left::of(store, &subject, versions.into_iter()), Work::default());
+        let mut parts = 0;
+        while left.any() {
+            assert!(left.next(&mut work, |_| false).await.unwrap().is_empty());
+            parts += 1;
+        }
+        parts
+    }
+
+    async fn versions_that_are_passed_over_end_a_part_too(store: &Store) {
+        let short: Vec<_> = (0..70).map(|number| Content::of_text(format!("{number}"))).collect();
+        assert_eq!(parts(store, "many", &short).await, 3);
+        let long: Vec<_> = "abcd".chars().map(|x| Content::of_text(x.to_string().repeat(600_000))).collect();
+        assert_eq!(parts(store, "large", &long).await, 2);
+    }
+
+    crate::conformance!(versions_that_are_passed_over_end_a_part_too);
 }
