@@ -99,12 +99,11 @@ impl Session {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// In the default context first, then by the names of contexts.
-    pub(super) async fn stored_by_guid(&mut self, guid: Uuid) -> Result<Vec<Stored>, Refusal> {
-        let rows: Vec<Row> = on!(self, |conn| query_as(select!("WHERE guid = $1 ORDER BY context, id"))
-            .bind(guid)
-            .fetch_all(conn))?;
-        rows.into_iter().map(Stored::try_from).collect()
+    /// The ids of a guid: in the default context first, then by the names of contexts.
+    pub(super) async fn ids_of_guid(&mut self, guid: Uuid) -> Result<Vec<(Context, SchemaId)>, Refusal> {
+        const IDS: &str = "SELECT context, id FROM registry_schema WHERE guid = $1 ORDER BY context, id";
+        let rows: Vec<(String, SchemaId)> = on!(self, |conn| query_as(IDS).bind(guid).fetch_all(conn))?;
+        Ok(rows.into_iter().map(|(context, id)| (Context::stored(context), id)).collect())
     }
 
     /// The highest id given in a context.

@@ -89,12 +89,17 @@ impl Store {
         if known.whole || known.is_seen_by(caller) {
             return Ok(known.is_seen_by(caller));
         }
+        self.sees_any(&known.context, known.id, caller).await
+    }
+
+    /// The same, asked of the store, for which the schema is not read.
+    async fn sees_any(&self, context: &Context, id: SchemaId, caller: &Caller) -> Result<bool, Refusal> {
         let asked = self.recall.ask();
-        let key = (known.context.clone(), known.id, Eyes::of(caller));
+        let key = (context.clone(), id, Eyes::of(caller));
         if let Some(sees) = self.recall.seen.get(&key, asked) {
             return Ok(sees);
         }
-        let sees = self.read().await?.sees_schema(key.2, &known.context, known.id).await?;
+        let sees = self.read().await?.sees_schema(key.2, context, id).await?;
         self.recall.seen.put(key, asked, sees);
         Ok(sees)
     }
@@ -154,10 +159,17 @@ impl Store {
         self.read().await?.elsewhere(caller, subject).await
     }
 
-    /// A schema by its guid: that of the default context first.
+    /// A schema by its guid: that of the default context first. Every context may have it: the first that is seen is read,
+    /// and no other.
     pub async fn registry_guid(&self, caller: &Caller, guid: &str) -> Result<Arc<Known>, Wrong> {
-        let known = self.all_of_guid(caller, guid).await?.into_iter().next();
-        known.map(Arc::new).ok_or_else(|| Wrong::SchemaNotFound(Some(guid.to_owned())))
+        for (context, id) in self.ids_of_guid(guid).await? {
+            if self.sees_any(&context, id, caller).await?
+                && let Some(known) = self.known(&context, id).await?
+            {
+                return Ok(known);
+            }
+        }
+        Err(Wrong::SchemaNotFound(Some(guid.to_owned())))
     }
 
     /// The ids that the schema of a guid has.
@@ -166,21 +178,18 @@ impl Store {
         caller: &Caller,
         guid: &str,
     ) -> Result<Vec<(Context, SchemaId)>, Wrong> {
-        let known = self.all_of_guid(caller, guid).await?;
-        Ok(known.into_iter().map(|known| (known.context, known.id)).collect())
-    }
-
-    async fn all_of_guid(&self, caller: &Caller, guid: &str) -> Result<Vec<Known>, Wrong> {
-        let Ok(guid) = Uuid::parse_str(guid) else { return Ok(Vec::new()) };
-        let stored = self.read().await?.stored_by_guid(guid).await?;
-        let mut found = Vec::new();
-        for stored in stored {
-            let known = self.read().await?.known(stored).await?;
-            if self.sees(&known, caller).await? {
-                found.push(known);
+        let mut seen = Vec::new();
+        for (context, id) in self.ids_of_guid(guid).await? {
+            if self.sees_any(&context, id, caller).await? {
+                seen.push((context, id));
             }
         }
-        Ok(found)
+        Ok(seen)
+    }
+
+    async fn ids_of_guid(&self, guid: &str) -> Result<Vec<(Context, SchemaId)>, Refusal> {
+        let Ok(guid) = Uuid::parse_str(guid) else { return Ok(Vec::new()) };
+        self.read().await?.ids_of_guid(guid).await
     }
 
     /// The versions that have a schema, as far as the caller sees them; where a subject is named, its own.

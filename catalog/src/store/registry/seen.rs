@@ -6,10 +6,9 @@ use sqlx::{FromRow, query_as};
 use crate::account::{Caller, Role};
 use crate::error::Refusal;
 use crate::ids::{AgencyId, SchemaId};
-use crate::registry::{Config, Context, Deleted, Paging, Prefix, Subject};
+use crate::registry::{Context, Deleted, Paging, Prefix, Subject};
 use crate::store::Session;
 use crate::store::dispatch::on;
-use crate::store::document::from_json;
 
 /// What of a caller decides on what it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,6 +109,11 @@ fn bounds(paging: Paging) -> (i64, i64) {
     (number(paging.limit.unwrap_or(usize::MAX)), number(paging.offset))
 }
 
+/// Of a text that may be cut; what is longer than that names no subject.
+fn first_string(text: &str) -> Option<String> {
+    serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
+}
+
 impl Session {
     /// Sorted as clients read them.
     pub(super) async fn seen_names(
@@ -174,25 +178,37 @@ impl Session {
         Ok(rows.into_iter().map(|(name,)| Context::stored(name)).collect())
     }
 
-    /// Subjects that stand for another, with that other.
-    pub(super) async fn seen_aliases(&mut self, eyes: Eyes) -> Result<Vec<(Subject, Subject)>, Refusal> {
+    /// Subjects that stand for another, with that other, by context and name; the next of them behind `after`. Of settings
+    /// only the beginning is read, where the alias stands.
+    pub(super) async fn seen_aliases(
+        &mut self,
+        eyes: Eyes,
+        after: Option<&Subject>,
+        most: usize,
+    ) -> Result<Vec<(Subject, Option<Subject>)>, Refusal> {
         const ALIASES: &str = concat!(
-            "SELECT q.context, q.name, q.config FROM (",
-            seen!("s.context, s.name, s.config", "s.config LIKE '%\"alias\"%'"),
-            ") q ORDER BY q.context, q.name"
+            "SELECT q.context, q.name, q.alias FROM (",
+            seen!(
+                "s.context, s.name, substr(s.config, 10, 4000) AS alias",
+                "substr(s.config, 1, 9) = '{\"alias\":' AND (s.context, s.name) > ($4, $5)"
+            ),
+            ") q ORDER BY q.context, q.name LIMIT $6"
         );
         let rows: Vec<(String, String, String)> = on!(self, |conn| query_as(ALIASES)
             .bind(eyes.agency)
             .bind(eyes.authority)
             .bind(eyes.steward)
+            .bind(after.map_or("", |after| after.context.as_str()))
+            .bind(after.map_or("", |after| after.name.as_str()))
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(conn))?;
-        let mut aliases = Vec::new();
-        for (context, name, config) in rows {
-            let (context, config): (_, Config) = (Context::stored(context), from_json(&config)?);
-            let of = config.alias.filter(|alias| !alias.is_empty()).map(|alias| context.qualify(&alias));
-            aliases.extend(of.map(|of| (context.subject(name), of)));
-        }
-        Ok(aliases)
+        let aliases = rows.into_iter().map(|(context, name, begin)| {
+            let context = Context::stored(context);
+            let of = first_string(&begin).filter(|alias| !alias.is_empty());
+            let of = of.map(|alias| context.qualify(&alias));
+            (context.subject(name), of)
+        });
+        Ok(aliases.collect())
     }
 
     /// Whether the caller sees a subject that has the schema, or is a side of a grant whose records have it.

@@ -1,10 +1,12 @@
 //! What is asked often, or by anybody, finds its rows by indexes, however many others there are.
 
-use sqlx::{AssertSqlSafe, query_as};
+use sqlx::{AssertSqlSafe, query_as, raw_sql};
 
 use super::{contents, known, seen};
+use crate::registry::{Content, Context, Subject};
 use crate::store::dispatch::{Conn, within};
 use crate::store::{Store, testing};
+use crate::testing::subject_with;
 
 /// How SQLite goes about a statement, a line for each table.
 async fn plan(store: &Store, sql: &str) -> Vec<String> {
@@ -35,3 +37,27 @@ async fn who_has_a_schema_is_found_by_indexes() {
     }
     fresh.done().await;
 }
+
+/// What is not needed is made unreadable.
+async fn of_a_guid_one_copy_is_read(store: &Store) {
+    const SPOIL: &str = "UPDATE context_schema SET beside = 'not JSON'";
+    let content = [Content::of_text("\"int\"")];
+    let mut caller = None;
+    for subject in ["s", ":.a:s", ":.b:s"] {
+        caller = Some(subject_with(store, &Subject::read(subject), &content).await);
+    }
+    let caller = caller.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    match tx.conn() {
+        Conn::Sqlite(conn) => within(raw_sql(SPOIL).execute(conn)).await.map(drop).unwrap(),
+        Conn::Postgres(conn) => within(raw_sql(SPOIL).execute(conn)).await.map(drop).unwrap(),
+    }
+    tx.finish().await.unwrap();
+    let guid = content[0].guid().to_string();
+    let known = store.registry_guid(&caller, &guid).await.unwrap();
+    assert_eq!((&known.context, &known.content.text), (&Context::default(), &content[0].text));
+    let ids = store.registry_guid_ids(&caller, &guid).await.unwrap();
+    assert_eq!(ids.iter().map(|(context, _)| context.as_str()).collect::<Vec<_>>(), [".", ".a", ".b"]);
+}
+
+crate::conformance!(of_a_guid_one_copy_is_read);

@@ -35,6 +35,17 @@ struct Naming {
     beside: String,
 }
 
+/// What stands beside a text has 64 KiB at most: of so many it is a mebibyte.
+const MOST_AT_ONCE: usize = 16;
+
+/// Some of a subject's versions, looked at for those that run a handler.
+pub(super) struct Running {
+    pub running: Vec<Earlier>,
+    pub looked_at: usize,
+    /// Behind which there may be more.
+    pub next: Option<i32>,
+}
+
 impl Session {
     /// All there are, deleted ones too, by number.
     pub(crate) async fn versions_of(&mut self, subject: &Subject) -> Result<Vec<Earlier>, Refusal> {
@@ -83,34 +94,34 @@ impl Session {
         Ok(row.map(|(version,)| version))
     }
 
-    /// Those whose rules a handler runs, of at most so many that name it.
+    /// Those whose rules a handler runs, of the next that have something beside their texts, at most so many.
     pub(super) async fn versions_running(
         &mut self,
         subject: &Subject,
         handler: &str,
-        most: &mut usize,
-    ) -> Result<Vec<Earlier>, Refusal> {
-        // What stands beside a text names it somewhere: whether as a rule's type is seen when it is read.
-        const NAMING: &str = concat!(
+        behind: i32,
+        most: usize,
+    ) -> Result<Running, Refusal> {
+        const NEXT: &str = concat!(
             with_beside!(),
-            "WHERE v.context = $1 AND v.subject = $2) q WHERE replace(beside, $3, '') <> beside \
-             ORDER BY version LIMIT $4"
+            "WHERE v.context = $1 AND v.subject = $2 AND v.version > $3) q \
+             WHERE beside IS NOT NULL ORDER BY version LIMIT $4"
         );
-        let limit = i64::try_from(*most).unwrap_or(i64::MAX);
-        let rows: Vec<Naming> = on!(self, |conn| query_as(NAMING)
+        let most = most.min(MOST_AT_ONCE);
+        let rows: Vec<Naming> = on!(self, |conn| query_as(NEXT)
             .bind(subject.context.as_str())
             .bind(subject.name.as_str())
-            .bind(serde_json::Value::from(handler).to_string())
-            .bind(limit)
+            .bind(behind)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(conn))?;
-        *most = most.saturating_sub(rows.len());
-        let mut running = Vec::new();
+        let next = rows.last().filter(|_| rows.len() == most).map(|last| last.version);
+        let (looked_at, mut running) = (rows.len(), Vec::new());
         for Naming { version, id, deleted, beside } in rows {
             let beside: Beside = from_json(&beside)?;
             let runs = beside.rule_set.is_some_and(|rules| rules.uses(handler));
             running.extend(runs.then_some(Earlier { version, id, deleted }));
         }
-        Ok(running)
+        Ok(Running { running, looked_at, next })
     }
 
     /// The newest whose properties hold all of these.

@@ -99,4 +99,44 @@ async fn a_list_by_handler_has_only_what_it_runs(store: &Store) {
     assert_eq!(running("nobody", Paging::default()).await, [""; 0]);
 }
 
-conformance!(lists_are_of_what_is_seen, a_list_is_read_in_parts, a_list_by_handler_has_only_what_it_runs,);
+/// More of them than are read at once, some with much beside.
+async fn aliases_are_told_of_what_is_listed(store: &Store) {
+    let desk = Desk::set(store).await;
+    for subject in ["d", "e", ":.x:d"] {
+        desk.register(subject, "\"int\"").await;
+    }
+    let much = json!({"alias": "d", "defaultMetadata": {"properties": {"p": "x".repeat(60_000)}}});
+    desk.configure(&desk.one, "z-much", much).await.unwrap();
+    for (alias, of) in [("a-to-e", "e"), (":.x:own", "d"), (":.x:z", ":.:d"), ("\"", "d"), ("none", "")] {
+        desk.configure(&desk.one, alias, json!({"alias": of, "normalize": true})).await.unwrap();
+    }
+    desk.configure(&desk.one, "too-long", json!({"alias": "d".repeat(5000)})).await.unwrap();
+    let no_alias = json!({"defaultMetadata": {"properties": {"alias": "d"}}});
+    desk.configure(&desk.one, "no-alias", no_alias).await.unwrap();
+    for number in 0..200 {
+        desk.configure(&desk.one, &format!("m{number:03}"), json!({"alias": "d"})).await.unwrap();
+    }
+    desk.configure(&desk.other, "theirs", json!({"alias": "d"})).await.unwrap();
+    let aliases = async |prefix: &str| {
+        let of = Prefix::read(prefix);
+        let versions = Versions { of: &of, deleted: Deleted::Without, latest_only: false, handler: None };
+        let list = store.registry_list(&desk.one, versions, Paging::default()).await.unwrap();
+        store.registry_aliases(&desk.one, &list).await.unwrap()
+    };
+    let of_d = aliases("d").await;
+    assert_eq!(of_d.keys().collect::<Vec<_>>(), ["d"], "of no other");
+    let mut expected = vec!["\"".to_owned()];
+    expected.extend((0..200).map(|number| format!("m{number:03}")));
+    expected.extend(["z-much".to_owned(), ":.x:z".to_owned()]);
+    assert_eq!(of_d["d"], expected);
+    assert_eq!(aliases(":.x:").await[":.x:d"], [":.x:own"]);
+    assert_eq!(aliases("e").await["e"], ["a-to-e"]);
+    assert!(aliases("nothing").await.is_empty());
+}
+
+conformance!(
+    lists_are_of_what_is_seen,
+    a_list_is_read_in_parts,
+    a_list_by_handler_has_only_what_it_runs,
+    aliases_are_told_of_what_is_listed,
+);

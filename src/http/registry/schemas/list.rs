@@ -40,7 +40,8 @@ pub async fn list(
         handler: asked.text("ruleType"),
     };
     let left = app.store.registry_list(&caller, versions, paging).await?;
-    let aliases = if asked.flag("aliases") { Some(app.store.registry_aliases(&caller).await?) } else { None };
+    let told = asked.flag("aliases");
+    let aliases = if told { Some(app.store.registry_aliases(&caller, &left).await?) } else { None };
     // What can be refused is refused before the first byte.
     let mut list = List { app, left, aliases, begun: false };
     let first = list.part().await?;
