@@ -1,5 +1,6 @@
 //! Shares of what is served at once: no address, agency or account holds more than its part of connections, requests
-//! and bytes in flight, so that a flood of one costs the others nothing.
+//! and bytes in flight, so that a flood of one leaves the others room. Connections of the store have no shares: behind a
+//! flood others wait for one in turn, and are told to come back where their turn does not come in time.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,5 +1,5 @@
 //! Who a caller truly is (case 7) and floods of one caller (case 24): each costs its sender an error with a name and a
-//! time to come back, and others nothing.
+//! time to come back, and leaves others their room among connections, requests and bytes.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
 //! Hostile input: abuse cases by name. Each test asserts the code and its text, that nothing was lost and that others
-//! are served meanwhile.
+//! are served: meanwhile, but for a flood that holds the store, behind which they may be told to come back.
 //!
 //! | case | what is tried | test |
 //! |---|---|---|
