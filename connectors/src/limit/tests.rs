@@ -1,5 +1,7 @@
 //! Rates and quotas under a clock that the test moves.
 
+use std::sync::Barrier;
+
 use changtong_catalog::clock::{ManualClock, Time};
 use changtong_catalog::ids::ResourceNumber;
 use proptest::prelude::*;
@@ -80,6 +82,75 @@ fn a_rate_of_zero_lets_nothing_through_and_no_rate_everything() {
     limiter.take(&zero, Cost { requests: 1, ..Cost::default() }).unwrap_err();
     assert_eq!(limiter.spare(&zero), (0, 0));
     assert!(limiter.left(&zero).iter().all(|left| left.left == 0 && left.used == 0));
+}
+
+/// One agency after another, each of which lets one call through, asked for by all callers at the same moment; the last
+/// agencies meet a bus that has let all through that it may.
+#[test]
+fn among_callers_at_once_what_one_level_refuses_is_taken_from_none() {
+    const AGENCIES: u32 = 2000;
+    const BUS: u32 = 1900;
+    let (_, limiter) = limiter();
+    let levels = |n: u32| [(Subject::Bus, rates(BUS, 1, 1)), (agency(n.into()), rates(1, 1, 1))];
+    let together = Barrier::new(4);
+    let caller = || {
+        let one = Cost { requests: 1, ..Cost::default() };
+        let passes = |n: &u32| {
+            together.wait();
+            limiter.take(&levels(*n), one).is_ok()
+        };
+        (0..AGENCIES).filter(passes).collect::<Vec<_>>()
+    };
+    let mut passed: Vec<u32> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4).map(|_| scope.spawn(caller)).collect();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+    });
+    passed.sort_unstable();
+    assert_eq!(passed, (0..BUS).collect::<Vec<_>>(), "of each agency one call, until the bus refuses");
+    let used = |n: u32, level: &str| {
+        let left = limiter.left(&levels(n));
+        left.iter().find(|left| left.level == level && left.limit == "requests_per_second").unwrap().used
+    };
+    assert_eq!(used(0, "bus"), BUS, "what an agency refused was not taken from the bus");
+    for n in 0..AGENCIES {
+        assert_eq!(
+            used(n, "agency"),
+            u32::from(n < BUS),
+            "what the bus refused was not taken from agency {n}"
+        );
+    }
+}
+
+#[test]
+fn a_rate_that_changes_begins_anew_with_a_second_s_worth() {
+    let (clock, limiter) = limiter();
+    let passes = |bus: Rates| {
+        let one = Cost { requests: 1, ..Cost::default() };
+        (0..100)
+            .filter(|_| limiter.take(&[(Subject::Bus, bus), (agency(1), rates(60, 1, 1))], one).is_ok())
+            .count()
+    };
+    assert_eq!((passes(rates(10, 1, 1)), passes(rates(10, 1, 1))), (10, 0));
+    assert_eq!((passes(rates(20, 1, 1)), passes(rates(20, 1, 1))), (20, 0), "wider");
+    assert_eq!((passes(rates(5, 1, 1)), passes(rates(5, 1, 1))), (5, 0), "narrower");
+    assert_eq!((passes(rates(5, 2, 1)), passes(rates(5, 2, 1))), (5, 0), "of another measure");
+    assert_eq!(passes(Rates::default()), 20, "what is left of the agency's, which did not change");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(passes(rates(5, 2, 1)), 5, "at the new rate");
+}
+
+/// Beyond one a nanosecond a rate is counted as that: stricter than what it says, and without an overflow.
+#[test]
+fn a_rate_beyond_a_thousand_million_is_counted_by_the_nanosecond() {
+    let (clock, limiter) = limiter();
+    let level = [(Subject::Bus, rates(1, 1, u32::MAX))];
+    let bytes = |bytes: u64| limiter.take(&level, Cost { bytes, ..Cost::default() });
+    bytes(u32::MAX.into()).unwrap();
+    assert_eq!(limiter.spare(&level).1, 0);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(limiter.spare(&level).1, 1_000_000_000);
+    bytes(1_000_000_001).unwrap_err();
+    bytes(1_000_000_000).unwrap();
 }
 
 #[test]
