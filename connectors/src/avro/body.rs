@@ -146,8 +146,10 @@ impl Sink<'_> {
         if row.whole().is_some() {
             return;
         }
+        // Whatever is to be done with a record of a table takes its key.
+        let key_alone = row.delete || row.has_no_operation();
         for (at, field) in self.plan.fields.iter().enumerate() {
-            let wanted = if row.delete { field.key } else { !field.nullable };
+            let wanted = if key_alone { field.key } else { !field.nullable };
             if wanted && !row.has(at) {
                 row.problem(field.name(), Reason::Missing);
             }

@@ -74,12 +74,18 @@ impl Row {
 
     /// The record as a whole is wrong, which is told first.
     pub fn wrong(&mut self, reason: Reason) {
+        self.problems.truncate(MOST_PROBLEMS - 1);
         self.problems.insert(0, Problem { path: String::new(), reason });
     }
 
     /// Whether it could be read as a whole, whatever is wrong with its items.
     pub fn is_readable(&self) -> bool {
         self.problems.first().is_none_or(|problem| !problem.path.is_empty())
+    }
+
+    /// Whether it is not known what is to be done with it: nothing that there is was named.
+    pub fn has_no_operation(&self) -> bool {
+        self.problems.iter().any(|problem| problem.reason == Reason::Operation)
     }
 
     /// An item's value with its branch; `None` where it was absent.

@@ -154,9 +154,29 @@ fn a_record_is_told_all_its_faults() {
     assert_eq!(told(Format::Ndjson, r#"{"$op":"delete","x":1}"#), ["x unknown_item", "id missing"]);
     assert_eq!(told(Format::Ndjson, r#"{"x":1"#), [" not_json", "x unknown_item"]);
     assert_eq!(told(Format::Csv, "id,day\na\n"), [" columns"]);
+    // What it lacks beside its key is not known while nobody knows what is to be done with it.
+    assert_eq!(told(Format::Ndjson, r#"{"$op":"remove","id":"a"}"#), ["$op operation"]);
+    assert_eq!(told(Format::Ndjson, r#"{"n":1,"$op":"DELETE"}"#), ["$op operation", "id missing"]);
+    assert_eq!(told(Format::Csv, "id,$op\na,remove\n"), ["$op operation"]);
     let stream = read(&plan_without_key(), Format::Ndjson, r#"{"$op":"delete","n":"x"}"#);
     let reasons: Vec<_> = stream.bad[0].problems.iter().map(|problem| problem.reason.as_str()).collect();
     assert_eq!(reasons, ["delete_of_stream", "type"]);
+}
+
+#[test]
+fn of_a_record_twenty_faults_are_told_and_what_is_wrong_with_all_of_it_first() {
+    let unknown: String = (0..30).map(|n| format!(r#""x{n}":1,"#)).collect();
+    let (table, stream) = (table(), plan_without_key());
+    let told = |plan: &Plan, line: &str| {
+        let read = read(plan, Format::Ndjson, line);
+        let problems = &read.bad[0].problems;
+        (problems.len(), problems[0].path.clone(), problems[0].reason.as_str())
+    };
+    let first = |path: &str, reason| (20, path.to_owned(), reason);
+    assert_eq!(told(&table, &format!(r#"{{{unknown}"id":"a"}}"#)), first("x0", "unknown_item"));
+    assert_eq!(told(&table, &format!(r#"{{{unknown}"id":"a""#)), first("", "not_json"));
+    let delete = format!(r#"{{{unknown}"$op":"delete"}}"#);
+    assert_eq!(told(&stream, &delete), first("", "delete_of_stream"));
 }
 
 #[test]
