@@ -1,5 +1,6 @@
 //! Every decoder of bytes from outside, each as one function: for cargo-fuzz (the folder `fuzz`) and, with any bytes and
-//! with damaged valid ones, for the tests. What they answer does not matter, only that they do, within bounds.
+//! with damaged valid ones, for the tests. They answer whether the bytes were taken, wholly and by all that reads them. That
+//! they do, within bounds, is what matters; of the valid bytes that others are made from it is held that they are taken.
 
 mod registry;
 pub mod sample;
@@ -20,15 +21,15 @@ use changtong_catalog::resource::ResourceFile;
 use uuid::Uuid;
 
 pub use self::registry::{adopt, comparison, registry_body};
-use crate::avro::{BodyLimits, Format, Places, Plan, View, container, read_body};
+use crate::avro::{BodyLimits, Format, Passed, Places, Plan, View, container, read_body};
 use crate::log::LogRecord;
 
 /// Bytes of one record, and of a body once inflated.
 const RECORD_BYTES: usize = 64 << 10;
 const DECOMPRESSED: usize = 1 << 20;
 
-/// A decoder: its name, and what it is given.
-pub type Entry = (&'static str, fn(&[u8]));
+/// A decoder: its name, and what it is given to take.
+pub type Entry = (&'static str, fn(&[u8]) -> bool);
 
 pub const ENTRIES: [Entry; 11] = [
     ("json_lines", json_lines),
@@ -93,34 +94,35 @@ fn make() -> Result<Sample, Refusal> {
     Ok(Sample { file, plan, view })
 }
 
-fn body(format: Format, bytes: &[u8]) {
-    let Some(sample) = sample() else { return };
+fn body(format: Format, bytes: &[u8]) -> bool {
+    let Some(sample) = sample() else { return false };
     let limits =
         BodyLimits { records: 10_000, record_bytes: RECORD_BYTES, decompressed: DECOMPRESSED, ratio: 100 };
-    let _ = read_body(&sample.plan, format, bytes, &limits, BatchId(Uuid::nil()), &mut |_| Ok(()));
+    let read = read_body(&sample.plan, format, bytes, &limits, BatchId(Uuid::nil()), &mut |_| Ok(()));
+    read.is_ok_and(|body| body.bad.is_empty() && !body.records.is_empty())
 }
 
-pub fn json_lines(bytes: &[u8]) {
-    body(Format::Ndjson, bytes);
+pub fn json_lines(bytes: &[u8]) -> bool {
+    body(Format::Ndjson, bytes)
 }
 
-pub fn json_array(bytes: &[u8]) {
-    body(Format::JsonArray, bytes);
+pub fn json_array(bytes: &[u8]) -> bool {
+    body(Format::JsonArray, bytes)
 }
 
-pub fn csv(bytes: &[u8]) {
-    body(Format::Csv, bytes);
+pub fn csv(bytes: &[u8]) -> bool {
+    body(Format::Csv, bytes)
 }
 
 /// A container file, published and shown.
-pub fn container(bytes: &[u8]) {
-    body(Format::Avro, bytes);
-    let _ = container::shown(bytes);
+pub fn container(bytes: &[u8]) -> bool {
+    let taken = body(Format::Avro, bytes);
+    container::shown(bytes).is_some() && taken
 }
 
 /// A record of the log: the first byte says how long its key is, which stands before its value.
-pub fn stored_record(bytes: &[u8]) {
-    let (Some(sample), Some((length, rest))) = (sample(), bytes.split_first()) else { return };
+pub fn stored_record(bytes: &[u8]) -> bool {
+    let (Some(sample), Some((length, rest))) = (sample(), bytes.split_first()) else { return false };
     let (key, value) = rest.split_at(usize::from(*length).min(rest.len()));
     let record = LogRecord {
         partition: 0,
@@ -130,29 +132,32 @@ pub fn stored_record(bytes: &[u8]) {
         value: (!value.is_empty()).then(|| Bytes::copy_from_slice(value)),
     };
     let (mut places, mut out) = (Places::default(), Vec::new());
-    let _ = sample.plan.owner_line(Generation(1), &record, &mut places, &mut out);
-    let _ = sample.view.line(Generation(1), &record, true, &mut places, &mut out);
-    let _ = sample.view.datum(Generation(1), &record, true, &mut places, &mut out);
+    let owners = sample.plan.owner_line(Generation(1), &record, &mut places, &mut out);
+    let line = sample.view.line(Generation(1), &record, true, &mut places, &mut out);
+    let datum = sample.view.datum(Generation(1), &record, true, &mut places, &mut out);
+    owners.is_ok() && [line, datum].iter().all(|passed| *passed == Ok(Passed::Sent))
 }
 
 /// A schema's text, and all that is made of one that is taken.
-pub fn schema(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+pub fn schema(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut taken = true;
     for rules in [Rules::FREE, Rules::RESOURCE, Rules::STORED, Rules::FILE] {
-        if let Ok(schema) = parse(text, rules) {
-            let _ = (schema.canonical(), schema.normalized(), schema.parsing_form());
-        }
+        let Ok(schema) = parse(text, rules) else {
+            taken = false;
+            continue;
+        };
+        let _ = (schema.canonical(), schema.normalized(), schema.parsing_form());
     }
+    taken
 }
 
-pub fn cursor(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let _ = Cursor::decode(text, [&MacKey::new(&[1; 32])]);
+pub fn cursor(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    Cursor::decode(text, [&MacKey::new(&[1; 32])]).is_ok()
 }
 
-pub fn filter(bytes: &[u8]) {
-    let (Ok(text), Some(sample)) = (std::str::from_utf8(bytes), sample()) else { return };
-    if let Ok(expression) = filter::parse(text) {
-        let _ = expression.check(&sample.file.items);
-    }
+pub fn filter(bytes: &[u8]) -> bool {
+    let (Ok(text), Some(sample)) = (std::str::from_utf8(bytes), sample()) else { return false };
+    filter::parse(text).is_ok_and(|expression| expression.check(&sample.file.items).is_ok())
 }
