@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
@@ -113,9 +114,13 @@ impl Drop for Broker {
     }
 }
 
-/// Ports below the range that the system gives out by itself, so that the broker gets its own back.
+/// Ports below the range that the system gives out by itself, so that the broker gets its own back; given out once, as a
+/// broker takes them seconds later, while another may be looking.
 fn free_ports() -> (u16, u16) {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     let begin = 20_000 + (std::process::id() * 7 % 10_000) as u16;
-    let mut free = (begin..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let mut free = std::iter::repeat_with(|| begin + GIVEN.fetch_add(1, Ordering::Relaxed))
+        .take_while(|port| *port < 32_000)
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     (free.next().expect("a port"), free.next().expect("a port"))
 }

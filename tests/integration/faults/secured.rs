@@ -35,9 +35,6 @@ fn calls(deployment: &mut Deployment, broker: &Broker, ca: &[u8], password: &str
     deployment.set("CHANGTONG_KAFKA__PASSWORD", format!("file:{}", password.display()));
 }
 
-/// Two brokers that look for a free port at once may find the same.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
 async fn secured() -> Option<(Authority, Broker)> {
     let authority = Authority::new("the brokers' own");
     let broker = Broker::secured(&authority.issue("localhost", -1..30), &authority.pem())?;
@@ -47,7 +44,6 @@ async fn secured() -> Option<(Authority, Broker)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_go_through_a_broker_that_asks_who_calls() {
-    let _alone = ALONE.lock().await;
     let Some((authority, broker)) = secured().await else { return };
     let mut deployment = Deployment::new(Pair::Production).await.expect("Kafka is there");
     calls(&mut deployment, &broker, &authority.pem(), "right");
@@ -66,7 +62,6 @@ async fn records_go_through_a_broker_that_asks_who_calls() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_broker_refuses_is_said_by_name() {
-    let _alone = ALONE.lock().await;
     let Some((authority, broker)) = secured().await else { return };
     let stranger = Authority::new("a stranger");
     let cases = [
