@@ -106,13 +106,18 @@ impl File {
     /// The next piece; `None` behind the last. An error means that the delivery was ended: reset the connection.
     pub async fn next_piece(&mut self) -> Option<Result<Bytes, Refusal>> {
         while !self.delivery.finished {
-            let Some(piece) = self.pieces.pop_front() else {
-                return self.delivery.close(std::mem::take(&mut self.end)).err().map(Err);
-            };
-            match self.delivery.let_out_whole(&piece) {
-                Ok(()) if piece.bytes.is_empty() => {}
-                Ok(()) => return Some(Ok(piece.bytes)),
-                Err(refusal) => return Some(Err(refusal)),
+            let piece = self.pieces.pop_front()?;
+            if let Err(refusal) = self.delivery.let_out_whole(&piece) {
+                return Some(Err(refusal));
+            }
+            // The answer ends with its last piece: who was told its length asks for nothing behind it.
+            if self.pieces.is_empty()
+                && let Err(refusal) = self.delivery.close(std::mem::take(&mut self.end))
+            {
+                return Some(Err(refusal));
+            }
+            if !piece.bytes.is_empty() {
+                return Some(Ok(piece.bytes));
             }
         }
         None

@@ -45,6 +45,27 @@ fn ids(file: &[u8]) -> Vec<String> {
     Reader::new(file).unwrap().map(|record| id(record.unwrap())).collect()
 }
 
+/// As HTTP does, which asks for nothing behind the length that it was told.
+#[tokio::test]
+async fn who_reads_a_file_to_its_length_goes_on_in_its_window() {
+    let world = world();
+    world.rows(0..3000).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let mut windows = Vec::new();
+    let mut next = None;
+    for _ in 0..3 {
+        let poll = Poll { limit: Some(1000), ..world.poll(next.as_deref()) };
+        let mut file = world.gate.deliver_file(poll).await.unwrap();
+        let mut read = 0;
+        while read < file.length {
+            read += file.next_piece().await.unwrap().unwrap().len() as u64;
+        }
+        windows.extend(file.window);
+        next = Some(file.next.clone());
+    }
+    assert_eq!(windows, [windows[0]; 3]);
+}
+
 #[tokio::test]
 async fn a_file_says_what_the_lines_say_and_the_digest_covers_it() {
     let world = world();
