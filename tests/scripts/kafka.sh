@@ -4,7 +4,9 @@
 #   kafka.sh fetch                          fetch the jars unless they are all there; print their folder
 #   kafka.sh complete                       succeed if the jars are all there
 #   kafka.sh format DIR PORT CONTROLLER [SCRAM]   write DIR/server.properties and format DIR/logs, perhaps with a user
-#   kafka.sh start DIR                      become the broker of a formatted DIR (exec: its pid is this one's)
+#   kafka.sh start DIR [JAVA OPTION …]      become the broker of a formatted DIR (exec: its pid is this one's)
+#   kafka.sh join CLUSTER DIR [JAVA OPTION …]   the same by a DIR/server.properties that is there; DIR/logs is formatted
+#                                           for the cluster of that id unless it is already
 set -eu
 
 version=4.1.1
@@ -68,13 +70,27 @@ log.cleaner.dedupe.buffer.size=8388608
 PROPERTIES
 }
 
+# format_for CLUSTER DIR [SCRAM]
+format_for() {
+  mkdir -p "$2/logs"
+  java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$libs/*" kafka.tools.StorageTool \
+    format -t "$1" -c "$2/server.properties" ${3:+--add-scram "$3"} >"$2/format.log" 2>&1 || { cat "$2/format.log" >&2; return 1; }
+}
+
 format() {
-  mkdir -p "$1/logs"
+  mkdir -p "$1"
   write_settings "$1" "$2" "$3"
   local uuid
   uuid=A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22) # never a leading "-"
-  java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$libs/*" kafka.tools.StorageTool \
-    format -t "$uuid" -c "$1/server.properties" ${4:+--add-scram "$4"} >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2; return 1; }
+  format_for "$uuid" "$1" "${4-}"
+}
+
+# become_broker DIR [JAVA OPTION …]
+become_broker() {
+  local dir=$1
+  shift
+  exec java -Xmx512m -XX:+UseSerialGC "$@" -cp "$libs/*" kafka.Kafka "$dir/server.properties" \
+    >>"$dir/kafka.log" 2>&1 </dev/null
 }
 
 case "${1-}" in
@@ -82,8 +98,13 @@ case "${1-}" in
   complete) complete ;;
   format) format "$2" "$3" "$4" "${5-}" ;;
   start)
-    exec java -Xmx512m -XX:+UseSerialGC -cp "$libs/*" kafka.Kafka "$2/server.properties" \
-      >>"$2/kafka.log" 2>&1 </dev/null
+    shift
+    become_broker "$@"
     ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  join)
+    [ -e "$3/logs/meta.properties" ] || format_for "$2" "$3"
+    shift 2
+    become_broker "$@"
+    ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -13,6 +13,8 @@ use crate::support::certificates::Issued;
 pub struct Broker {
     dir: TempDir,
     child: Option<Child>,
+    /// What the script is told to start it.
+    starting: Vec<String>,
     pub address: String,
 }
 
@@ -60,16 +62,34 @@ impl Broker {
     fn with(formatted: &[&str], more: impl FnOnce(&Path, u16, u16) -> String) -> Option<Self> {
         crate::support::kafka()?;
         let dir = tempfile::tempdir().expect("a folder");
-        let (port, controller) = free_ports();
+        let [port, controller] = free_ports();
         let ports = [port.to_string(), controller.to_string()];
         let done = Command::new(script()).arg("format").arg(dir.path()).args(ports).args(formatted).status();
         assert!(done.expect("the script").success(), "its storage cannot be formatted");
         let more = more(dir.path(), port, controller);
         let settings = std::fs::OpenOptions::new().append(true).open(dir.path().join("server.properties"));
         settings.expect("its settings").write_all(more.as_bytes()).expect("written");
-        let mut broker = Self { dir, child: None, address: format!("127.0.0.1:{port}") };
+        let starting = vec!["start".to_owned(), dir.path().display().to_string()];
+        let mut broker = Self { dir, child: None, starting, address: format!("127.0.0.1:{port}") };
         broker.run();
         Some(broker)
+    }
+
+    /// One of several that make up a cluster, with all of its settings but where its records are, the id of the cluster,
+    /// and how it finds the names of the others.
+    pub fn joins(address: String, settings: &str, cluster: &str, hosts: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let settings = format!("{settings}log.dirs={}\n", path("logs"));
+        std::fs::write(path("server.properties"), settings).expect("its settings");
+        std::fs::write(path("hosts"), hosts).expect("its hosts");
+        let java = ["-Xmx192m", "-XX:TieredStopAtLevel=1"].map(str::to_owned);
+        let mut starting = vec!["join".to_owned(), cluster.to_owned(), dir.path().display().to_string()];
+        starting.extend(java);
+        starting.push(format!("-Djdk.net.hosts.file={}", path("hosts")));
+        let mut broker = Self { dir, child: None, starting, address };
+        broker.run();
+        broker
     }
 
     /// Waits until it takes connections.
@@ -87,8 +107,7 @@ impl Broker {
     /// Starts it, again.
     pub fn run(&mut self) {
         assert!(self.child.is_none(), "it runs");
-        self.child =
-            Some(Command::new(script()).arg("start").arg(self.dir.path()).spawn().expect("a broker"));
+        self.child = Some(Command::new(script()).args(&self.starting).spawn().expect("a broker"));
     }
 
     pub fn kill(&mut self) {
@@ -116,11 +135,11 @@ impl Drop for Broker {
 
 /// Ports below the range that the system gives out by itself, so that the broker gets its own back; given out once, as a
 /// broker takes them seconds later, while another may be looking.
-fn free_ports() -> (u16, u16) {
+pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
     static GIVEN: AtomicU16 = AtomicU16::new(0);
     let begin = 20_000 + (std::process::id() * 7 % 10_000) as u16;
     let mut free = std::iter::repeat_with(|| begin + GIVEN.fetch_add(1, Ordering::Relaxed))
         .take_while(|port| *port < 32_000)
         .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    (free.next().expect("a port"), free.next().expect("a port"))
+    std::array::from_fn(|_| free.next().expect("a port"))
 }

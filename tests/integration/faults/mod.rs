@@ -3,6 +3,7 @@
 
 mod broker;
 mod checksum;
+mod cluster;
 mod connectors;
 mod damage;
 pub mod deployment;
@@ -11,7 +12,9 @@ mod full_disk;
 mod generation;
 mod hanging;
 mod kills;
+mod metadata;
 mod outages;
+mod parted;
 mod pause;
 mod process;
 mod proxy;
@@ -19,5 +22,6 @@ mod random;
 mod restore;
 mod secured;
 mod store_gone;
+mod story;
 pub mod table;
 mod takeover;

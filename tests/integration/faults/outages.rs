@@ -105,7 +105,7 @@ async fn crowd(table: &Table, server: &Process, from: u32) -> Vec<Result<Value, 
 }
 
 /// It is one of these refusals, with a time to come back.
-fn refused_by_name(server: &Process, refusal: &CallError, codes: &[&str]) {
+pub fn refused_by_name(server: &Process, refusal: &CallError, codes: &[&str]) {
     let CallError::Refused(problem) = refusal else { panic!("no answer: {refusal}: {}", server.said()) };
     assert!(codes.contains(&problem.code.as_str()), "{refusal}");
     assert!(problem.status == 503 && problem.retry_after.is_some(), "{refusal}");

@@ -12,6 +12,8 @@ enum Mode {
     Open,
     /// Connections are taken and kept, nothing passes.
     Silent,
+    /// What is asked passes, no answer does.
+    Mute,
     /// Connections are cut, new ones too.
     Closed,
 }
@@ -25,7 +27,12 @@ pub struct Proxy {
 
 impl Proxy {
     pub async fn before(upstream: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::at("127.0.0.1:0", upstream).await
+    }
+
+    /// At an address that whoever calls knows from before.
+    pub async fn at(address: &str, upstream: String) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("its address").to_string();
         let mode = Arc::new(watch::channel(Mode::Open).0);
         let holds = Arc::new(watch::channel(false).0);
@@ -43,8 +50,8 @@ impl Proxy {
                     let (from_server, to_server) = server.into_split();
                     let mut cut = mode.clone();
                     tokio::select! {
-                        () = pass(from_client, to_server, mode.clone(), &held) => {}
-                        () = pass(from_server, to_client, mode, &held) => {}
+                        () = pass(from_client, to_server, mode.clone(), &[Mode::Silent], &held) => {}
+                        () = pass(from_server, to_client, mode, &[Mode::Silent, Mode::Mute], &held) => {}
                         _ = cut.wait_for(|mode| *mode == Mode::Closed) => {}
                     }
                 });
@@ -71,6 +78,12 @@ impl Proxy {
         self.mode.send_replace(Mode::Silent);
     }
 
+    /// Answers are held back; what is closed then loses them.
+    pub fn fall_mute(&self) {
+        self.holds.send_replace(false);
+        self.mode.send_replace(Mode::Mute);
+    }
+
     /// Waits until somebody has sent what the silence holds back.
     pub async fn holds_something(&self) {
         self.holds.subscribe().wait_for(|holds| *holds).await.expect("it is there as long as this");
@@ -81,19 +94,20 @@ impl Proxy {
     }
 }
 
-/// Passes bytes on, but none while it is silent.
+/// Passes bytes on, but none while it is held back.
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
+    held_back: &[Mode],
     holds: &watch::Sender<bool>,
 ) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if *mode.borrow() == Mode::Silent {
+        if held_back.contains(&mode.borrow()) {
             holds.send_replace(true);
         }
-        if mode.wait_for(|mode| *mode != Mode::Silent).await.is_err() {
+        if mode.wait_for(|mode| !held_back.contains(mode)).await.is_err() {
             return;
         }
         if to.write_all(&buffer[..read]).await.is_err() {

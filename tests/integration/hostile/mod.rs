@@ -38,9 +38,11 @@
 //! | 13 | what ends at a time, whatever a client believes | `clocks.rs`: `what_ends_ends_by_store_time` |
 //! | 14 | wrong, unknown, malformed and revoked keys | `credentials.rs`: `whatever_is_wrong_with_a_key_the_answer_is_the_same` |
 //! | 14 | the steps that each of them costs | `catalog/src/api_key/tests.rs`: `every_refusal_costs_the_same_steps` |
+//! | 14 | the time that each of them takes, for whoever measures it (`bench keys`) | `tests/integration/cli/operator.rs`: `the_bench_counts_what_is_visible_and_reconcile_finds_store_and_events_agree` |
 //! | 14 | guesses at one key and from one address, and the right key among them | `credentials.rs`: `guesses_are_limited_and_the_right_key_is_let_in` |
 //! | 14 | how many guesses of whom are counted, and for how long | `src/http/guesses.rs`: `an_address_and_an_id_are_beyond_their_limits_for_a_while` |
 //! | 16 | the broker stands still, is killed, comes back | `tests/integration/faults/outages.rs`: `the_broker_stands_still_and_is_killed` |
+//! | 16 | of three brokers one is paused, two are away, one is parted from the others, answers are lost | `tests/integration/faults/parted.rs`: `brokers_are_paused_killed_and_parted` |
 //! | 16 | the leader of a partition is lost, another follows | `connectors/src/log/kafka/tests/faults.rs`: `case_16_a_lost_leader_is_waited_for_and_the_next_one_written_to` |
 //! | 16 | fewer replicas in sync than a topic wants, until the deadline | `connectors/src/log/kafka/tests/faults.rs`: `case_16_too_few_replicas_in_sync_acknowledge_nothing` |
 //! | 17 | the database is cut off under readers and publishers, silent, silent for longer than the lease | `tests/integration/faults/outages.rs`: `the_database_is_cut_off_and_falls_silent` |
@@ -56,6 +58,7 @@
 //! | 22 | the same for a record that does not fit | `connectors/src/runner/tests.rs`: `case_22_a_record_that_does_not_fit_costs_no_other_file` |
 //! | 22 | the same for a header | `connectors/src/runner/tests.rs`: `case_22_a_header_that_does_not_fit_costs_no_other_file` |
 //! | 22 | a bad record is named by its line, or set aside | `connectors/src/runner/tests.rs`: `a_bad_record_is_named_by_file_and_line_or_set_aside` |
+//! | 22 | set aside: told, seen as it came, published after all | `connectors.rs`: `what_is_set_aside_is_told_and_can_be_published_after_all` |
 //! | 22 | a logical type that is another | `connectors/src/avro/container/tests/resolution.rs`: `logical_types_mean_what_they_say` |
 //! | 23 | a consumer reads a byte a second, or nothing | `tests/integration/streams.rs`: `a_slow_consumer_is_disconnected_and_holds_up_nobody` |
 //! | 23 | it stops reading with an open window | `connectors/src/gate/tests/streaming.rs`: `a_stream_that_nobody_reads_holds_up_nobody` |
@@ -79,9 +82,8 @@
 //! Rows stand in the order of their numbers. A case may have several; a test that stands elsewhere is named with its
 //! path from the project's root.
 //!
-//! Case 16 is met by one real broker, which stands still and dies. A lost leader and too few replicas in sync are what
-//! librdkafka's mock cluster answers, as a broker that is alone asks for no more replicas than it has. A network that
-//! parts brokers from each other needs several real ones, and is not provoked.
+//! Case 16 is met by real brokers: one that stands still and dies, and three that are lost in part or parted from each
+//! other. What a leader says only at a certain moment is asked of librdkafka's mock cluster.
 
 mod clocks;
 mod connectors;
