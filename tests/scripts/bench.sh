@@ -6,7 +6,8 @@
 #            [--benches "publish deliver catch-up"]
 #
 # Further benches: producer (share of a bare producer's rate, Kafka only), registry (schemas by id), versions (memory
-# of 10,000 schemas), live (event streams, 1,000 waiting readers), two of functions alone: codec and decide, and two that
+# of 10,000 schemas), live (event streams, 1,000 waiting readers), keys (how long refusing a wrong key takes, 100,000 of
+# each kind, on a server without limits on guesses), two of functions alone: codec and decide, and two that
 # take long: crowd (10,000 entries, 100,000 grants, 1,000 waiting readers) and mixed (--minutes).
 set -eu
 cd "$(dirname "$0")/../.."
@@ -21,7 +22,7 @@ while [ "$#" -gt 0 ]; do
     --minutes) minutes=$2 ;;
     --benches) benches=$2 ;;
     --json) json=$2 ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -36,6 +37,9 @@ for name in $benches; do
 done
 benches=$of_servers
 [ -n "$benches" ] || exit 0
+
+# Guesses are limited, and these are nothing else.
+case " $benches " in *' keys '*) export CHANGTONG_HTTP__REFUSED_PER_ADDRESS='' CHANGTONG_HTTP__REFUSED_PER_KEY='' ;; esac
 
 tests/scripts/install.sh build
 cargo build --locked --release --bin changtong
@@ -134,6 +138,7 @@ measure() {
       producer) producer ;;
       catch-up) bench catch-up --pid "$server" --repeat "$repeat" --seconds "$seconds" --thousands "$thousands" ;;
       registry) bench registry --pid "$server" --repeat "$repeat" --seconds "$seconds" ;;
+      keys) bench keys --repeat "$repeat" ;;
       live) bench live --pid "$server" --repeat "$repeat" --seconds "$seconds" ;;
       crowd)
         bench crowd --pid "$server"

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::scene::{Scene, observation, refused};
-use crate::support::{Client, Pair, TestApp, on_both_pairs, wait};
+use crate::support::{Client, Pair, Reply, TestApp, on_both_pairs, wait};
 
-on_both_pairs!(one_bad_file_costs_no_other);
+on_both_pairs!(one_bad_file_costs_no_other, what_is_set_aside_is_told_and_can_be_published_after_all);
 
 async fn folder(app: &TestApp, scene: &Scene, alias: &str) -> PathBuf {
     let shown = scene.world.authority.get(&format!("/api/v1/agencies/{alias}")).await.expect(200);
@@ -208,6 +208,55 @@ async fn one_bad_file_costs_no_other(app: &TestApp) {
         if events == 4 { Ok(()) } else { Err(format!("{events} events")) }
     })
     .await;
+    scene.others_are_served().await;
+}
+
+/// Case 22, set aside: what stands behind a poison record is published, and its owner is told of it, sees why and the bytes
+/// as they came. The source stands behind it, and corrected it counts as well, once.
+async fn what_is_set_aside_is_told_and_can_be_published_after_all(app: &TestApp) {
+    let scene = Scene::of(app).await;
+    let owner = &scene.world.provider.integrator;
+    let path = folder(app, &scene, "meteorology").await.join("mixed.csv");
+    std::fs::write(&path, "station,hour\nJFK,1\nJFK,noon\nLGA,2\n").expect("a file");
+    let mut spec = source(&scene, "mixed", "mixed.csv");
+    spec["on_invalid"] = json!("quarantine");
+    owner.post("/api/v1/connectors", spec).await.expect(201);
+    // Twice: what is appended later is read from behind the poison record, which is not offered again.
+    for (more, accepted) in [("", 2), ("EWR,3\n", 3)] {
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("the file");
+        std::io::Write::write_all(&mut file, more.as_bytes()).expect("written");
+        wait(async || {
+            let shown = owner.get("/api/v1/connectors/mixed").await.expect(200);
+            let counts = &shown["status"]["details"]["counts"];
+            let told = [&counts["accepted"], &counts["quarantined"], &counts["offered"]];
+            if told == [&json!(accepted), &json!(1), &json!(accepted + 1)] {
+                Ok(())
+            } else {
+                Err(shown.to_string())
+            }
+        })
+        .await;
+        assert_eq!(scene.own().await.len(), accepted);
+    }
+    let listed = owner.get(&format!("/api/v1/quarantine?resource={}", scene.code)).await.expect(200);
+    let [aside] = &listed["items"].as_array().expect("a list")[..] else { panic!("one record: {listed}") };
+    assert_eq!((&aside["path"], &aside["state"]), (&json!("hour"), &json!("waiting")));
+    for language in ["zh", "en"] {
+        assert!(aside["reason"][language].as_str().is_some_and(|reason| !reason.is_empty()), "{aside}");
+    }
+    let address = format!("/api/v1/quarantine/{}", aside["id"].as_str().expect("an id"));
+    let shown = owner.get(&address).await.expect(200);
+    assert!(shown["record"].as_str().expect("its bytes").contains("JFK,noon"), "{shown}");
+    let replay = async || {
+        let request = owner.request("post", &format!("{address}/replay"));
+        let request = request.header("content-type", "application/x-ndjson");
+        Reply::of(request.body(observation("JFK", 12).to_string())).await.expect(200)
+    };
+    assert_eq!(
+        (replay().await["replayed"].clone(), replay().await["replayed"].clone()),
+        (json!(false), json!(true))
+    );
+    assert_eq!(scene.own().await.len(), 4, "it counts once");
     scene.others_are_served().await;
 }
 

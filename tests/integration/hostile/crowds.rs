@@ -210,19 +210,32 @@ async fn behind_a_proxy_the_last_address_counts_and_is_logged() {
 
     // What the proxy says is believed, of nobody else: the same words from another machine are its own.
     let account = format!("account=\"{}\"", world.provider.integrator_account);
-    let claim = |caller: &Client| {
-        let request = caller.request("get", "/api/v1/whoami");
-        crate::support::Reply::of(request.header("x-forwarded-for", "192.0.2.7, 192.0.2.8"))
-    };
-    for (caller, truly) in [
-        (world.provider.integrator.clone(), "from=\"192.0.2.8\""),
-        (world.provider.integrator.at("127.0.0.2"), "from=\"127.0.0.2\""),
-    ] {
-        let reply = claim(&caller).await;
+    let proxy = &world.provider.integrator;
+    let elsewhere = proxy.at("127.0.0.2");
+    let claims: [(&Client, &[&str], &str); 7] = [
+        (proxy, &["192.0.2.7, 192.0.2.8"], "192.0.2.8"),
+        (&elsewhere, &["192.0.2.7, 192.0.2.8"], "127.0.0.2"),
+        // Of several lines the last is the proxy's; what is no address in it is nobody's, and names nobody else.
+        (proxy, &["192.0.2.7", "192.0.2.9"], "192.0.2.9"),
+        (proxy, &["192.0.2.7", "2001:db8::5"], "2001:db8::5"),
+        (proxy, &["192.0.2.7, unknown"], "127.0.0.1"),
+        (proxy, &["192.0.2.7,"], "127.0.0.1"),
+        (proxy, &["192.0.2.7:80"], "127.0.0.1"),
+    ];
+    for (caller, claims, truly) in claims {
+        let mut request = caller.request("get", "/api/v1/whoami");
+        for claim in claims {
+            request = request.header("x-forwarded-for", *claim);
+        }
+        let reply = crate::support::Reply::of(request).await;
         assert_eq!(reply.status, 200);
         let said = Lines::of(reply.headers["x-request-id"].to_str().expect("an id"));
-        assert!(said.contains(" INFO ") && said.contains(truly) && said.contains(&account), "{said}");
-        assert_eq!(said.matches("192.0.2").count(), usize::from(truly.contains("192")), "{said}");
+        let peer = format!("from=\"{truly}\"");
+        assert!(
+            said.contains(" INFO ") && said.contains(&peer) && said.contains(&account),
+            "{claims:?}: {said}"
+        );
+        assert_eq!(said.matches("192.0.2").count(), usize::from(truly.contains("192")), "{claims:?}: {said}");
     }
     // Events hold who it was, never from where.
     drop(flood);

@@ -99,7 +99,20 @@ async fn a_header_that_is_malformed_is_named_and_does_nothing() {
         let named = problem["header"].as_str().expect("which").to_lowercase();
         assert_eq!(named, name);
     }
-    assert!(scene.own().await.is_empty());
+    // The one header of ours that goes with a read.
+    scene.publish(&[observation("JFK", 1)]).await.expect(200);
+    let grant = scene.granted(&["station"], None).await;
+    let subscription = scene.world.subscribe(&grant, "copy").await;
+    let path = format!("/api/v1/subscriptions/{subscription}/records");
+    let read = async |purpose: &[u8]| {
+        let value = reqwest::header::HeaderValue::from_bytes(purpose).expect("bytes that HTTP carries");
+        Reply::of(scene.world.consumer.integrator.request("get", &path).header("changtong-purpose", value))
+            .await
+    };
+    let problem = refused(&read("暴雨".as_bytes()).await, 400, "bad_header");
+    assert_eq!(problem["header"], "Changtong-Purpose");
+    assert_eq!(read(b" storm ").await.lines().len(), 2, "a record and the last line");
+    assert_eq!(scene.own().await.len(), 1, "nothing of what was refused");
     scene.others_are_served().await;
     app.stop().await;
 }
