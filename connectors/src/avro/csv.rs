@@ -97,9 +97,8 @@ fn record(plan: &Plan, columns: &[Column], fields: &::csv::ByteRecord, row: &mut
 
 fn item(plan: &Plan, at: usize, raw: &[u8], row: &mut Row) {
     let field = &plan.fields[at];
-    // A delete names its key; the other columns of its row mean nothing.
-    if row.delete && !field.key {
-        return;
+    if plan.passes_over(at, row.delete) {
+        return row.put(at, field, |_| Ok(()));
     }
     row.put(at, field, |out| match std::str::from_utf8(raw) {
         Ok(text) => scalar::from_text(field, text, out),

@@ -98,6 +98,11 @@ impl Plan {
         Some(self.by_name[found] as usize)
     }
 
+    /// Whether a record says what it says of an item for nothing: a delete is its key.
+    pub(super) fn passes_over(&self, at: usize, delete: bool) -> bool {
+        delete && self.kind == Kind::Table && !self.fields[at].key
+    }
+
     /// The item with this title, if there is exactly one: agencies' own files have Chinese headers.
     #[must_use]
     pub fn index_of_title(&self, title: &str) -> Option<usize> {

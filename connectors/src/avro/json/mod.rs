@@ -133,7 +133,16 @@ impl<'p> Reader<'p> {
     fn value(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
         self.row.begin(self.plan.fields.len());
         if scanner.take(b'{') {
-            return scanner.aside(|scanner| self.members(scanner));
+            let members = *scanner;
+            scanner.aside(|scanner| self.members(scanner))?;
+            if self.row.delete && !self.row.problems.is_empty() {
+                // Before `$op` it was not known what a delete does not need.
+                *scanner = members;
+                self.row.begin(self.plan.fields.len());
+                self.row.delete = true;
+                scanner.aside(|scanner| self.members(scanner))?;
+            }
+            return Ok(());
         }
         scanner.token()?;
         self.row.wrong(Reason::NotAnObject);
@@ -220,6 +229,10 @@ impl<'p> Reader<'p> {
         let token = scanner.token()?;
         if self.row.has(at) {
             self.row.problem(field.name(), Reason::Duplicate);
+            return Ok(());
+        }
+        if self.plan.passes_over(at, self.row.delete) {
+            self.row.put(at, field, |_| Ok(()));
             return Ok(());
         }
         let unescaped = &mut self.unescaped;

@@ -189,7 +189,33 @@ fn deletes_need_their_key_only() {
     assert_eq!(delete.records[0].key, upsert.records[0].key);
     assert_eq!(delete.records[0].partition, upsert.records[0].partition);
     assert_eq!(delete.records, row.records);
+    // Wherever it says so, and however much is wrong with the rest.
+    let rest = r#""n":"rubbish","big":1.5,"day":"2013-02-29","flag":"no","raw":"%","ratio":"x","place":"PEK","note":7"#;
+    for line in
+        [format!(r#"{{"$op":"delete","id":"a",{rest}}}"#), format!(r#"{{{rest},"id":"a","$op":"delete"}}"#)]
+    {
+        assert_eq!(read(&plan, Format::Ndjson, &line).records, delete.records, "{line}");
+        assert_eq!(read(&plan, Format::JsonArray, &format!("[{line}]")).records, delete.records, "{line}");
+    }
+    // Its key is looked at, and so is what is none of its items.
+    for (line, path, reason) in [
+        (r#"{"n":"x","id":5,"$op":"delete"}"#, "id", "type"),
+        (r#"{"n":"x","m":5,"id":"a","$op":"delete"}"#, "m", "unknown_item"),
+        (r#"{"n":"x","n":5,"id":"a","$op":"delete"}"#, "n", "duplicate"),
+        (r#"{"n":"x","$op":"delete"}"#, "id", "missing"),
+    ] {
+        assert_eq!(refused(&plan, Format::Ndjson, line), (path.to_owned(), reason), "{line}");
+    }
+    let key = refused(&plan, Format::Csv, "n,id,$op\nx,123456789,delete\n");
+    assert_eq!(key, ("id".to_owned(), "length"));
     let stream = plan_without_key();
+    for (format, body) in
+        [(Format::Ndjson, r#"{"n":"x","$op":"delete"}"#), (Format::Csv, "n,$op\nx,delete\n")]
+    {
+        let problems = &read(&stream, format, body).bad[0].problems;
+        let reasons: Vec<_> = problems.iter().map(|problem| problem.reason.as_str()).collect();
+        assert_eq!(reasons, ["delete_of_stream", "type"], "there is no delete that it could be");
+    }
     assert_eq!(
         refused(&stream, Format::Ndjson, r#"{"$op":"delete","n":1}"#),
         (String::new(), "delete_of_stream")
