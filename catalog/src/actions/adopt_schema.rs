@@ -4,15 +4,15 @@
 //! it was published or revised.
 
 use super::act::{Act, Done};
-use super::judge::foresee;
+use super::judge::{Proposed, foresee, looking_again};
 use super::resource::{Opened, open};
 use super::revise_resource::revise;
+use crate::compat::Work;
 use crate::error::{Code, Refusal};
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
 use crate::resource::proposal::Revision;
 use crate::resource::{Resource, ResourceFile};
-use crate::schema::adopt;
 use crate::store::Store;
 
 /// What is put in force is the text that the items make which `text` means: title, grade and what else the catalog
@@ -21,21 +21,28 @@ pub(super) async fn adopt_schema(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
-    text: &str,
+    (text, work): (&str, &Work),
 ) -> Result<Done<Resource>, Refusal> {
-    let meant = |entry: &Resource| {
-        let items = adopt(text, &entry.file.items).ok()?;
-        Some(ResourceFile { items, ..entry.file.clone() })
-    };
-    let foreseen = foresee(store, act, code, Step::Revise, meant).await?;
-    let (tx, mut entry) = match open(store, act, code, Step::Revise, None).await? {
+    looking_again(|| attempt(store, act, code, (text, work))).await
+}
+
+async fn attempt(
+    store: &Store,
+    act: &Act<'_>,
+    code: &ResourceCode,
+    (text, work): (&str, &Work),
+) -> Result<Option<Done<Resource>>, Refusal> {
+    let proposed = Proposed::Schema(text.to_owned());
+    let foreseen = foresee(store, act, code, Step::Revise, (proposed, work)).await?;
+    let (mut tx, mut entry) = match open(store, act, code, Step::Revise, None).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(Some(done)),
     };
-    let items = adopt(text, &entry.file.items)?;
+    let Some(foreseen) = foreseen else { return Ok(None) };
+    let Some(items) = foreseen.items(&mut tx, &entry).await? else { return Ok(None) };
     if items == entry.file.items {
         entry.version -= 1;
-        return Ok(Done::already(entry));
+        return Ok(Some(Done::already(entry)));
     }
     if !entry.file.auto_register {
         return Err(by_revision_only(code));
@@ -45,7 +52,7 @@ pub(super) async fn adopt_schema(
         waiting.overtaken = true;
     }
     let revision = Revision { file, written_by: act.caller.account, proposed: None };
-    revise(tx, act, entry, (revision, foreseen)).await
+    revise(tx, act, entry, (revision, Some(foreseen))).await
 }
 
 fn by_revision_only(code: &ResourceCode) -> Refusal {

@@ -1,10 +1,11 @@
 //! Puts a new file in the place of a draft's; for what is published it is proposed.
 
 use super::act::{Act, Done, need_version};
-use super::judge::foresee;
+use super::judge::{Proposed, foresee, looking_again};
 use super::propose_revision::propose;
 use super::resource::{Opened, check_provider, fixed, open, save};
 use crate::audit::{Digest, ResourceChanged};
+use crate::compat::Work;
 use crate::error::Refusal;
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
@@ -20,10 +21,20 @@ pub async fn update_resource(
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
     check::check(&file)?;
-    let foreseen = foresee(store, act, code, Step::Change, |_| Some(file.clone())).await?;
+    looking_again(|| attempt(store, act, code, (expected, file.clone()))).await
+}
+
+async fn attempt(
+    store: &Store,
+    act: &Act<'_>,
+    code: &ResourceCode,
+    (expected, file): (Option<i32>, ResourceFile),
+) -> Result<Option<Done<Resource>>, Refusal> {
+    let proposed = Proposed::File(Box::new(file.clone()));
+    let foreseen = foresee(store, act, code, Step::Change, (proposed, &Work::default())).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Change, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
-        Opened::Before(done) => return Ok(done),
+        Opened::Before(done) => return Ok(Some(done)),
     };
     check_provider(&mut tx, &entry, &file).await?;
     if entry.state != ResourceState::Draft {
@@ -40,5 +51,5 @@ pub async fn update_resource(
         version: entry.version,
         file: Digest::of_file(&entry.file)?,
     };
-    save(tx, act, entry, Step::Change, vec![event.into()]).await
+    save(tx, act, entry, Step::Change, vec![event.into()]).await.map(Some)
 }

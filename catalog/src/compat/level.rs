@@ -64,6 +64,16 @@ impl Level {
         matches!(self, Self::Forward | Self::ForwardTransitive | Self::Full | Self::FullTransitive)
     }
 
+    /// Of the earlier schemas, newest first, how many count.
+    #[must_use]
+    pub fn most(self) -> usize {
+        match self {
+            Self::None => 0,
+            level if level.transitive() => usize::MAX,
+            _ => 1,
+        }
+    }
+
     /// All earlier schemas count, not the latest only.
     #[must_use]
     pub fn transitive(self) -> bool {
@@ -103,13 +113,8 @@ pub fn breaks<'a>(
     level: Level,
     policy: Policy,
 ) -> impl Iterator<Item = Break> + 'a {
-    let counted = match level {
-        Level::None => 0,
-        level if level.transitive() => earlier.len(),
-        _ => earlier.len().min(1),
-    };
     let mut work = Work::default();
-    earlier[..counted].iter().enumerate().filter_map(move |(version, old)| {
+    earlier.iter().take(level.most()).enumerate().filter_map(move |(version, old)| {
         let found = breaks_with(new, old, (level, policy), &mut work)?;
         Some(Break { version, ..found })
     })

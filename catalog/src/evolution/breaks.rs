@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Concerned, Proposal};
 use crate::avro::{self, Rules, Schema};
-use crate::compat::{self, Difference, Kind, Policy};
+use crate::compat::{self, Difference, Kind, Policy, Work};
 use crate::error::{Code, Refusal, Text};
 use crate::ports::SchemaVersion;
 use crate::resource::Item;
@@ -73,33 +73,78 @@ impl Break {
     }
 }
 
+/// Bytes of what is told of all versions; what is left is counted.
+const MOST_TOLD: usize = 4 << 20;
+/// What the other members of a break take.
+const OF_A_BREAK: usize = 100;
+
 /// What was found.
+#[derive(Default)]
 pub(super) struct Breaks {
     pub found: Vec<Break>,
     /// Found beyond what can be told.
     pub omitted: usize,
+    bytes: usize,
 }
 
-/// Everything, newest version first.
-pub(super) fn of(proposal: &Proposal<'_>, in_force: &SchemaVersion, new: &str) -> Result<Breaks, Refusal> {
-    let mut found = protection(proposal.versions, in_force, proposal.items);
-    if new == in_force.schema.text {
-        return Ok(Breaks { found, omitted: 0 });
+impl Breaks {
+    fn add(&mut self, found: Break) {
+        if self.bytes > MOST_TOLD {
+            self.omitted += 1;
+            return;
+        }
+        let text = |text: &Text| text.zh.len() + text.en.len();
+        let because: usize = found.because.iter().map(text).sum();
+        self.bytes += OF_A_BREAK + found.path.len() + text(&found.text) + because;
+        self.found.push(found);
     }
-    let mut omitted = 0;
+}
+
+/// Everything, newest version first, as far as there is work left to look.
+pub(super) fn of(
+    proposal: &Proposal<'_>,
+    in_force: &SchemaVersion,
+    new: &str,
+    work: &mut Work,
+) -> Result<Breaks, Refusal> {
+    let mut breaks = Breaks::default();
+    let Some(last) = last_known(proposal, work) else {
+        breaks.add(too_complex(in_force.version, Rule::Protection));
+        return Ok(breaks);
+    };
+    protection(&last, in_force, proposal.items).into_iter().for_each(|found| breaks.add(found));
+    if new == in_force.schema.text {
+        return Ok(breaks);
+    }
+    work.take_text(new.len());
     let new = read(new, Rules::RESOURCE)?;
-    let versions: Vec<&SchemaVersion> = proposal.versions.iter().rev().collect();
-    let earlier: Vec<Schema> =
-        versions.iter().map(|version| read(&version.schema.text, Rules::STORED)).collect::<Result<_, _>>()?;
-    let earlier: Vec<&Schema> = earlier.iter().collect();
-    for broken in compat::breaks(&new, &earlier, proposal.level, Policy::House) {
-        let version = versions.get(broken.version).map_or(0, |version| version.version);
-        omitted += broken.omitted;
-        let of_avro = |rule| move |found: Difference| of_avro(version, rule, found);
+    for version in proposal.versions.iter().rev().take(proposal.level.most()) {
+        work.take_text(version.schema.text.len());
+        if !work.take(version.items.len() + proposal.items.len()) {
+            breaks.add(too_complex(version.version, Rule::Meaning));
+            break;
+        }
+        of_version(proposal, version, &new, work, &mut breaks)?;
+    }
+    Ok(breaks)
+}
+
+fn of_version(
+    proposal: &Proposal<'_>,
+    version: &SchemaVersion,
+    new: &Schema,
+    work: &mut Work,
+    breaks: &mut Breaks,
+) -> Result<(), Refusal> {
+    let old = read(&version.schema.text, Rules::STORED)?;
+    let mut found = Vec::new();
+    if let Some(broken) = compat::breaks_with(new, &old, (proposal.level, Policy::House), work) {
+        breaks.omitted += broken.omitted;
+        let of_avro = |rule| move |found: Difference| of_avro(version.version, rule, found);
         found.extend(broken.backward.into_iter().map(of_avro(Rule::Backward)));
         found.extend(broken.forward.into_iter().map(of_avro(Rule::Forward)));
         found.extend(broken.house.into_iter().map(|change| Break {
-            version,
+            version: version.version,
             path: change.path,
             rule: Rule::Meaning,
             reason: change.meaning.word().to_owned(),
@@ -107,37 +152,42 @@ pub(super) fn of(proposal: &Proposal<'_>, in_force: &SchemaVersion, new: &str) -
             because: Vec::new(),
         }));
     }
-    let types = types(proposal, &found);
-    found.extend(types);
-    Ok(Breaks { found, omitted })
+    let types = types(version, proposal.items, &found);
+    found.into_iter().chain(types).for_each(|found| breaks.add(found));
+    Ok(())
 }
 
 /// Items of another type that no other rule has found: Avro reads strings as bytes and bytes as strings, people do not.
-fn types(proposal: &Proposal<'_>, found: &[Break]) -> Vec<Break> {
-    let told: HashSet<(i32, &str)> = found.iter().map(|found| (found.version, found.item())).collect();
-    let mut changed = Vec::new();
-    for version in proposal.versions.iter().rev() {
-        let earlier: HashMap<&str, &Item> =
-            version.items.iter().map(|old| (old.name.as_str(), old)).collect();
-        for new in proposal.items {
-            let name = new.name.as_str();
-            let other = earlier.get(name).is_some_and(|old| old.avro() != new.avro());
-            if other && !told.contains(&(version.version, name)) {
-                changed.push(Break {
-                    version: version.version,
-                    path: new.name.clone(),
-                    rule: Rule::Meaning,
-                    reason: "type_changed".to_owned(),
-                    text: Text::new(
-                        "类型改变了:同样的字节含义不同",
-                        "its type is another: the same bytes mean something else",
-                    ),
-                    because: Vec::new(),
-                });
-            }
-        }
-    }
-    changed
+fn types(version: &SchemaVersion, items: &[Item], found: &[Break]) -> Vec<Break> {
+    let told: HashSet<&str> = found.iter().map(Break::item).collect();
+    let earlier: HashMap<&str, &Item> = version.items.iter().map(|old| (old.name.as_str(), old)).collect();
+    let changed = items.iter().filter(|new| {
+        let other = earlier.get(new.name.as_str()).is_some_and(|old| old.avro() != new.avro());
+        other && !told.contains(new.name.as_str())
+    });
+    let told = |new: &Item| Break {
+        version: version.version,
+        path: new.name.clone(),
+        rule: Rule::Meaning,
+        reason: "type_changed".to_owned(),
+        text: Text::new(
+            "类型改变了:同样的字节含义不同",
+            "its type is another: the same bytes mean something else",
+        ),
+        because: Vec::new(),
+    };
+    changed.map(told).collect()
+}
+
+/// What the measure of work did not reach counts as broken.
+pub(super) fn too_complex(version: i32, rule: Rule) -> Break {
+    let text = Text::new(
+        "信息项、版本或授权过多,无法在限度内逐一核对,自此处起按不兼容处理;请减少信息项或一次变更的内容",
+        "there are too many items, versions or grants to look at all of them within bounds, and from here on they count as \
+         incompatible; use fewer items, or change fewer at a time",
+    );
+    let (path, reason) = (String::new(), "too_complex".to_owned());
+    Break { version, path, rule, reason, text, because: Vec::new() }
 }
 
 /// Our own texts are always read.
@@ -147,6 +197,8 @@ fn read(text: &str, rules: Rules) -> Result<Schema, Refusal> {
 }
 
 fn of_avro(version: i32, rule: Rule, found: Difference) -> Break {
+    let mut because = Vec::new();
+    reasons(&found, &mut because);
     // Where a reader lacks a default, an owner of items thinks of the item, not of readers and defaults.
     let text = match (found.kind, rule) {
         (Kind::ReaderFieldMissingDefaultValue, Rule::Backward) => Text::new(
@@ -159,28 +211,54 @@ fn of_avro(version: i32, rule: Rule, found: Difference) -> Break {
         ),
         _ => found.text,
     };
-    let mut because = Vec::new();
-    reasons(&found.because, &mut because);
     Break { version, path: found.reader, rule, reason: found.kind.word().to_lowercase(), text, because }
 }
 
-/// As deep as reasons are told.
-fn reasons(of: &[Difference], told: &mut Vec<Text>) {
-    for reason in of {
-        let Text { zh, en } = &reason.text;
-        told.push(Text::new(format!("{}:{zh}", reason.reader), format!("{}: {en}", reason.reader)));
-        reasons(&reason.because, told);
+/// As deep as reasons are told. That no branch of a union takes a union's branch is told of the one and of the other in
+/// the same words: once is enough.
+fn reasons(of: &Difference, told: &mut Vec<Text>) {
+    for reason in &of.because {
+        if (&reason.reader, &reason.text) != (&of.reader, &of.text) {
+            let Text { zh, en } = &reason.text;
+            told.push(Text::new(format!("{}:{zh}", reason.reader), format!("{}: {en}", reason.reader)));
+        }
+        reasons(reason, told);
     }
+}
+
+/// By name, what each item was last, and in which version. `None` where that is too much to look for.
+fn last_known<'a>(
+    proposal: &Proposal<'a>,
+    work: &mut Work,
+) -> Option<HashMap<&'a str, (&'a SchemaVersion, &'a Item)>> {
+    let mut wanted: HashSet<&str> = proposal.items.iter().map(|item| item.name.as_str()).collect();
+    let mut last = HashMap::new();
+    for version in proposal.versions.iter().rev() {
+        if wanted.is_empty() {
+            break;
+        }
+        if !work.take(version.items.len()) {
+            return None;
+        }
+        for item in &version.items {
+            if wanted.remove(item.name.as_str()) {
+                last.insert(item.name.as_str(), (version, item));
+            }
+        }
+    }
+    Some(last)
 }
 
 /// A lower grade, and a mask that is gone or shows more, need a decision of their own. What comes again under a name
 /// that went is held to what it was last.
-fn protection(versions: &[SchemaVersion], in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
+fn protection(
+    last: &HashMap<&str, (&SchemaVersion, &Item)>,
+    in_force: &SchemaVersion,
+    items: &[Item],
+) -> Vec<Break> {
     let mut found = Vec::new();
     for new in items {
-        let known = |version: &'_ SchemaVersion| version.items.iter().position(|old| old.name == new.name);
-        let last = versions.iter().rev().find_map(|version| Some((version, &version.items[known(version)?])));
-        let Some((version, old)) = last else { continue };
+        let Some((version, old)) = last.get(new.name.as_str()) else { continue };
         let mut add = |rule: Rule, reason: &str, text: Text| {
             let (version, path, reason) = (version.version, new.name.clone(), reason.to_owned());
             found.push(Break { version, path, rule, reason, text, because: Vec::new() });

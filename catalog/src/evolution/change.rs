@@ -57,7 +57,7 @@ fn shared<'a>(items: &'a [Item], others: &BTreeMap<&str, &Item>) -> impl Iterato
     items.iter().map(|item| item.name.as_str()).filter(|name| others.contains_key(name))
 }
 
-fn by_name(items: &[Item]) -> BTreeMap<&str, &Item> {
+pub(super) fn by_name(items: &[Item]) -> BTreeMap<&str, &Item> {
     items.iter().map(|item| (item.name.as_str(), item)).collect()
 }
 

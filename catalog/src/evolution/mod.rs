@@ -6,7 +6,7 @@ mod breaks;
 mod change;
 mod whom;
 
-use crate::compat::Level;
+use crate::compat::{Level, Work};
 use crate::error::{Code, Refusal};
 use crate::ids::ResourceNumber;
 use crate::ports::SchemaVersion;
@@ -47,15 +47,15 @@ pub struct Verdict {
 }
 
 impl Proposal<'_> {
-    /// `items` make a schema already (`resource::check`).
-    pub fn judge(&self) -> Result<Verdict, Refusal> {
+    /// `items` make a schema already (`resource::check`). What there is no work left for counts as broken.
+    pub fn judge(&self, work: &mut Work) -> Result<Verdict, Refusal> {
         let in_force = self.versions.last().ok_or_else(not_published)?;
         let schema = schema::value_schema(self.resource, self.items)?;
         let new_schema = schema != in_force.schema.text;
         if new_schema && self.versions.len() >= MOST_VERSIONS {
             return Err(full());
         }
-        let breaks = breaks::of(self, in_force, &schema)?;
+        let breaks = breaks::of(self, in_force, &schema, work)?;
         Ok(Verdict {
             new_schema,
             changes: item_changes(&in_force.items, self.items),

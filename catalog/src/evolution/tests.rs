@@ -1,6 +1,7 @@
 //! What a change of items breaks, and for whom.
 
 use super::*;
+use crate::error::Text;
 use crate::grant::Grant;
 use crate::ids::SchemaId;
 use crate::mask::Mask;
@@ -17,7 +18,9 @@ fn version(number: i32, items: &[Item]) -> SchemaVersion {
 }
 
 fn judged(versions: &[SchemaVersion], items: &[Item]) -> Verdict {
-    Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions, items }.judge().unwrap()
+    Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions, items }
+        .judge(&mut Work::default())
+        .unwrap()
 }
 
 /// What breaks when the sample's items are changed so: place, rule, reason.
@@ -181,8 +184,9 @@ fn of(grant: &Grant, change: impl FnOnce(&mut Vec<Item>)) -> (Verdict, Concerned
     let versions = [version(1, &before)];
     let proposal =
         Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &after };
-    let verdict = proposal.judge().unwrap();
-    let concerned = concerned(&proposal, &verdict, grant).unwrap();
+    let mut work = Work::default();
+    let verdict = proposal.judge(&mut work).unwrap();
+    let concerned = concerned(&proposal, &verdict, grant, &mut work).unwrap();
     (verdict, concerned)
 }
 
@@ -270,7 +274,7 @@ fn a_generation_takes_no_more_versions_than_a_subject_may_have() {
     let numbers = 1..=i32::try_from(MOST_VERSIONS).unwrap();
     let mut versions: Vec<_> = numbers.map(|number| version(number, &items)).collect();
     let judge = |versions: &[SchemaVersion], items: &[Item]| {
-        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions, items }.judge()
+        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions, items }.judge(&mut Work::default())
     };
     let refused = judge(&versions, &named(1)).unwrap_err();
     assert_eq!((refused.code, &refused.extra["versions"]), (Code::InvalidState, &MOST_VERSIONS.into()));
@@ -279,4 +283,82 @@ fn a_generation_takes_no_more_versions_than_a_subject_may_have() {
     assert!(!judge(&versions, &longer).unwrap().new_schema, "what the schema does not show is taken");
     versions.pop();
     assert!(judge(&versions, &named(1)).unwrap().new_schema);
+}
+
+/// A generation of so many versions, each with an item of its own beside the others.
+fn generation(many: i32, others: &[Item]) -> Vec<SchemaVersion> {
+    let own = |number: i32| [others, &[nullable(&format!("own{number}"), ItemType::C)]].concat();
+    (1..=many).map(|number| version(number, &own(number))).collect()
+}
+
+#[test]
+fn what_there_is_no_work_left_for_counts_as_broken() {
+    let others = [item("id", ItemType::I)];
+    let versions = generation(3, &others);
+    let proposal =
+        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &others };
+    let mut work = Work::default();
+    let all = work.left();
+    let verdict = proposal.judge(&mut work).unwrap();
+    assert_eq!(verdict.breaks, []);
+    let cost = all - work.left();
+    assert!(cost > 4 * 500, "each text counts, and what is looked at in it: {cost}");
+    for (looks, ends_at) in [(0, 3), (cost / 2, 2), (cost - 1, 1)] {
+        let verdict = proposal.judge(&mut Work::of(looks)).unwrap();
+        let told: Vec<_> =
+            verdict.breaks.iter().map(|found| (found.version, found.reason.as_str())).collect();
+        assert_eq!(told.last(), Some(&(ends_at, "too_complex")), "{looks} of {cost}");
+        let refusal = check(Level::OF_RESOURCES, &verdict, &[]).unwrap_err();
+        assert_eq!(refusal.code, Code::SchemaIncompatible);
+        assert_eq!(refusal.extra["differences"][0]["reason"], "too_complex");
+    }
+    assert_eq!(proposal.judge(&mut Work::of(cost)).unwrap().breaks, []);
+}
+
+#[test]
+fn a_grant_costs_what_it_names_and_is_broken_where_it_is_not_looked_at() {
+    let mut held = grant();
+    let before = file().items;
+    let versions = [version(1, &before)];
+    let items = [&before[..], &[nullable("gate", ItemType::C)]].concat();
+    let proposal =
+        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &items };
+    let verdict = proposal.judge(&mut Work::default()).unwrap();
+    let cost = |held: &Grant| {
+        let mut work = Work::of(1_000_000);
+        assert!(!concerned(&proposal, &verdict, held, &mut work).unwrap().breaks());
+        1_000_000 - work.left()
+    };
+    let plain = cost(&held);
+    held.provider_filter = Some(["origin == \"JFK\""; 50].join(" || "));
+    assert!(cost(&held) > plain + 100, "a filter is read");
+    let missed = concerned(&proposal, &verdict, &held, &mut Work::of(plain)).unwrap();
+    assert_eq!(missed.own.iter().map(|found| found.reason.as_str()).collect::<Vec<_>>(), ["too_complex"]);
+    let refusal = check(Level::OF_RESOURCES, &verdict, &[missed]).unwrap_err();
+    assert_eq!(refusal.extra["differences"][0]["grant"], held.id.to_string());
+}
+
+#[test]
+fn of_many_versions_no_more_is_told_than_can_be_read() {
+    let items = |kind| (0..1000).map(|n| item(&format!("i{n}"), kind)).collect::<Vec<_>>();
+    let versions = generation(12, &items(ItemType::I));
+    let new = items(ItemType::C);
+    let mut work = Work::default();
+    let proposal =
+        Proposal { resource: NUMBER, level: Level::OF_RESOURCES, versions: &versions, items: &new };
+    let verdict = proposal.judge(&mut work).unwrap();
+    let told: usize = verdict.breaks.iter().map(|found| found.text.zh.len() + found.text.en.len()).sum();
+    assert!(told < 5 << 20 && verdict.omitted > 0, "{told} bytes, {} more", verdict.omitted);
+    let found = verdict.breaks.len() + verdict.omitted;
+    assert_eq!(found, 2 * 12 * 1000, "but each is counted");
+}
+
+#[test]
+fn a_reason_is_told_once() {
+    let versions = [version(1, &[nullable("x", ItemType::L)])];
+    let found = judged(&versions, &[nullable("x", ItemType::C)]).breaks;
+    let backward = found.iter().find(|found| found.rule == Rule::Backward).unwrap();
+    assert_eq!(backward.because.len(), 2, "why neither branch takes it: {:#?}", backward.because);
+    let said = |text: &Text| text.en.ends_with(&backward.text.en);
+    assert!(!backward.because.iter().any(said), "{backward:#?}");
 }

@@ -1,9 +1,12 @@
 //! Whom a proposal concerns: each grant on the resource, what of the change it uses, and whether its own terms still
 //! fit. A grant keeps its terms and the derived schema it holds, whatever becomes of the items.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use super::breaks::too_complex;
+use super::change::by_name;
 use super::{Break, Fate, ItemChange, Proposal, Rule, Verdict, item_changes};
+use crate::compat::Work;
 use crate::error::{Code, Refusal};
 use crate::filter;
 use crate::grant::Grant;
@@ -12,6 +15,13 @@ use crate::mask::Mask;
 use crate::ports::SchemaVersion;
 use crate::resource::Item;
 use crate::schema;
+
+/// Looks that a grant costs, whatever it names.
+const OF_A_GRANT: usize = 50;
+/// Bytes of a filter that hold a name at most.
+const BYTES_OF_A_NAME: usize = 4;
+/// Names that are compared in the time that a look takes.
+const NAMES_OF_A_LOOK: usize = 64;
 
 /// A grant on the resource, as the proposal finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,22 +46,49 @@ impl Concerned {
     }
 }
 
-/// What the proposal is to one grant.
-pub fn concerned(proposal: &Proposal<'_>, verdict: &Verdict, grant: &Grant) -> Result<Concerned, Refusal> {
+/// What the proposal is to one grant: not known, which counts as broken, where there is no work left to look.
+pub fn concerned(
+    proposal: &Proposal<'_>,
+    verdict: &Verdict,
+    grant: &Grant,
+    work: &mut Work,
+) -> Result<Concerned, Refusal> {
     let Some(in_force) = proposal.versions.last() else { return Err(super::not_published()) };
+    let held = proposal.versions.binary_search_by_key(&grant.schema_version, |version| version.version);
+    let held = held.ok().map(|place| &proposal.versions[place]);
+    let mut concerned = Concerned {
+        id: grant.id,
+        number: grant.number,
+        consumer: grant.consumer,
+        uses: Vec::new(),
+        derived_changes: true,
+        own: Vec::new(),
+        shared: Vec::new(),
+    };
+    let items = [proposal.items, &in_force.items, held.map_or(&[], |held| &held.items)];
+    if !work.take(cost(grant, items).saturating_add(verdict.changes.len() + verdict.breaks.len())) {
+        concerned.own.push(too_complex(in_force.version, Rule::Grant));
+        return Ok(concerned);
+    }
     let used = used(grant, &in_force.items);
     let uses = |change: &&ItemChange| used.contains(change.item.as_str());
     let shared = verdict.breaks.iter().enumerate();
     let shared = shared.filter(|(_, found)| found.path.is_empty() || used.contains(found.item()));
-    Ok(Concerned {
-        id: grant.id,
-        number: grant.number,
-        consumer: grant.consumer,
-        uses: verdict.changes.iter().filter(uses).map(|change| change.item.clone()).collect(),
-        derived_changes: derived_differs(proposal, grant)?,
-        own: own(grant, in_force, proposal.items),
-        shared: shared.map(|(place, _)| place).collect(),
-    })
+    concerned.uses = verdict.changes.iter().filter(uses).map(|change| change.item.clone()).collect();
+    concerned.shared = shared.map(|(place, _)| place).collect();
+    if let Some(held) = held {
+        concerned.derived_changes = derived_differs(grant, &held.items, proposal.items)?;
+    }
+    concerned.own = own(grant, in_force, proposal.items);
+    Ok(concerned)
+}
+
+/// Looks at the items and at those that the grant names; a filter's names are looked for one by one.
+fn cost(grant: &Grant, items: [&[Item]; 3]) -> usize {
+    let [new, in_force, held] = items.map(<[Item]>::len);
+    let named = grant.items.len() + grant.masks.len();
+    let read: usize = filters(grant).map(|(_, text)| text.len() / BYTES_OF_A_NAME).sum();
+    OF_A_GRANT + 2 * (named + new) + in_force + held + read * (1 + (new + in_force) / NAMES_OF_A_LOOK)
 }
 
 /// Names of the items that it delivers or filters by.
@@ -70,11 +107,9 @@ fn filters(grant: &Grant) -> impl Iterator<Item = (&'static str, &str)> {
     both.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)))
 }
 
-fn derived_differs(proposal: &Proposal<'_>, grant: &Grant) -> Result<bool, Refusal> {
-    let held = proposal.versions.iter().find(|version| version.version == grant.schema_version);
-    let Some(held) = held else { return Ok(true) };
+fn derived_differs(grant: &Grant, held: &[Item], new: &[Item]) -> Result<bool, Refusal> {
     let derived = |items| schema::derived_schema(grant.number, items, &grant.items, &grant.masks);
-    Ok(derived(&held.items)? != derived(proposal.items)?)
+    Ok(derived(held)? != derived(new)?)
 }
 
 /// What a derived schema made from other items shows otherwise: of granted items, and only what it says of them.
@@ -97,6 +132,8 @@ pub fn derived_changes(grant: &Grant, before: &[Item], after: &[Item]) -> Vec<It
 
 /// Filters and masks over the new items.
 fn own(grant: &Grant, in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
+    let (now, before) = (by_name(items), by_name(&in_force.items));
+    let granted: HashSet<&str> = grant.items.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     let mut add = |path: String, reason: &str, refusal: Refusal| {
         let version = in_force.version;
@@ -109,13 +146,13 @@ fn own(grant: &Grant, in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
         }
     }
     for (name, mask) in &grant.masks {
-        let Some(item) = items.iter().find(|item| item.name == *name) else { continue };
+        let Some(item) = now.get(name.as_str()) else { continue };
         if let Err(refusal) = mask.check(item) {
             add(name.clone(), "mask_invalid", refusal);
         }
     }
-    for item in items.iter().filter(|item| grant.items.contains(&item.name)) {
-        let before = in_force.items.iter().find(|before| before.name == item.name);
+    for item in items.iter().filter(|item| granted.contains(item.name.as_str())) {
+        let before = before.get(item.name.as_str());
         let Some(least) = item.mask.filter(|least| before.and_then(|before| before.mask) != Some(*least))
         else {
             continue;

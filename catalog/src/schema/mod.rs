@@ -6,7 +6,7 @@ mod adopt;
 pub mod read;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::audit::Digest;
 use crate::error::{Code, Refusal};
@@ -76,7 +76,8 @@ pub fn derived_fields<'a>(
     granted: &[String],
     masks: &BTreeMap<String, Mask>,
 ) -> Vec<Field<'a>> {
-    let shown = items.iter().filter(|item| granted.contains(&item.name));
+    let granted: HashSet<&str> = granted.iter().map(String::as_str).collect();
+    let shown = items.iter().filter(|item| granted.contains(item.name.as_str()));
     shown.map(|item| Field::new(item, masks.get(&item.name).copied())).collect()
 }
 

@@ -6,13 +6,13 @@ use sqlx::{FromRow, query_as};
 use super::Session;
 use super::dispatch::on;
 use crate::clock::Time;
-use crate::compat::Level;
+use crate::compat::{Level, Work};
 use crate::error::Refusal;
 use crate::evolution::{self, Concerned, Proposal, Verdict, concerned};
 use crate::grant::Grant;
 use crate::ids::{GrantNumber, ResourceNumber};
 use crate::ports::SchemaVersion;
-use crate::resource::{Item, Resource};
+use crate::resource::Item;
 
 /// What a judgement rests on beside what is proposed. Versions only rise and numbers are given in order, so whatever
 /// changed makes another one.
@@ -46,15 +46,23 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Costs the more, the more versions and grants there are.
-    pub fn judge(self, items: &[Item]) -> Result<Judged, Refusal> {
+    /// Costs the more, the more versions and grants there are: nothing for whoever holds a connection.
+    pub fn judge(self, items: &[Item], work: &mut Work) -> Result<Judged, Refusal> {
         let Self { resource, footing, versions, grants } = self;
         let level = Level::OF_RESOURCES;
         let proposal = Proposal { resource, level, versions: &versions, items };
-        let verdict = proposal.judge()?;
-        let judge = |grant: Grant| concerned(&proposal, &verdict, &grant).map(|concerned| (grant, concerned));
-        let grants = grants.into_iter().map(judge).collect::<Result<_, Refusal>>()?;
-        Ok(Judged { footing, level, versions, verdict, grants })
+        let verdict = proposal.judge(work)?;
+        let mut judged = Vec::with_capacity(grants.len());
+        for grant in grants {
+            let concerned = concerned(&proposal, &verdict, &grant, work)?;
+            judged.push((grant, concerned));
+        }
+        Ok(Judged { footing, level, versions, verdict, grants: judged })
+    }
+
+    #[must_use]
+    pub fn footing(&self) -> Option<Footing> {
+        self.footing
     }
 }
 
@@ -96,10 +104,5 @@ impl Session {
         let standing = self.resource_standing(resource).await?;
         let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
         Ok(Ground { resource, footing, versions, grants: Vec::new() })
-    }
-
-    /// Judges items that are to take the place of an entry's, which make a schema already.
-    pub async fn judge(&mut self, entry: &Resource, items: &[Item], now: Time) -> Result<Judged, Refusal> {
-        self.ground(entry.number, now).await?.judge(items)
     }
 }

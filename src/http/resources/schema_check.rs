@@ -1,11 +1,12 @@
-//! `POST /resources/{code}/schema/check`: what a file or schema breaks, or the revision that waits, and for whom. Changes nothing; only
-//! who would write or decide the change may ask, as the answer names the consumers.
+//! `POST /resources/{code}/schema/check`: what a file or schema breaks, or the revision that waits, and for whom. Changes
+//! nothing; only who would write or decide the change may ask, as the answer names the consumers.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use axum::Json;
 use axum::extract::State;
+use changtong_catalog::actions::{self, Proposed};
 use changtong_catalog::agency::AgencyNames;
 use changtong_catalog::clock::{Clock as _, Time};
 use changtong_catalog::error::{Code, Refusal, Text};
@@ -13,8 +14,7 @@ use changtong_catalog::evolution::{Break, Concerned, ItemChange, Rule};
 use changtong_catalog::grant::{Grant, GrantState};
 use changtong_catalog::ids::{AgencyId, GrantId, GrantNumber, ResourceCode};
 use changtong_catalog::resource::lifecycle::{self, Act};
-use changtong_catalog::resource::{Item, Resource, ResourceFile, check};
-use changtong_catalog::schema;
+use changtong_catalog::resource::{Resource, ResourceFile};
 use changtong_catalog::store::{Judged, Session};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,13 +26,15 @@ use crate::http::{Known, Web};
 
 /// Grants listed.
 const MOST_GRANTS: usize = 1000;
+/// Breaks told of each of them: most are the resource's, and told there.
+const MOST_OF_A_GRANT: usize = 100;
 
 /// Either of the two, or nothing for the revision that waits.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Proposed {
+pub struct Body {
     /// A resource file, as `revise` takes it.
-    file: Option<ResourceFile>,
+    file: Option<Box<ResourceFile>>,
     /// An Avro schema, as JSON or as its text.
     schema: Option<Box<RawValue>>,
 }
@@ -92,44 +94,39 @@ struct Affected {
     uses: Vec<String>,
     derived_schema_changes: bool,
     breaks: Vec<Broken>,
+    /// How many more concern it.
+    #[serde(skip_serializing_if = "none")]
+    omitted: usize,
 }
 
 pub async fn schema_check(
     State(app): State<Web>,
     Known(caller): Known,
     At(code): At<ResourceCode>,
-    Document { value: proposed, .. }: Document<Proposed>,
+    Document { value: proposed, .. }: Document<Body>,
 ) -> Answer<Json<Report>> {
     let entry = visible(&app, &caller, &code).await?.resource;
     lifecycle::may_check(&caller, &entry)?;
     lifecycle::apply(entry.state, Act::Revise)?;
-    let items = proposed.items(&entry)?;
     let now = app.clock.now();
+    let proposed = proposed.meant(&entry)?;
+    let judged = actions::check_schema(&app.store, &caller, &entry, proposed, now).await?;
     let mut session = app.store.read().await?;
-    let judged = session.judge(&entry, &items, now).await?;
     Ok(Json(report(&mut session, &entry, judged, now).await?))
 }
 
-impl Proposed {
-    /// Checked as `revise` checks them.
-    fn items(self, entry: &Resource) -> Result<Vec<Item>, Refusal> {
-        let file = match (self.file, self.schema) {
-            (Some(file), None) => file,
-            (None, Some(schema)) => {
-                let items = schema::adopt(&text(&schema), &entry.file.items)?;
-                ResourceFile { items, ..entry.file.clone() }
-            }
-            (None, None) if entry.proposal.is_some() => entry.waiting()?.file.clone(),
-            _ => {
-                return Err(Refusal::new(
-                    Code::Invalid,
-                    "请求体应有 file(资源文件)或 schema(Avro 模式)之一;有待审核的修订时可以都不写",
-                    "the body has one of file (a resource file) and schema (an Avro schema), or none where a revision waits",
-                ));
-            }
-        };
-        check::check_revision(entry, &file)?;
-        Ok(file.items)
+impl Body {
+    fn meant(self, entry: &Resource) -> Result<Proposed, Refusal> {
+        match (self.file, self.schema) {
+            (Some(file), None) => Ok(Proposed::File(file)),
+            (None, Some(schema)) => Ok(Proposed::Schema(text(&schema))),
+            (None, None) if entry.proposal.is_some() => Ok(Proposed::Waiting),
+            _ => Err(Refusal::new(
+                Code::Invalid,
+                "请求体应有 file(资源文件)或 schema(Avro 模式)之一;有待审核的修订时可以都不写",
+                "the body has one of file (a resource file) and schema (an Avro schema), or none where a revision waits",
+            )),
+        }
     }
 }
 
@@ -187,7 +184,9 @@ fn affected(
     subscriptions: Vec<String>,
     now: Time,
 ) -> Affected {
+    let all = concerned.own.len() + concerned.shared.len();
     let shared = concerned.shared.iter().filter_map(|place| breaks.get(*place)).cloned();
+    let told = concerned.own.into_iter().chain(shared).take(MOST_OF_A_GRANT);
     Affected {
         grant: grant.id,
         number: grant.number,
@@ -197,7 +196,8 @@ fn affected(
         subscriptions,
         uses: concerned.uses,
         derived_schema_changes: concerned.derived_changes,
-        breaks: shared.chain(concerned.own).map(Broken::from).collect(),
+        breaks: told.map(Broken::from).collect(),
+        omitted: all.saturating_sub(MOST_OF_A_GRANT),
     }
 }
 
@@ -217,4 +217,45 @@ impl From<Break> for Broken {
 
 fn none(omitted: &usize) -> bool {
     *omitted == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use changtong_catalog::sample;
+
+    use super::*;
+
+    fn broken(number: usize) -> Break {
+        Break {
+            version: 1,
+            path: format!("i{number}"),
+            rule: Rule::Backward,
+            reason: "type_mismatch".to_owned(),
+            text: Text::new("", ""),
+            because: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn of_a_grant_so_many_breaks_are_told_and_its_own_first() {
+        let breaks: Vec<_> = (0..MOST_OF_A_GRANT).map(broken).collect();
+        let grant = sample::grant();
+        let told = |own: usize| {
+            let concerned = Concerned {
+                id: grant.id,
+                number: grant.number,
+                consumer: grant.consumer,
+                uses: Vec::new(),
+                derived_changes: true,
+                own: (1000..1000 + own).map(broken).collect(),
+                shared: (0..breaks.len()).collect(),
+            };
+            affected(&grant, concerned, &breaks, None, Vec::new(), Time::default())
+        };
+        let all = told(0);
+        assert_eq!((all.breaks.len(), all.omitted), (MOST_OF_A_GRANT, 0));
+        let most = told(2);
+        assert_eq!((most.breaks.len(), most.omitted), (MOST_OF_A_GRANT, 2));
+        assert_eq!((most.breaks[0].path.as_str(), most.breaks[2].path.as_str()), ("i1000", "i0"));
+    }
 }

@@ -17,7 +17,6 @@ mod resource_schema;
 mod set_config;
 mod set_mode;
 mod setting;
-mod think;
 
 pub use check_compatibility::{Against, check_compatibility};
 pub use delete_config::delete_config;

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::think::think;
 use crate::account::Caller;
+use crate::actions::think::think;
 use crate::avro::{Rules, Schema};
 use crate::compat::{Level, Policy, Work};
 use crate::registry::{
@@ -246,11 +246,7 @@ pub(super) async fn broken(
     };
     let own = group(&sent.content);
     let mut left = Left::of(store, subject, versions.iter().filter(|one| !one.deleted).copied());
-    left.most = match by.0 {
-        Level::None => 0,
-        level if level.transitive() => usize::MAX,
-        _ => 1,
-    };
+    left.most = by.0.most();
     while left.any() {
         let kept = left.next(work, |kept| group(kept) == own).await?;
         let messages = held_against(caller, sent, kept, by, work).await?;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::think::think;
 use crate::account::Caller;
+use crate::actions::think::think;
 use crate::avro::{Rules, Schema};
 use crate::registry::{Content, Context, Tagged, Wrong, parse, tagged};
 use crate::store::Store;

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::Registering;
 use super::prepare::{How, Prepared, Sent, found};
-use super::think::think;
 use crate::account::{Caller, Role};
-use crate::actions::Act;
 use crate::actions::adopt_schema::adopt_schema;
+use crate::actions::think::think;
+use crate::actions::{Act, Proposed};
 use crate::compat::Work;
 use crate::error::{Code, Refusal, Text};
 use crate::evolution::Break;
@@ -19,8 +19,7 @@ use crate::ids::TopicName;
 use crate::registry::{
     Candidate, Earlier, Mode, OfResource, Part, Registered, Subject, VersionId, Wrong, by_revising,
 };
-use crate::resource::{Item, Resource, ResourceFile, ResourceState, check, lifecycle};
-use crate::schema::adopt;
+use crate::resource::{Resource, ResourceState, lifecycle};
 use crate::store::Store;
 use crate::visible::{self, Sight};
 
@@ -36,7 +35,8 @@ pub(super) async fn register(
     }
     mode.check_register(subject, candidate.given_id().is_some())?;
     let asked = Asked { store, caller: act.caller, subject, candidate, normalize: how.normalize };
-    let (new, same) = asked.read().await?;
+    let mut work = Work::default();
+    let (new, same) = asked.read(&mut work).await?;
     let given = candidate.given_version();
     if let Some(same) = same.filter(|same| given.is_none_or(|version| version == same.version)) {
         return Ok(store.read().await?.registered(subject, same).await?);
@@ -49,7 +49,7 @@ pub(super) async fn register(
         return Err(by_revising(subject));
     };
     // Whatever is judged, it is as it stands under the entry's lock.
-    let adopted = adopt_schema(store, act, &entry.code, &new.content.text).await;
+    let adopted = adopt_schema(store, act, &entry.code, (&new.content.text, &work)).await;
     let revised = adopted.map_err(|refusal| refused(subject, refusal))?.object;
     let mut session = store.read().await?;
     let versions = session.versions_of(subject).await?;
@@ -69,7 +69,8 @@ pub(super) async fn check_compatible(
     only: Option<VersionId>,
 ) -> Result<Vec<String>, Wrong> {
     let asked = Asked { store, caller: act.caller, subject, candidate, normalize };
-    let (new, same) = asked.read().await?;
+    let mut work = Work::default();
+    let (new, same) = asked.read(&mut work).await?;
     if same.is_some() {
         return Ok(Vec::new());
     }
@@ -78,30 +79,31 @@ pub(super) async fn check_compatible(
     let Some(entry) = entry.filter(|entry| is_in_force(&act.rules.topic_prefix, subject, entry)) else {
         return Ok(vec![line("NOT_PERMITTED", &only_values(subject), "")]);
     };
-    let items = match adopted(&entry, &new.content.text) {
-        Ok(items) => items,
-        Err(refusal) => return Ok(vec![line(refusal.code.as_str(), &refusal.text, "")]),
-    };
     let ground = match lifecycle::may_check(act.caller, &entry) {
         Ok(()) => session.ground(entry.number, act.now).await?,
         Err(_) => session.ground_of_all(entry.number).await?,
     };
     drop(session);
-    let judged = think(act.caller, move || ground.judge(&items)).await??;
+    let judged = think(act.caller, move || {
+        let proposed = Proposed::Schema(new.content.text.clone());
+        let items = proposed.items(&entry, &mut work);
+        items.map(|items| ground.judge(&items, &mut work))
+    });
+    let judged = match judged.await? {
+        Ok(judged) => judged?,
+        Err(refusal) => return Ok(vec![line(refusal.code.as_str(), &refusal.text, "")]),
+    };
     let newest = judged.versions.last().map(|version| version.version);
     let only = only.map(|version| if version == VersionId::Latest { newest } else { Some(version.number()) });
     let counts = |found: &&Break| only.is_none_or(|only| only == Some(found.version));
     let mut lines: Vec<_> = judged.verdict.breaks.iter().filter(counts).map(told).collect();
     lines.extend(judged.grants.iter().flat_map(|(_, concerned)| &concerned.own).map(told));
+    // Of grants that were not looked at there is nothing to tell one by one.
+    lines.dedup();
+    if judged.verdict.omitted > 0 {
+        lines.push(format!("{{omitted: {} more differences}}", judged.verdict.omitted));
+    }
     Ok(lines)
-}
-
-/// The items that a text means, as the entry would take them.
-fn adopted(entry: &Resource, text: &str) -> Result<Vec<Item>, Refusal> {
-    let items = adopt(text, &entry.file.items)?;
-    let file = ResourceFile { items, ..entry.file.clone() };
-    check::check_revision(entry, &file)?;
-    Ok(file.items)
 }
 
 struct Asked<'a> {
@@ -114,7 +116,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// What was sent, and the version that is the same.
-    async fn read(&self) -> Result<(Arc<Prepared>, Option<Earlier>), Wrong> {
+    async fn read(&self, work: &mut Work) -> Result<(Arc<Prepared>, Option<Earlier>), Wrong> {
         let Self { store, caller, subject, candidate, normalize } = self;
         let mut session = store.read().await?;
         let config = session.config_in_scope(subject).await?;
@@ -123,13 +125,14 @@ impl Asked<'_> {
         let how = How::new(&config, false, *normalize);
         let sent = Sent::fetch(&mut session, caller, subject, sent, how).await?;
         drop(session);
+        work.take_text(sent.bytes());
         let new = sent.prepare(caller).await?;
         let known = store.read().await?.stored_id(&subject.context, &new.content).await?;
         let same = versions.iter().rfind(|one| !one.deleted && Some(one.id) == known).copied();
         if same.is_some() {
             return Ok((new, same));
         }
-        let same = found(store, (caller, subject), &new, &versions, &mut Work::default()).await?;
+        let same = found(store, (caller, subject), &new, &versions, work).await?;
         Ok((new, same.filter(|one| !one.deleted)))
     }
 }

@@ -4,9 +4,9 @@
 use chrono::FixedOffset;
 
 use super::look_up_schema::Question;
-use super::think::whole_desk;
 use super::{Against, check_compatibility};
 use crate::account::Role;
+use crate::actions::think::whole_desk;
 use crate::actions::{Act, Rules};
 use crate::clock::{SeededIds, Time};
 use crate::compat::Work;

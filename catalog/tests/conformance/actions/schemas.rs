@@ -1,7 +1,7 @@
 //! Schemas that change: what is put in force, what is refused and for whom, and what a grant holds.
 
 use changtong_catalog::account::Caller;
-use changtong_catalog::actions::{self, Act, Against, Registering};
+use changtong_catalog::actions::{self, Act, Against, Proposed, Registering};
 use changtong_catalog::conformance;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Cause, Grant};
@@ -191,7 +191,8 @@ async fn whoever_filters_by_an_item_keeps_it(store: &Store) {
     let refused = stage.revised(&provider, &resource, file.clone(), 40).await.unwrap_err();
     assert_eq!((refused.code, &refused.extra["path"]), (Code::SchemaIncompatible, &"provider_filter".into()));
     assert_eq!(refused.extra["differences"][0]["grant"], agreed.to_string());
-    let judged = store.read().await.unwrap().judge(&resource, &file.items, act.now).await.unwrap();
+    let proposed = Proposed::File(Box::new(file.clone()));
+    let judged = actions::check_schema(store, act.caller, &resource, proposed, act.now).await.unwrap();
     assert_eq!((judged.verdict.breaks.len(), judged.grants.len(), judged.breaks()), (0, 1, true));
     assert_eq!(judged.grants[0].1.uses, ["dep_delay"]);
     actions::revoke_grant(store, &act, agreed, None, Cause::PurposeDone, None).await.unwrap();
@@ -241,8 +242,8 @@ async fn what_a_judgement_rests_on_shows_every_change(store: &Store) {
         assert_ne!(footing, last, "{what}");
         last = footing;
         let mut session = store.read().await.unwrap();
-        let judged = session.judge(&scene.resource, &scene.resource.file.items, at(50)).await.unwrap();
-        assert_eq!(judged.footing, footing, "nothing changed meanwhile");
+        let ground = session.ground(number, at(50)).await.unwrap();
+        assert_eq!(ground.footing(), footing, "nothing changed meanwhile");
     };
     moved("it is there").await;
     scene.revise(|items| items[0].title = "承运人".to_owned()).await.unwrap();

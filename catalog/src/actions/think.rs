@@ -1,6 +1,6 @@
-//! Reading and comparing schemas costs processor time that whoever sends them chooses. The registry's questions do it where
-//! nothing waits for it but the caller: on threads of its own, with no connection to the store held, no more at once than
-//! half the machine, and of one account no more than two. What revising a resource breaks is judged elsewhere (`judge.rs`).
+//! Reading and comparing schemas costs processor time that whoever sends them chooses. The registry's questions, and what
+//! revising a resource breaks, are thought about where nothing waits for it but the caller: on threads of their own, with
+//! no connection to the store held, no more at once than half the machine, and of one account no more than two.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -112,6 +112,12 @@ pub(super) async fn think<T: Send + 'static>(
 pub(super) async fn whole_desk() -> OwnedSemaphorePermit {
     let all = u32::try_from(half()).unwrap();
     DESK.places.clone().acquire_many_owned(all).await.unwrap()
+}
+
+/// Whether an account has a place at the desk, or waits for one.
+#[cfg(test)]
+pub(super) fn in_line(account: AccountId) -> bool {
+    lock(&DESK.accounts).contains_key(&account)
 }
 
 fn failed() -> Refusal {
