@@ -1,5 +1,5 @@
 //! `changtong bench catch-up`: how long live readers wait for a record, without and with a reader beside them that
-//! reads everything from the start.
+//! reads everything from the start. Both are measured in turns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,7 +29,9 @@ const STEP: u64 = 1000;
 /// Lines between its acknowledgements.
 const ACKNOWLEDGED: u64 = 10_000;
 /// After a change of what runs, before anything is measured.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long a turn is. The halves take turns, so that what else the machine does meets both.
+const TURN: u64 = 5;
 
 /// What all tasks share.
 struct Live {
@@ -37,15 +39,28 @@ struct Live {
     sent: Mutex<Vec<Instant>>,
     /// From the publish call's beginning to the line at a reader.
     times: Mutex<Times>,
+    /// How long the publish calls took.
+    calls: Mutex<Times>,
     measuring: AtomicBool,
     ended: AtomicBool,
 }
 
-/// What the reader that catches up has read.
+/// The reader that catches up: whether it is to read, and what it has read.
 #[derive(Default)]
 struct CatchUp {
+    reads: AtomicBool,
     lines: AtomicU64,
     ended: AtomicBool,
+}
+
+/// One half: all that was measured in its turns.
+#[derive(Default)]
+struct Half {
+    times: Times,
+    calls: Times,
+    elapsed: Duration,
+    cpu: Option<Duration>,
+    lines: u64,
 }
 
 pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
@@ -55,6 +70,7 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
     let live = Arc::new(Live {
         sent: Mutex::default(),
         times: Mutex::default(),
+        calls: Mutex::default(),
         measuring: AtomicBool::new(false),
         ended: AtomicBool::new(false),
     });
@@ -69,19 +85,20 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
     }
     let publisher =
         tokio::spawn(publish(provider.first.clone(), code.clone(), bench.publishes, live.clone()));
-    let time = Duration::from_secs(bench.seconds);
-
-    let (mut alone, cpu_alone) = phase(&live, time, bench).await;
     let catch_up = Arc::new(CatchUp::default());
     let (consumer, grant) = consumer(authority, &code).await?;
     let reading = setup::subscription(&consumer, &grant, "catch-up", "start").await?;
-    let rate = bench.rate;
-    let catching = tokio::spawn(catch(consumer.first.clone(), reading, rate, catch_up.clone()));
-    let before = catch_up.lines.load(Ordering::Relaxed);
-    let began = Instant::now();
-    let (mut beside, cpu_beside) = phase(&live, time, bench).await;
-    let lines = catch_up.lines.load(Ordering::Relaxed) - before;
-    let caught = lines as f64 / began.elapsed().as_secs_f64();
+    let catching = tokio::spawn(catch(consumer.first.clone(), reading, bench.rate, catch_up.clone()));
+
+    let (mut alone, mut beside) = (Half::default(), Half::default());
+    let turns = bench.seconds.div_ceil(TURN);
+    let time = Duration::from_secs(bench.seconds) / u32::try_from(turns).unwrap_or(u32::MAX);
+    for _ in 0..turns {
+        for (reads, half) in [(false, &mut alone), (true, &mut beside)] {
+            catch_up.reads.store(reads, Ordering::Relaxed);
+            half.turn(&live, &catch_up, time, bench.common.pid).await;
+        }
+    }
     catch_up.ended.store(true, Ordering::Relaxed);
     live.ended.store(true, Ordering::Relaxed);
     let failed = |error: tokio::task::JoinError| Failure::Failed(error.to_string());
@@ -96,11 +113,13 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
     let slower = |percent, alone: &mut Times, beside: &mut Times| {
         Some((beside.part(percent)? / alone.part(percent)? - 1.0) * 100.0)
     };
-    let (p50, p99) = (slower(50, &mut alone, &mut beside), slower(99, &mut alone, &mut beside));
+    let [p50, p99] = [50, 99].map(|part| slower(part, &mut alone.times, &mut beside.times));
+    let caught = beside.lines as f64 / beside.elapsed.as_secs_f64();
     let readers = bench.readers;
     Ok(vec![
-        row(format!("{readers} live readers, alone"), alone, cpu_alone),
-        row(format!("{readers} live readers beside one that catches up"), beside, cpu_beside)
+        alone.row(format!("{readers} live readers, alone")),
+        beside
+            .row(format!("{readers} live readers beside one that catches up"))
             .with("catch_up_records_per_second", caught.round())
             .with_some("p50_slower_percent", p50)
             .with_some("p99_slower_percent", p99),
@@ -113,26 +132,33 @@ async fn consumer(authority: &Client, code: &str) -> Done<(setup::Agency, String
     Ok((consumer, grant))
 }
 
-fn row(name: String, mut times: Times, cpu: Option<f64>) -> Row {
-    Row::new(name)
-        .with("deliveries", times.len() as f64)
-        .with_some("p50_ms", times.part(50))
-        .with_some("p99_ms", times.part(99))
-        .with_some("slowest_ms", times.part(100))
-        .with_some("cores_used", cpu)
-}
+impl Half {
+    /// Measures for a while what readers wait, and what the server used.
+    async fn turn(&mut self, live: &Live, catch_up: &CatchUp, time: Duration, pid: Option<u32>) {
+        sleep(SETTLE).await;
+        let (before, began, started) =
+            (catch_up.lines.load(Ordering::Relaxed), Instant::now(), measure::start(pid));
+        live.measuring.store(true, Ordering::Relaxed);
+        sleep(time).await;
+        live.measuring.store(false, Ordering::Relaxed);
+        let used = measure::stop(started).map(|(before, after)| after.cpu.saturating_sub(before.cpu));
+        self.cpu = used.map(|used| used + self.cpu.unwrap_or_default());
+        self.elapsed += began.elapsed();
+        self.lines += catch_up.lines.load(Ordering::Relaxed) - before;
+        self.times.extend(std::mem::take(&mut *live.times.lock()));
+        self.calls.extend(std::mem::take(&mut *live.calls.lock()));
+    }
 
-/// Measures for a while what readers wait; with it how many cores the server used.
-async fn phase(live: &Live, time: Duration, bench: &CatchingUp) -> (Times, Option<f64>) {
-    sleep(SETTLE).await;
-    let started = measure::start(bench.common.pid);
-    live.measuring.store(true, Ordering::Relaxed);
-    sleep(time).await;
-    live.measuring.store(false, Ordering::Relaxed);
-    let used = measure::stop(started);
-    let cpu =
-        used.map(|(before, after)| after.cpu.saturating_sub(before.cpu).as_secs_f64() / time.as_secs_f64());
-    (std::mem::take(&mut *live.times.lock()), cpu)
+    fn row(mut self, name: String) -> Row {
+        Row::new(name)
+            .with("deliveries", self.times.len() as f64)
+            .with_some("p50_ms", self.times.part(50))
+            .with_some("p99_ms", self.times.part(99))
+            .with_some("slowest_ms", self.times.part(100))
+            .with_some("publish_p50_ms", self.calls.part(50))
+            .with_some("publish_p99_ms", self.calls.part(99))
+            .with_some("cores_used", self.cpu.map(|cpu| cpu.as_secs_f64() / self.elapsed.as_secs_f64()))
+    }
 }
 
 /// One record at a time, after pauses of uneven length, so that they are in step with nothing.
@@ -150,7 +176,11 @@ async fn publish(owner: Client, code: String, a_second: u32, live: Arc<Live>) ->
         };
         let format = load::Format::Ndjson;
         let body = load::body(format, FIRST_LIVE.saturating_add(number), 1);
+        let called = Instant::now();
         owner.publish(&code, format.media_type(), "reject", &salt(), body).await?;
+        if live.measuring.load(Ordering::Relaxed) {
+            live.calls.lock().push(called.elapsed());
+        }
     }
     Ok(())
 }
@@ -194,12 +224,17 @@ fn number(line: &[u8]) -> Option<usize> {
     digits.parse::<usize>().ok()?.checked_sub(FIRST_LIVE as usize)
 }
 
-/// Reads from the start again and again, at most so many records a second.
+/// Reads from the start again and again while it is to, at most so many records a second.
 async fn catch(client: Client, subscription: String, rate: u64, all: Arc<CatchUp>) -> Done {
     let limit = (rate > 0).then_some(STEP);
     let mut reading = Reading { subscription, limit, ..Reading::default() };
-    let (began, mut read, mut acknowledged) = (Instant::now(), 0_u64, 0);
+    let (mut began, mut read, mut acknowledged) = (Instant::now(), 0_u64, 0);
     while !all.ended.load(Ordering::Relaxed) {
+        if !all.reads.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(20)).await;
+            (began, read, acknowledged) = (Instant::now(), 0, 0);
+            continue;
+        }
         let answered = match client.deliver(&reading).await {
             Ok(answered) => answered,
             Err(CallError::Refused(problem)) if problem.is_passing() => {

@@ -140,7 +140,7 @@ struct CatchingUp {
     /// Records that it catches up with, in thousands; behind them it begins again
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     thousands: u32,
-    /// For how long each half is measured, in seconds
+    /// For how long each half is measured, in seconds, in turns of five
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
 }
