@@ -1,6 +1,7 @@
 //! Records in motion: the gate, limits, the Avro codec, both log engines, sources and sinks and what runs them.
 //! Knows the catalog's rules (never its store) and reaches the store through `changtong_catalog::ports` alone.
 
+mod aside;
 pub mod avro;
 pub mod bus;
 pub mod commit;

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use changtong_catalog::error::Refusal;
+use changtong_catalog::ids::Generation;
 use changtong_catalog::mac::MacKey;
 use changtong_catalog::ports::Topic;
 use changtong_catalog::visibility::PartitionView;
 
-use super::super::Gate;
 use super::super::permit::{Permit, PermitKind};
+use super::super::{Gate, refusals};
 use super::past::Over;
 use super::stand::Stand;
+use crate::aside::aside;
 use crate::avro::{Passed, Places, View, container};
 use crate::log::{LogRecord, Range};
 
@@ -24,6 +26,8 @@ pub(in crate::gate) const READ: usize = 512 << 10;
 pub(in crate::gate) const RECORDS: usize = 8192;
 /// And again, where all was passed over.
 const FEWEST: usize = 64;
+/// So many records are rendered at once where they were read; more would hold up what else waits for the thread.
+const IN_LINE: usize = 64;
 
 /// The most bytes that a block has beside its records: count, size and marker.
 const FRAME: usize = 24;
@@ -49,26 +53,34 @@ pub(super) struct Fetcher {
     pub topic: Topic,
     /// Of a generation that is over.
     pub over: Option<Arc<Over>>,
-    pub view: Arc<View>,
     pub grant_version: i32,
-    /// Whether the subscription wants delete lines.
-    pub deletes: bool,
-    /// Next offset per partition.
-    pub next: Vec<i64>,
     /// Which partition comes first this time, so that none starves.
     pub turn: usize,
     /// Records the next read asks for at least, where all was passed over. Else it asks for what there is room for: what
     /// is read beyond that is read again, and a reader of Kafka would have to go back for it.
     pub ask: usize,
+    pub rendering: Rendering,
+}
+
+/// Makes pieces of records, from where it stopped.
+#[derive(Clone)]
+pub(super) struct Rendering {
+    pub view: Arc<View>,
+    pub generation: Generation,
+    /// Whether the subscription wants delete lines.
+    pub deletes: bool,
     pub form: Form,
+    /// Next offset per partition.
+    pub next: Vec<i64>,
 }
 
 /// What a record looks like on its way out.
+#[derive(Clone)]
 pub(super) enum Form {
     /// A line of NDJSON.
     Line,
     /// A server-sent event whose id is the cursor behind it.
-    Event(Box<EventIds>),
+    Event(Arc<EventIds>),
     /// In a block of a container file with this marker behind it.
     Block([u8; 16]),
 }
@@ -111,7 +123,7 @@ impl Fetcher {
         views: &[PartitionView],
         room: Room,
     ) -> Result<Vec<Piece>, Refusal> {
-        let ranges = visible_ranges(views, &self.next, self.turn);
+        let ranges = visible_ranges(views, &self.rendering.next, self.turn);
         let topic = &self.topic;
         let kind = PermitKind::Deliver { grant_version: self.grant_version };
         let deadline = gate.settings.append_deadline;
@@ -125,7 +137,18 @@ impl Fetcher {
             None => gate.tail.read(permit(), &ranges, bytes).await?,
         };
         self.turn = self.turn.wrapping_add(1);
-        let pieces = self.render(records, &ranges, room)?;
+        let pieces = if records.len() <= IN_LINE {
+            self.rendering.render(&records, &ranges, room)?
+        } else {
+            let mut rendering = self.rendering.clone();
+            let rendered = aside(move || {
+                let pieces = rendering.render(&records, &ranges, room);
+                (rendering, pieces)
+            });
+            let (rendering, pieces) = rendered.await.map_err(|_| refusals::fault())?;
+            self.rendering = rendering;
+            pieces?
+        };
         let passed_over_all = pieces.iter().all(|piece| piece.sent == 0);
         self.ask = if passed_over_all { (2 * most).max(FEWEST) } else { 0 };
         Ok(pieces)
@@ -135,25 +158,22 @@ impl Fetcher {
     pub fn weight(&self, views: &[PartitionView]) -> u64 {
         /// As large as records mostly are.
         const RECORD: u64 = 1 << 10;
-        let ranges = visible_ranges(views, &self.next, self.turn);
+        let ranges = visible_ranges(views, &self.rendering.next, self.turn);
         let records: u64 = ranges.iter().map(|range| (range.to - range.from).unsigned_abs()).sum();
         records.saturating_mul(RECORD).clamp(2 * PIECE as u64, 2 * READ as u64)
     }
+}
 
-    fn render(
-        &mut self,
-        records: Vec<LogRecord>,
-        ranges: &[Range],
-        room: Room,
-    ) -> Result<Vec<Piece>, Refusal> {
+impl Rendering {
+    fn render(&mut self, records: &[LogRecord], ranges: &[Range], room: Room) -> Result<Vec<Piece>, Refusal> {
         let marker = if let Form::Block(marker) = self.form { Some(marker) } else { None };
         let mut cutter = Cutter::new(marker, self.next.clone());
         let (mut line, mut places) = (Vec::with_capacity(1024), Places::default());
         let (mut lines, mut bytes) = (0, 0);
-        for record in &records {
+        for record in records {
             let Some(at) = self.expected(record, ranges) else { continue };
             line.clear();
-            let generation = self.topic.generation;
+            let generation = self.generation;
             let passed = match self.form {
                 Form::Block(_) => self.view.datum(generation, record, self.deletes, &mut places, &mut line),
                 Form::Line | Form::Event(_) => {

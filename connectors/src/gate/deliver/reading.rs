@@ -9,7 +9,7 @@ use changtong_catalog::ports::Topic;
 
 use super::super::budget::Held;
 use super::super::{Gate, refusals};
-use super::fetch::{EventIds, Fetcher, Form, Piece, READ, Room};
+use super::fetch::{EventIds, Fetcher, Form, Piece, READ, Rendering, Room};
 use super::seat::Seat;
 use super::stand::{Stand, anything, skip_dead};
 use super::window::Window;
@@ -73,17 +73,11 @@ impl Gate {
             Form::Line | Form::Event(_) => Bytes::new(),
         };
         let share = Share { bytes: share.bytes.saturating_sub(head.len() as u64).max(1), ..share };
-        let fetcher = Fetcher {
-            topic,
-            over: stand.past.clone(),
-            view,
-            grant_version: standing.grant.version,
-            deletes: standing.subscription.deletes,
-            turn: next.iter().fold(0, |turn, next| turn ^ next.unsigned_abs() as usize),
-            next: next.clone(),
-            ask: 0,
-            form,
-        };
+        let turn = next.iter().fold(0, |turn, next| turn ^ next.unsigned_abs() as usize);
+        let (generation, deletes) = (topic.generation, standing.subscription.deletes);
+        let rendering = Rendering { view, generation, deletes, form, next: next.clone() };
+        let (over, grant_version) = (stand.past.clone(), standing.grant.version);
+        let fetcher = Fetcher { topic, over, grant_version, turn, ask: 0, rendering };
         let levels = self.levels(seat);
         let pieces = VecDeque::new();
         Ok(Reading { head, stand, fetcher, share, levels, bounded: false, pieces, from: next, held: None })
@@ -114,12 +108,12 @@ impl Reading {
 
     /// Where it stands behind all that was looked at.
     pub fn behind(&self) -> Stand {
-        Stand { next: self.fetcher.next.clone(), ..self.stand.clone() }
+        Stand { next: self.fetcher.rendering.next.clone(), ..self.stand.clone() }
     }
 
     /// Whether nothing more comes of its generation, which is over, as its log lacks it.
     pub fn is_cut_off(&self) -> bool {
-        self.fetcher.over.as_ref().is_some_and(|over| over.is_cut_off(&self.fetcher.next))
+        self.fetcher.over.as_ref().is_some_and(|over| over.is_cut_off(&self.fetcher.rendering.next))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -164,8 +158,8 @@ impl Reading {
         let Some(views) = gate.committer.views().get(key_of(&self.fetcher.topic)) else {
             return Ok(Look::Nothing);
         };
-        self.fetcher.next = skip_dead(&views, &self.fetcher.next);
-        if !anything(&views, &self.fetcher.next) {
+        self.fetcher.rendering.next = skip_dead(&views, &self.fetcher.rendering.next);
+        if !anything(&views, &self.fetcher.rendering.next) {
             return Ok(Look::Nothing);
         }
         let (records, bytes) = gate.limiter.spare(&self.levels);
@@ -183,13 +177,13 @@ impl Reading {
             bytes: self.share.bytes.min(bytes),
             first: !self.bounded,
         };
-        let before = self.fetcher.next.clone();
+        let before = self.fetcher.rendering.next.clone();
         let mut held = gate.budget.take(self.fetcher.weight(&views))?;
         let read = self.fetcher.fetch(gate, &views, room).await;
         let pieces = self.explained(gate, read).await?;
         let bytes: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
         if let Err(refusal) = held.resize(bytes) {
-            self.fetcher.next = before;
+            self.fetcher.rendering.next = before;
             return Err(refusal);
         }
         if pieces.is_empty() {
@@ -205,7 +199,7 @@ impl Reading {
         let cost = Cost { requests: 0, records: sent, bytes: charged };
         if let Err(refusal) = gate.limiter.take(&self.levels, cost) {
             // Another was faster, or a single line weighs more than is there yet.
-            self.fetcher.next = before;
+            self.fetcher.rendering.next = before;
             return Err(refusal);
         }
         self.share.lines -= sent.min(self.share.lines);
@@ -227,7 +221,7 @@ impl Reading {
             return Err(refusals::fault());
         };
         self.pieces.clear();
-        self.fetcher.next.clone_from(&self.from);
+        self.fetcher.rendering.next.clone_from(&self.from);
         let read =
             self.fetcher.fetch(gate, &views, Room { lines: left, bytes: READ as u64, first: true }).await;
         self.pieces.extend(self.explained(gate, read).await?);
@@ -238,7 +232,8 @@ impl Reading {
     async fn explained(&self, gate: &Gate, read: Result<Vec<Piece>, Refusal>) -> Result<Vec<Piece>, Refusal> {
         match read {
             Err(refusal) if refusal.code == Code::PositionExpired => {
-                let next = gate.first_cursor(&self.stand, &self.fetcher.topic, &self.fetcher.next).await?;
+                let next =
+                    gate.first_cursor(&self.stand, &self.fetcher.topic, &self.fetcher.rendering.next).await?;
                 Err(refusals::expired(next))
             }
             read => read,

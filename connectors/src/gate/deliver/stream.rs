@@ -381,7 +381,7 @@ impl EventStream {
         self.gate.committer.load(&topic).await?;
         let views = self.gate.committer.views().watch(key_of(&topic)).ok_or_else(refusals::fault)?;
         self.waiting.watch(views);
-        let form = Form::Event(Box::new(self.gate.event_ids(&self.stand)?));
+        let form = Form::Event(Arc::new(self.gate.event_ids(&self.stand)?));
         let (gate, stand) = (&self.gate, self.stand.clone());
         self.reading = Some(gate.reading(&self.seat, stand, topic, form, SHARE)?);
         self.seat.slim();

@@ -14,9 +14,10 @@ use super::offsets::Asker;
 use super::reader::Reader;
 use super::statistics::KafkaMetrics;
 use super::{elsewhere, task_failed};
+use crate::aside::aside;
 use crate::log::{LogRecord, Range, refusals};
 
-/// Reads at one time; each has a consumer and a thread of its own.
+/// Reads at one time; each has a consumer, and a thread aside.
 const READS: usize = 16;
 /// Consumers that wait; a read that fits none takes the one that has waited longest. Of a topic that is followed one
 /// waits at its end, whoever follows it: as many topics as this are read without moving a consumer, which costs the
@@ -67,7 +68,7 @@ impl Readers {
         let turn =
             turn.map_err(|_| refusals::timed_out(&asked.topic))?.map_err(|_| refusals::shutting_down())?;
         let readers = self.clone();
-        let read = tokio::task::spawn_blocking(move || {
+        let read = aside(move || {
             let _turn = turn;
             readers.read_blocking(&asked, deadline)
         });
