@@ -8,6 +8,7 @@ mod checksum;
 mod company;
 mod config;
 mod consumer;
+mod copies;
 #[cfg(feature = "faults")]
 pub mod damage;
 mod lately;

@@ -15,6 +15,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::broker_refused;
 use super::config::Speaker;
+use super::copies::Copies;
 use super::offsets::Asker;
 use crate::log::{LogRecord, Range, refusals};
 
@@ -39,6 +40,7 @@ pub(super) struct Reader {
     /// Per assigned partition the records brought and not taken, and the offset of the next to take.
     partitions: BTreeMap<i32, Assigned>,
     ahead_bytes: usize,
+    copies: Copies,
     /// False once it can't go on after the read in hand.
     pub reusable: bool,
     /// Why the read in hand goes no further.
@@ -119,9 +121,9 @@ impl Pace {
 impl Reader {
     pub(super) fn make(config: &ClientConfig, topic: &TopicName) -> Result<Self, Refusal> {
         let consumer = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
-        let partitions = BTreeMap::new();
+        let (partitions, copies) = (BTreeMap::new(), Copies::default());
         let topic = topic.clone();
-        Ok(Self { consumer, topic, partitions, ahead_bytes: 0, reusable: true, broken: None, bad: 0 })
+        Ok(Self { consumer, topic, partitions, ahead_bytes: 0, copies, reusable: true, broken: None, bad: 0 })
     }
 
     /// Whether the read in hand found none but batches whose checksum does not fit.
@@ -173,7 +175,7 @@ impl Reader {
             let came = match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let ours = message.topic() == self.topic.as_str();
-                    let record = record(&message);
+                    let record = record(&message, &mut self.copies);
                     drop(message);
                     if ours && self.bring(record, &mut wants, &mut taken) {
                         open = self.is_open(&wants);
@@ -373,12 +375,12 @@ fn size(record: &LogRecord) -> usize {
     record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len)
 }
 
-fn record(message: &impl Message) -> LogRecord {
+fn record(message: &impl Message, copies: &mut Copies) -> LogRecord {
     LogRecord {
         partition: message.partition(),
         offset: message.offset(),
         appended_ms: message.timestamp().to_millis().unwrap_or(0),
-        key: message.key().map(Bytes::copy_from_slice),
-        value: message.payload().map(Bytes::copy_from_slice),
+        key: message.key().map(|key| copies.copy(key)),
+        value: message.payload().map(|value| copies.copy(value)),
     }
 }
