@@ -1,41 +1,53 @@
-//! Threads of a lower priority, for the long work of readers that catch up: the processor goes to who waits for a record
-//! as soon as one has come, and nobody's small work stands in line behind a large read.
+//! Threads of a lower priority, for the work of readers that are far behind: where the processor is wanted by all, it
+//! goes to who is live.
 
 use std::io;
+use std::num::NonZero;
 use std::sync::LazyLock;
+use std::thread::available_parallelism;
 
-use rustix::process::nice;
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, spawn_blocking};
 
-/// What is added to POSIX's `nice` of the process: a tenth of the processor where others want all of it.
+/// What is added to POSIX's `nice` of the process: such a thread counts a tenth of another.
 const NICE: i32 = 10;
+const MOST_NICE: i32 = 19;
+/// Threads that may wait for a broker, each for its own reader.
+pub const WAITING: usize = 16;
 
-/// Only its threads for blocking work are used. What a thread starts inherits its priority, so that the threads of a
-/// Kafka consumer that is made aside are among them.
+/// Only its threads for blocking work are used. What such a thread starts inherits its priority: the threads of a Kafka
+/// consumer that is made aside are among them.
 static THREADS: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
-    Builder::new_current_thread().thread_name("changtong-aside").on_thread_start(step_back).build()
+    let ours = getpriority_process(None)?;
+    // For work that waits for nothing, besides those that wait.
+    let working = available_parallelism().map_or(1, NonZero::get);
+    Builder::new_current_thread()
+        .thread_name("changtong-aside")
+        .max_blocking_threads(WAITING + working)
+        .on_thread_start(move || step_back(ours))
+        .build()
 });
 
-/// Does work that may take long or block. Where no such threads can be had it is done among the others.
-pub fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+/// Does work that takes long, or blocks. Where no such threads can be had it is done among the others.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
     match &*THREADS {
-        Ok(threads) => threads.spawn_blocking(work),
-        Err(_) => tokio::task::spawn_blocking(work),
+        Ok(threads) => threads.spawn_blocking(work).await,
+        Err(_) => spawn_blocking(work).await,
     }
 }
 
-/// Where the system refuses, the thread works as every other does.
-fn step_back() {
-    if let Err(error) = nice(NICE) {
+/// Where the system refuses, the thread works as every other does. Only on Linux a thread has a priority of its own.
+fn step_back(ours: i32) {
+    if cfg!(target_os = "linux")
+        && let Err(error) = setpriority_process(None, (ours + NICE).min(MOST_NICE))
+    {
         tracing::debug!(%error, "the priority of a thread stays");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpriority_process;
-
     use super::*;
 
     #[tokio::test]
@@ -45,7 +57,7 @@ mod tests {
             let started = std::thread::spawn(|| getpriority_process(None).unwrap());
             [getpriority_process(None).unwrap(), started.join().unwrap()]
         });
-        assert_eq!(theirs.await.unwrap(), [(ours + NICE).min(19); 2]);
+        assert_eq!(theirs.await.unwrap(), [(ours + NICE).min(MOST_NICE); 2]);
         assert_eq!(getpriority_process(None).unwrap(), ours);
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum Here {
 }
 
 /// Whether who asks for these stands near the end.
-pub(super) fn is_near(ranges: &[Range]) -> bool {
+pub fn is_near(ranges: &[Range]) -> bool {
     ranges.iter().map(|range| range.to - range.from).sum::<i64>() <= NEAR
 }
 

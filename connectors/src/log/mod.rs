@@ -19,6 +19,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 
 use crate::gate::Permit;
+pub(crate) use kept::is_near;
 pub use refusals::{damaged_offsets, expired_firsts};
 pub use tail::Tail;
 

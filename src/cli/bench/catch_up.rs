@@ -49,6 +49,8 @@ struct Live {
 #[derive(Default)]
 struct CatchUp {
     reads: AtomicBool,
+    /// It has no answer under way.
+    rests: AtomicBool,
     lines: AtomicU64,
     ended: AtomicBool,
 }
@@ -93,9 +95,14 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
     let (mut alone, mut beside) = (Half::default(), Half::default());
     let turns = bench.seconds.div_ceil(TURN);
     let time = Duration::from_secs(bench.seconds) / u32::try_from(turns).unwrap_or(u32::MAX);
-    for _ in 0..turns {
-        for (reads, half) in [(false, &mut alone), (true, &mut beside)] {
+    for turn in 0..turns {
+        // What one half leaves behind for the next meets both alike.
+        for reads in [turn % 2 == 1, turn % 2 == 0] {
             catch_up.reads.store(reads, Ordering::Relaxed);
+            while catch_up.rests.load(Ordering::Relaxed) == reads && !catching.is_finished() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let half = if reads { &mut beside } else { &mut alone };
             half.turn(&live, &catch_up, time, bench.common.pid).await;
         }
     }
@@ -230,7 +237,9 @@ async fn catch(client: Client, subscription: String, rate: u64, all: Arc<CatchUp
     let mut reading = Reading { subscription, limit, ..Reading::default() };
     let (mut began, mut read, mut acknowledged) = (Instant::now(), 0_u64, 0);
     while !all.ended.load(Ordering::Relaxed) {
-        if !all.reads.load(Ordering::Relaxed) {
+        let reads = all.reads.load(Ordering::Relaxed);
+        all.rests.store(!reads, Ordering::Relaxed);
+        if !reads {
             sleep(Duration::from_millis(20)).await;
             (began, read, acknowledged) = (Instant::now(), 0, 0);
             continue;

@@ -10,13 +10,14 @@ use changtong_catalog::mac::MacKey;
 use changtong_catalog::ports::Topic;
 use changtong_catalog::visibility::PartitionView;
 
+use super::super::budget::Held;
 use super::super::permit::{Permit, PermitKind};
 use super::super::{Gate, refusals};
 use super::past::Over;
 use super::stand::Stand;
 use crate::aside::aside;
 use crate::avro::{Passed, Places, View, container};
-use crate::log::{LogRecord, Range};
+use crate::log::{LogRecord, Range, is_near};
 
 /// The most bytes of one write (protocol.md 7).
 pub(super) const PIECE: usize = 64 << 10;
@@ -26,8 +27,6 @@ pub(in crate::gate) const READ: usize = 512 << 10;
 pub(in crate::gate) const RECORDS: usize = 8192;
 /// And again, where all was passed over.
 const FEWEST: usize = 64;
-/// So many records are rendered at once where they were read; more would hold up what else waits for the thread.
-const IN_LINE: usize = 64;
 
 /// The most bytes that a block has beside its records: count, size and marker.
 const FRAME: usize = 24;
@@ -116,13 +115,15 @@ pub(super) struct Room {
 }
 
 impl Fetcher {
-    /// One read of the log, as pieces. None at all: nothing was there, or there is no room for the first line.
+    /// One read of the log, as pieces, with the share of the budget that is held for it. None at all: nothing was there, or
+    /// there is no room for the first line.
     pub async fn fetch(
         &mut self,
         gate: &Gate,
         views: &[PartitionView],
         room: Room,
-    ) -> Result<Vec<Piece>, Refusal> {
+        held: Option<Held>,
+    ) -> Result<(Vec<Piece>, Option<Held>), Refusal> {
         let ranges = visible_ranges(views, &self.rendering.next, self.turn);
         let topic = &self.topic;
         let kind = PermitKind::Deliver { grant_version: self.grant_version };
@@ -137,21 +138,22 @@ impl Fetcher {
             None => gate.tail.read(permit(), &ranges, bytes).await?,
         };
         self.turn = self.turn.wrapping_add(1);
-        let pieces = if records.len() <= IN_LINE {
-            self.rendering.render(&records, &ranges, room)?
+        let (pieces, held) = if is_near(&ranges) {
+            (self.rendering.render(&records, &ranges, room)?, held)
         } else {
+            // Who leaves meanwhile leaves the records there, so what is held for them stays with them.
             let mut rendering = self.rendering.clone();
             let rendered = aside(move || {
                 let pieces = rendering.render(&records, &ranges, room);
-                (rendering, pieces)
+                (rendering, pieces, held)
             });
-            let (rendering, pieces) = rendered.await.map_err(|_| refusals::fault())?;
+            let (rendering, pieces, held) = rendered.await.map_err(|_| refusals::fault())?;
             self.rendering = rendering;
-            pieces?
+            (pieces?, held)
         };
         let passed_over_all = pieces.iter().all(|piece| piece.sent == 0);
         self.ask = if passed_over_all { (2 * most).max(FEWEST) } else { 0 };
-        Ok(pieces)
+        Ok((pieces, held))
     }
 
     /// About what the next read will hold in memory, until what it brought is rendered.

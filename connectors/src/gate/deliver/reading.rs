@@ -178,11 +178,11 @@ impl Reading {
             first: !self.bounded,
         };
         let before = self.fetcher.rendering.next.clone();
-        let mut held = gate.budget.take(self.fetcher.weight(&views))?;
-        let read = self.fetcher.fetch(gate, &views, room).await;
-        let pieces = self.explained(gate, read).await?;
+        let held = gate.budget.take(self.fetcher.weight(&views))?;
+        let read = self.fetcher.fetch(gate, &views, room, Some(held)).await;
+        let (pieces, mut held) = self.explained(gate, read).await?;
         let bytes: u64 = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
-        if let Err(refusal) = held.resize(bytes) {
+        if let Some(Err(refusal)) = held.as_mut().map(|held| held.resize(bytes)) {
             self.fetcher.rendering.next = before;
             return Err(refusal);
         }
@@ -208,7 +208,7 @@ impl Reading {
             self.from = before;
         }
         self.pieces.extend(pieces);
-        self.held = Some(held);
+        self.held = held;
         Ok(if sent == 0 { Look::PassedOver } else { Look::Found })
     }
 
@@ -222,14 +222,16 @@ impl Reading {
         };
         self.pieces.clear();
         self.fetcher.rendering.next.clone_from(&self.from);
-        let read =
-            self.fetcher.fetch(gate, &views, Room { lines: left, bytes: READ as u64, first: true }).await;
-        self.pieces.extend(self.explained(gate, read).await?);
+        let (room, held) = (Room { lines: left, bytes: READ as u64, first: true }, self.held.take());
+        let read = self.fetcher.fetch(gate, &views, room, held).await;
+        let (pieces, held) = self.explained(gate, read).await?;
+        self.pieces.extend(pieces);
+        self.held = held;
         Ok(())
     }
 
     /// A position whose records have left retention is told with the first that is still there.
-    async fn explained(&self, gate: &Gate, read: Result<Vec<Piece>, Refusal>) -> Result<Vec<Piece>, Refusal> {
+    async fn explained<T>(&self, gate: &Gate, read: Result<T, Refusal>) -> Result<T, Refusal> {
         match read {
             Err(refusal) if refusal.code == Code::PositionExpired => {
                 let next =

@@ -8,17 +8,18 @@ use changtong_catalog::ids::TopicName;
 use parking_lot::Mutex;
 use rdkafka::ClientConfig;
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::checksum;
 use super::offsets::Asker;
 use super::reader::Reader;
 use super::statistics::KafkaMetrics;
 use super::{elsewhere, task_failed};
-use crate::aside::aside;
-use crate::log::{LogRecord, Range, refusals};
+use crate::aside::{self, aside};
+use crate::log::{LogRecord, Range, is_near, refusals};
 
-/// Reads at one time; each has a consumer, and a thread aside.
-const READS: usize = 16;
+/// Reads at one time; each has a consumer and a thread of its own.
+const READS: usize = aside::WAITING;
 /// Consumers that wait; a read that fits none takes the one that has waited longest. Of a topic that is followed one
 /// waits at its end, whoever follows it: as many topics as this are read without moving a consumer, which costs the
 /// fetch that it has under way (`fetch.wait.max.ms`).
@@ -67,18 +68,19 @@ impl Readers {
         let turn = tokio::time::timeout(within, Arc::clone(&self.reads).acquire_owned()).await;
         let turn =
             turn.map_err(|_| refusals::timed_out(&asked.topic))?.map_err(|_| refusals::shutting_down())?;
-        let readers = self.clone();
-        let read = aside(move || {
+        let (readers, far) = (self.clone(), !is_near(&asked.ranges));
+        let read = move || {
             let _turn = turn;
-            readers.read_blocking(&asked, deadline)
-        });
+            readers.read_blocking(&asked, far, deadline)
+        };
+        let read = async move { if far { aside(read).await } else { spawn_blocking(read).await } };
         // The read keeps its own deadline; only a question to a broker that is down can hold it beyond.
         let read = tokio::time::timeout(within + GRACE, read).await;
         read.map_err(|_| refusals::timed_out(&topic))?.unwrap_or_else(|_| Err(task_failed()))
     }
 
-    fn read_blocking(&self, asked: &Asked, deadline: Instant) -> Result<Vec<LogRecord>, Refusal> {
-        let mut reader = self.take(asked)?;
+    fn read_blocking(&self, asked: &Asked, far: bool, deadline: Instant) -> Result<Vec<LogRecord>, Refusal> {
+        let mut reader = self.take(asked, far)?;
         let mut read = reader.read(&asked.ranges, asked.most, asked.max_bytes, deadline, &self.asker);
         if read.is_err() && reader.stands_before_bad() {
             read = read.map_err(|refusal| checksum::named(&mut reader, asked, deadline).unwrap_or(refusal));
@@ -91,23 +93,24 @@ impl Readers {
         read
     }
 
-    /// A reader that stands where the ranges begin.
-    fn take(&self, asked: &Asked) -> Result<Reader, Refusal> {
+    /// A reader that stands where the ranges begin, made by a thread of the same priority: its own threads have that too.
+    fn take(&self, asked: &Asked, far: bool) -> Result<Reader, Refusal> {
         self.give_up_old();
         let found = {
             let mut waiting = self.waiting.lock();
             let waiting = waiting.as_mut().ok_or_else(refusals::shutting_down)?;
-            match waiting.iter().position(|(_, reader)| reader.fits(&asked.topic, &asked.ranges)) {
-                Some(fitting) => return Ok(waiting.remove(fitting).1),
-                None if waiting.len() >= WAITING => Some(waiting.remove(0).1),
-                None => None,
+            let fits = |reader: &Reader| reader.far == far && reader.fits(&asked.topic, &asked.ranges);
+            if let Some(fitting) = waiting.iter().position(|(_, reader)| fits(reader)) {
+                return Ok(waiting.remove(fitting).1);
             }
+            let oldest = waiting.iter().position(|(_, reader)| reader.far == far);
+            oldest.filter(|_| waiting.len() >= WAITING).map(|oldest| waiting.remove(oldest).1)
         };
         let mut reader = match found {
             Some(reader) => reader,
             None => {
                 self.metrics.consumer_made();
-                Reader::make(&self.config, &asked.topic)?
+                Reader::make(&self.config, &asked.topic, far)?
             }
         };
         reader.assign(&asked.topic, &asked.ranges)?;

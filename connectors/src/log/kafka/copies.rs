@@ -32,5 +32,7 @@ mod tests {
             .collect();
         let copied: Vec<Bytes> = parts.iter().map(|part| copies.copy(part)).collect();
         assert_eq!(copied, parts);
+        let behind = copied[2].as_ptr().wrapping_add(copied[2].len());
+        assert_eq!(copied[3].as_ptr(), behind, "they share a block");
     }
 }

@@ -37,6 +37,8 @@ const AHEAD: usize = 2 * 1024 * 1024;
 pub(super) struct Reader {
     pub consumer: BaseConsumer<Speaker>,
     pub topic: TopicName,
+    /// Made by a thread aside, for reads far behind.
+    pub far: bool,
     /// Per assigned partition the records brought and not taken, and the offset of the next to take.
     partitions: BTreeMap<i32, Assigned>,
     ahead_bytes: usize,
@@ -119,11 +121,12 @@ impl Pace {
 }
 
 impl Reader {
-    pub(super) fn make(config: &ClientConfig, topic: &TopicName) -> Result<Self, Refusal> {
+    pub(super) fn make(config: &ClientConfig, topic: &TopicName, far: bool) -> Result<Self, Refusal> {
         let consumer = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
         let (partitions, copies) = (BTreeMap::new(), Copies::default());
         let topic = topic.clone();
-        Ok(Self { consumer, topic, partitions, ahead_bytes: 0, copies, reusable: true, broken: None, bad: 0 })
+        let (ahead_bytes, reusable, broken, bad) = (0, true, None, 0);
+        Ok(Self { consumer, topic, far, partitions, ahead_bytes, copies, reusable, broken, bad })
     }
 
     /// Whether the read in hand found none but batches whose checksum does not fit.
