@@ -127,7 +127,7 @@ impl App {
             subscriptions: settings.limits.subscriptions,
         };
         Ok(Arc::new(Self {
-            shares: Shares::new(&settings.http, gate.budget()),
+            shares: Shares::new(&settings.http, gate.budget(), settings.database.connections),
             guesses: Guesses::new(&settings.http, Instant::now()),
             registrants: Callers::default(),
             rules,

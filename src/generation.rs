@@ -8,6 +8,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::ResourceCode;
 use changtong_catalog::ports::Directory as _;
 use changtong_catalog::resource::Resource;
+use changtong_catalog::store::carried;
 use changtong_connectors::fault;
 use changtong_connectors::gate::Moving;
 
@@ -43,10 +44,10 @@ pub async fn move_on<T: Send + Sync + 'static>(
     command: Command<T>,
     wanted: Wanted,
 ) -> Result<Moved, Refusal> {
-    let moving = tokio::spawn(async move {
+    let moving = tokio::spawn(carried(async move {
         let call = command.call(&app, "new_generation", &code);
         moved(&app, &call, &code, command.expected, wanted).await
-    });
+    }));
     moving.await.map_err(|_| broke_off())?
 }
 

@@ -3,6 +3,7 @@
 
 mod ledger;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,8 +137,16 @@ pub struct SubscriptionStanding {
     pub derived_schema: SchemaText,
 }
 
+/// A publish on its way.
+pub type Publishing = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send>>;
+
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
+    /// A publish that goes on if its caller leaves: wherever it is spawned it asks in the name in which this is called.
+    fn publishing(&self, work: Publishing) -> Publishing {
+        work
+    }
+
     async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal>;
     async fn resource(&self, code: &ResourceCode) -> Result<Option<ResourceStanding>, Refusal>;
     async fn resource_by_number(&self, number: ResourceNumber) -> Result<Option<ResourceStanding>, Refusal>;

@@ -9,6 +9,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Cause;
 use changtong_catalog::ids::SubscriptionId;
 use changtong_catalog::ports::Ended;
+use changtong_catalog::store::carried;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Answer;
@@ -44,7 +45,7 @@ pub async fn end(
     change: impl Future<Output = Result<(), Refusal>> + Send + 'static,
 ) -> Answer<Response> {
     let gate = app.gate.clone();
-    let ending = tokio::spawn(async move {
+    let ending = tokio::spawn(carried(async move {
         match change.await {
             Ok(()) => gate.end(&ended).await,
             Err(refusal) if refusal.code == Code::OutcomeUnknown => {
@@ -56,7 +57,7 @@ pub async fn end(
             }
             Err(refusal) => Err(refusal),
         }
-    });
+    }));
     let last_left = ending.await.unwrap_or_else(|_| Err(fault()))?;
     Ok(Json(LastLeft { last_left }).into_response())
 }

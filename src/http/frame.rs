@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use changtong_catalog::account::Caller;
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::store::{Asker, Places, asked_by};
 use changtong_connectors::gate::Budget;
 use futures::FutureExt as _;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
@@ -58,8 +59,18 @@ impl Recognised {
         Ok(())
     }
 
+    fn asker(&self) -> Arc<dyn Asker> {
+        self.0.clone()
+    }
+
     fn caller(&self) -> Option<&Caller> {
         self.0.caller.get()
+    }
+}
+
+impl Asker for Recognition {
+    fn places(&self) -> &[Places] {
+        self.share.get().map_or(&[], CallerShare::places)
     }
 }
 
@@ -94,7 +105,7 @@ pub async fn frame(
         _ => Ok(None),
     });
     let (mut response, share) = match admitted {
-        Ok(share) => (answered(next.run(request)).await, share),
+        Ok(share) => (asked_by(recognised.asker(), answered(next.run(request))).await, share),
         Err(refusal) => (Problem::from(refusal).into_response(), None),
     };
     let code = match response.extensions_mut().remove::<Problem>() {
@@ -118,7 +129,7 @@ pub async fn frame(
         took_ms = took.as_millis(), "answered"
     );
     // An answer that is still being read holds its shares.
-    response.map(|body| Body::new(Holding { body, _held: (recognised, share) }))
+    response.map(|body| Body::new(Holding { body, asker: recognised.asker(), _address: share }))
 }
 
 /// Whoever asked is told of a fault of ours as of any other refusal.

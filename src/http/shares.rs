@@ -1,6 +1,8 @@
-//! Shares of what is served at once: no address, agency or account holds more than its part of connections, requests
-//! and bytes in flight, so that a flood of one leaves the others room. Connections of the store have no shares: behind a
-//! flood others wait for one in turn, and are told to come back where their turn does not come in time.
+//! Shares of what is served at once: no address, agency or account holds more than its part of the connections, requests
+//! and bytes in flight, and no agency or account more than its part of the store's connections, so that a flood of one
+//! leaves the others room. For a connection of the store a caller waits in its own line, and is told to come back where
+//! its turn does not come in time; it counts as long as that connection is held, never while a reader waits. Before a
+//! caller is known only its key is asked for, in company: however many are unknown, they hold one connection.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,6 +15,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use changtong_catalog::account::Caller;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{AccountId, AgencyId};
+use changtong_catalog::store::{Asker, Places, asked_now_by};
 use changtong_connectors::gate::Budget;
 use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
@@ -36,6 +39,8 @@ struct Shared {
     most: [usize; 3],
     bytes: Budget,
     account_bytes: u64,
+    /// The most connections of the store for an agency, for an account.
+    of_store: [usize; 2],
     held: Mutex<HashMap<Holder, Held>>,
 }
 
@@ -43,6 +48,8 @@ struct Shared {
 struct Held {
     count: usize,
     bytes: Budget,
+    /// Of the store's connections.
+    places: Places,
 }
 
 /// One connection or request that counts until it is dropped.
@@ -51,6 +58,7 @@ pub struct Share {
     shares: Shares,
     holder: Holder,
     bytes: Budget,
+    places: Places,
 }
 
 /// A request of a known caller: it counts for the account and for its agency.
@@ -58,6 +66,7 @@ pub struct Share {
 pub struct CallerShare {
     account: Share,
     _agency: Share,
+    places: [Places; 2],
 }
 
 impl CallerShare {
@@ -68,14 +77,24 @@ impl CallerShare {
     }
 }
 
+impl Asker for CallerShare {
+    /// The account's before the agency's: what waits for a place of one account is in no other's way.
+    fn places(&self) -> &[Places] {
+        &self.places
+    }
+}
+
 impl Shares {
+    /// Of that many connections of the store.
     #[must_use]
-    pub fn new(settings: &Http, bytes: &Budget) -> Self {
+    pub fn new(settings: &Http, bytes: &Budget, store: u32) -> Self {
         let part = |percent: u32| (settings.connections * percent as usize / 100).max(1);
+        let of_store = |percent: u32| (store as usize * percent as usize / 100).max(1);
         let shared = Shared {
             most: [settings.address_share, settings.agency_share, settings.account_share].map(part),
             bytes: bytes.clone(),
             account_bytes: bytes.most() / 100 * u64::from(settings.account_share),
+            of_store: [settings.agency_share, settings.account_share].map(of_store),
             held: Mutex::default(),
         };
         Self(Arc::new(shared))
@@ -89,7 +108,9 @@ impl Shares {
     /// A request of that caller.
     pub fn of_caller(&self, caller: &Caller) -> Result<CallerShare, Refusal> {
         let agency = self.take(Holder::Agency(caller.agency))?;
-        Ok(CallerShare { account: self.take(Holder::Account(caller.account))?, _agency: agency })
+        let account = self.take(Holder::Account(caller.account))?;
+        let places = [account.places.clone(), agency.places.clone()];
+        Ok(CallerShare { account, _agency: agency, places })
     }
 
     /// What an address is told that holds its share already.
@@ -99,21 +120,24 @@ impl Shares {
     }
 
     fn take(&self, holder: Holder) -> Result<Share, Refusal> {
-        let Shared { most, bytes, account_bytes, held } = &*self.0;
-        let (limit, most) = match holder {
-            Holder::Address(_) => ("http.address_share", most[0]),
-            Holder::Agency(_) => ("http.agency_share", most[1]),
-            Holder::Account(_) => ("http.account_share", most[2]),
+        let Shared { most, bytes, account_bytes, of_store, held } = &*self.0;
+        let (limit, most, of_store) = match holder {
+            // It asks the store for nothing but keys, in company.
+            Holder::Address(_) => ("http.address_share", most[0], 0),
+            Holder::Agency(_) => ("http.agency_share", most[1], of_store[0]),
+            Holder::Account(_) => ("http.account_share", most[2], of_store[1]),
         };
         let mut held = held.lock();
-        let mine = held
-            .entry(holder)
-            .or_insert_with(|| Held { count: 0, bytes: bytes.part(*account_bytes, "http.account_share") });
+        let mine = held.entry(holder).or_insert_with(|| Held {
+            count: 0,
+            bytes: bytes.part(*account_bytes, "http.account_share"),
+            places: Places::new(of_store, limit),
+        });
         if mine.count >= most {
             return Err(too_many(&holder, limit, most));
         }
         mine.count += 1;
-        Ok(Share { shares: self.clone(), holder, bytes: mine.bytes.clone() })
+        Ok(Share { shares: self.clone(), holder, bytes: mine.bytes.clone(), places: mine.places.clone() })
     }
 }
 
@@ -154,21 +178,24 @@ fn too_many(holder: &Holder, limit: &str, most: usize) -> Refusal {
     .retry_after(Duration::from_secs(1))
 }
 
-/// A body that holds something until it has been read or given up.
-pub struct Holding<T> {
+/// A body that holds its caller's and its address's shares until it has been read or given up. What it still asks of
+/// the store it asks in its caller's name.
+pub struct Holding {
     pub body: Body,
-    pub _held: T,
+    pub asker: Arc<dyn Asker>,
+    pub _address: Option<Share>,
 }
 
-impl<T: Unpin> HttpBody for Holding<T> {
+impl HttpBody for Holding {
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let Self { body, asker, .. } = self.get_mut();
+        asked_now_by(asker, || Pin::new(body).poll_frame(context))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -192,7 +219,7 @@ mod tests {
     fn shares() -> Shares {
         let mut http = Sources::default().load().unwrap().settings.http;
         (http.connections, http.address_share, http.agency_share, http.account_share) = (8, 25, 50, 25);
-        Shares::new(&http, &Budget::new(1000))
+        Shares::new(&http, &Budget::new(1000), 8)
     }
 
     fn caller(agency: u128, account: u128) -> Caller {

@@ -21,10 +21,11 @@ section! {
         connections: usize = "4096";
         /// The most of them that one peer address may hold, in percent; behind a proxy, requests of one address.
         address_share: u32 = "50";
-        /// The most requests of one agency at once, in percent of `connections`.
+        /// The most requests of one agency at once, in percent of `connections`; of `database.connections` it holds the same
+        /// part at most.
         agency_share: u32 = "75";
         /// The most requests of one account at once, in percent of `connections`; of its bodies the same part of
-        /// `limits.in_flight`.
+        /// `limits.in_flight`, and of `database.connections` it holds that part at most.
         account_share: u32 = "50";
         /// How long a refused credential counts for the two limits below.
         refused_within: Duration = "1m";

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::dispatch::DEADLINE;
 use super::error::{late, leaves_commit_open, translate};
+use super::places::{self, place};
 use super::recall::Changing;
 use super::{Engine, Link, Session, Store, Tx};
 use crate::error::{Code, Refusal};
@@ -19,13 +20,22 @@ impl Store {
         }
     }
 
-    /// A connection to read with.
+    /// A connection to read with, in the name of whoever asks.
     pub async fn read(&self) -> Result<Session, Refusal> {
+        self.read_with(place().await?).await
+    }
+
+    /// One for a question that many ask together.
+    pub(super) async fn read_for_all(&self) -> Result<Session, Refusal> {
+        self.read_with(places::Held::new()).await
+    }
+
+    async fn read_with(&self, held: places::Held) -> Result<Session, Refusal> {
         let link = match &self.engine {
             Engine::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
             Engine::Postgres(pool) => pool.acquire().await.map(Link::PostgresRead),
         };
-        link.map(|link| Session { link }).map_err(|error| translate(&error))
+        link.map(|link| Session { link, _held: held }).map_err(|error| translate(&error))
     }
 
     /// The store as the server of that epoch works with it: whatever it writes, it writes only while that epoch is in
@@ -55,18 +65,19 @@ impl Store {
     /// as a lease lasts. (SQLite's one writer is handed out first come, first served, and answers or fails at once.)
     pub(super) async fn begin_renewal(&self) -> Result<Tx, Refusal> {
         match &self.keeper {
-            Some(keeper) => begin_on(&Engine::Postgres(keeper.clone())).await,
+            Some(keeper) => begin_on(&Engine::Postgres(keeper.clone()), places::Held::new()).await,
             None => self.begin_unfenced().await,
         }
     }
 
     /// IMMEDIATE on SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
     pub(super) async fn begin_unfenced(&self) -> Result<Tx, Refusal> {
-        begin_on(&self.engine).await
+        begin_on(&self.engine, place().await?).await
     }
 
     /// A connection whose statements all see one moment of the store.
     pub(super) async fn snapshot(&self) -> Result<Session, Refusal> {
+        let held = place().await?;
         let link = match &self.engine {
             Engine::Sqlite { readers, .. } => readers.begin().await.map(Link::SqliteWrite),
             Engine::Postgres(pool) => {
@@ -74,7 +85,7 @@ impl Store {
                 begun.map(Link::PostgresWrite)
             }
         };
-        link.map(|link| Session { link }).map_err(|error| translate(&error))
+        link.map(|link| Session { link, _held: held }).map_err(|error| translate(&error))
     }
 
     /// Waits for running statements and closes all connections.
@@ -92,7 +103,7 @@ impl Store {
     }
 }
 
-async fn begin_on(engine: &Engine) -> Result<Tx, Refusal> {
+async fn begin_on(engine: &Engine, held: places::Held) -> Result<Tx, Refusal> {
     let begun = async {
         match engine {
             Engine::Sqlite { writer, .. } => {
@@ -107,7 +118,7 @@ async fn begin_on(engine: &Engine) -> Result<Tx, Refusal> {
         Ok(link) => link.map_err(|error| translate(&error))?,
         Err(_) => return Err(late()),
     };
-    Ok(Tx { session: Session { link }, changing: None })
+    Ok(Tx { session: Session { link, _held: held }, changing: None })
 }
 
 impl Tx {

@@ -9,6 +9,7 @@ use super::dispatch::on;
 use super::document::from_json;
 use super::error::internal;
 use super::grants::GrantRow;
+use super::places::carried;
 use super::resources::ResourceRow;
 use super::subscriptions::SubscriptionRow;
 use super::{Session, Store, grants, resources};
@@ -19,7 +20,7 @@ use crate::ids::{
     Generation, GrantId, KeyId, ResourceCode, ResourceNumber, SchemaId, SubscriptionId, TopicName,
 };
 use crate::ports::{
-    Directory, Ended, GrantFloor, KeyRecord, ResourceStanding, SchemaText, SchemaVersion,
+    Directory, Ended, GrantFloor, KeyRecord, Publishing, ResourceStanding, SchemaText, SchemaVersion,
     SubscriptionStanding, Topic, TopicEdges,
 };
 use crate::resource::ResourceFile;
@@ -172,9 +173,13 @@ impl Store {
 
 #[async_trait]
 impl Directory for Store {
+    fn publishing(&self, work: Publishing) -> Publishing {
+        Box::pin(carried(work))
+    }
+
     async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
         let asked = self.recall.ask();
-        let found = self.read().await?.key_record(id).await?;
+        let found = self.keys.ask(self, id.clone()).await?;
         if let Some(record) = &found {
             self.recall.keys.put(id.clone(), asked, record.clone());
         }

@@ -9,7 +9,7 @@ use sqlx::error::ErrorKind;
 use crate::error::{Code, Refusal};
 
 /// How long a client should wait before it asks a store again that did not answer.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) fn translate(error: &Error) -> Refusal {
     let Error::Database(database) = error else {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{FromRow, PgConnection, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
+use super::asking::Asked;
 use super::dispatch::{Conn, all, rows, within};
 use super::{Session, Store, Tx};
 use crate::clock::Time;
@@ -78,6 +79,14 @@ async fn insert_arrays(
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
+}
+
+impl Asked for Scope {
+    type Found = Stored;
+
+    async fn look_up(session: &mut Session, scopes: &[Self]) -> Result<BTreeMap<Self, Stored>, Refusal> {
+        session.claims(scopes).await
+    }
 }
 
 impl Session {

@@ -1,8 +1,11 @@
 //! API keys: of the secret only its HMAC is kept.
 
-use sqlx::{FromRow, query, query_as};
+use std::collections::BTreeMap;
+
+use sqlx::{FromRow, QueryBuilder, query, query_as};
 
 use super::accounts::roles;
+use super::asking::Asked;
 use super::dispatch::{on, one, rows};
 use super::page::{decode, size};
 use super::{Page, Session, Store, Tx};
@@ -60,9 +63,9 @@ impl From<KeyRow> for ApiKey {
     }
 }
 
-const RECORD: &str = "SELECT k.id, k.mac, k.pepper, k.account, a.agency, a.roles, k.scopes, k.expires_at, \
+const RECORDS: &str = "SELECT k.id, k.mac, k.pepper, k.account, a.agency, a.roles, k.scopes, k.expires_at, \
     k.revoked_at, a.suspended AS account_suspended, g.suspended AS agency_suspended \
-    FROM api_key k JOIN account a ON a.id = k.account JOIN agency g ON g.id = a.agency WHERE k.id = $1";
+    FROM api_key k JOIN account a ON a.id = k.account JOIN agency g ON g.id = a.agency WHERE k.id IN (";
 
 #[derive(FromRow)]
 struct RecordRow {
@@ -100,6 +103,14 @@ impl From<RecordRow> for KeyRecord {
     }
 }
 
+impl Asked for KeyId {
+    type Found = KeyRecord;
+
+    async fn look_up(session: &mut Session, ids: &[Self]) -> Result<BTreeMap<Self, KeyRecord>, Refusal> {
+        session.key_records(ids).await
+    }
+}
+
 impl Session {
     pub async fn api_key(&mut self, id: &KeyId) -> Result<Option<ApiKey>, Refusal> {
         let row: Option<KeyRow> =
@@ -109,12 +120,24 @@ impl Session {
 
     /// What a credential is checked by.
     pub async fn key_record(&mut self, id: &KeyId) -> Result<Option<KeyRecord>, Refusal> {
+        Ok(self.key_records(std::slice::from_ref(id)).await?.remove(id))
+    }
+
+    async fn key_records(&mut self, ids: &[KeyId]) -> Result<BTreeMap<KeyId, KeyRecord>, Refusal> {
         // A key id is what a caller sent: text that no engine could hold names no key.
-        if id.0.contains('\0') {
-            return Ok(None);
-        }
-        let row: Option<RecordRow> = on!(self, |conn| query_as(RECORD).bind(id).fetch_optional(conn))?;
-        Ok(row.map(KeyRecord::from))
+        let ids: Vec<&KeyId> = ids.iter().filter(|id| !id.0.contains('\0')).collect();
+        let Some(last) = ids.last() else { return Ok(BTreeMap::new()) };
+        // Few lengths of the list are few statements to prepare; the last id is asked for again instead.
+        let padding = std::iter::repeat_n(last, ids.len().next_power_of_two() - ids.len());
+        let rows: Vec<RecordRow> = on!(self, |conn| async {
+            let mut select = QueryBuilder::new(RECORDS);
+            let mut list = select.separated(", ");
+            ids.iter().chain(padding).for_each(|id| {
+                list.push_bind(*id);
+            });
+            select.push(")").build_query_as().fetch_all(conn).await
+        })?;
+        Ok(rows.into_iter().map(|row| (row.id.clone(), row.into())).collect())
     }
 
     /// Every pepper that a key which is not revoked needs.

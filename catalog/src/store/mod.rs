@@ -6,6 +6,7 @@
 
 mod accounts;
 mod agencies;
+mod asking;
 mod audit;
 mod begin;
 mod connectors;
@@ -27,6 +28,7 @@ mod migrate;
 mod notes;
 mod open;
 mod page;
+mod places;
 mod positions;
 mod quarantine;
 mod quotas;
@@ -53,6 +55,7 @@ use std::sync::Arc;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use asking::Asking;
 pub use audit::{EventFilter, EventPlace, EventRef, StoredEvent};
 pub use counters::IDS_AHEAD;
 pub use evolution::{Footing, Ground, Judged};
@@ -63,6 +66,7 @@ pub use look::Look;
 pub use notes::Note;
 pub use open::StoreConfig;
 pub use page::Page;
+pub use places::{Asker, Places, asked_by, asked_now_by, carried};
 pub use quarantine::{QuarantineEntry, QuarantineState};
 pub use quotas::QuotaUse;
 use recall::{Changing, Recall};
@@ -76,6 +80,8 @@ pub use resources::{Rejection, ResourceChange, ResourceQuery, StandingConsent};
 pub use results::StoredResult;
 pub use server::{LEASE, Lease, RENEW};
 
+use crate::ids::KeyId;
+
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -83,6 +89,8 @@ pub struct Store {
     /// PostgreSQL's connection that renews the lease: it waits behind nobody.
     keeper: Option<PgPool>,
     recall: Arc<Recall>,
+    /// Keys of callers that are asked for while nobody is known yet.
+    keys: Arc<Asking<KeyId>>,
     /// Of the server that works with it: every transaction that writes compares it (protocol.md 10).
     epoch: Option<i64>,
     /// Milliseconds that a test has moved its clock by.
@@ -104,6 +112,8 @@ enum Engine {
 #[derive(Debug)]
 pub struct Session {
     link: Link,
+    /// Whose connection it is.
+    _held: places::Held,
 }
 
 #[derive(Debug)]

@@ -43,6 +43,7 @@ impl Store {
             engine,
             keeper,
             recall: Arc::default(),
+            keys: Arc::default(),
             epoch: None,
             #[cfg(feature = "testing")]
             shifted: Arc::default(),

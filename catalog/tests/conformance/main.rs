@@ -10,6 +10,7 @@ mod fixture;
 mod ledger;
 mod lists;
 mod lost_commit;
+mod places;
 mod races;
 mod registry;
 mod remembered;

@@ -46,7 +46,7 @@ impl Gate {
         replay: Option<Replayed>,
     ) -> Result<Receipt, Refusal> {
         let gate = self.clone();
-        let publishing = tokio::spawn(async move {
+        let publishing = async move {
             let began = gate.clock.monotonic();
             let bytes = publish.body.bytes.len() as u64;
             let mut refused = 0;
@@ -65,8 +65,8 @@ impl Gate {
                 Err(refusal) => PublishRefused { refusal, records: refused }.emit(&gate.metrics),
             }
             outcome.map(|(_, receipt)| receipt)
-        });
-        publishing.await.map_err(|_| refusals::fault())?
+        };
+        tokio::spawn(self.directory.publishing(Box::pin(publishing))).await.map_err(|_| refusals::fault())?
     }
 
     /// Everything that is judged before a record is looked at.

@@ -11,6 +11,7 @@ use changtong_catalog::account::Caller;
 use changtong_catalog::api_key::unauthenticated;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::AccountId;
+use changtong_catalog::store::asked_by;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -61,7 +62,7 @@ async fn recognise(app: &App, from: Option<Source>, headers: &HeaderMap) -> Resu
     }
     let (user, key) = user_and_password(rest).ok_or_else(unauthenticated)?;
     let caller = of_key(app, from, &key).await?;
-    if user == caller.account.to_string() || *user == *name(app, caller.account).await? {
+    if user == caller.account.to_string() || *user == *name(app, &caller).await? {
         Ok(caller)
     } else {
         Err(unauthenticated())
@@ -73,13 +74,15 @@ fn user_and_password(token: &str) -> Option<(String, String)> {
     text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
 
-async fn name(app: &App, account: AccountId) -> Result<Arc<str>, Refusal> {
-    if let Some(name) = app.registrants.names.lock().get(&account) {
+async fn name(app: &App, caller: &Caller) -> Result<Arc<str>, Refusal> {
+    if let Some(name) = app.registrants.names.lock().get(&caller.account) {
         return Ok(name.clone());
     }
-    let found = app.store.read().await?.account(account).await?.ok_or_else(unauthenticated)?;
+    let asked = async { app.store.read().await?.account(caller.account).await };
+    // Its key stands, so it asks in its own name already.
+    let found = asked_by(Arc::new(app.shares.of_caller(caller)?), asked).await?.ok_or_else(unauthenticated)?;
     let name: Arc<str> = found.name.into();
-    app.registrants.names.lock().insert(account, name.clone());
+    app.registrants.names.lock().insert(caller.account, name.clone());
     Ok(name)
 }
 

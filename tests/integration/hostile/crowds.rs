@@ -1,5 +1,5 @@
 //! Who a caller truly is (case 7) and floods of one caller (case 24): each costs its sender an error with a name and a
-//! time to come back, and leaves others their room among connections, requests and bytes.
+//! time to come back, and leaves others their room among connections, requests, bytes and the store's connections.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::sync::Once;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -97,6 +98,51 @@ async fn slow_bodies_of_one_account_leave_room_for_others() {
     }
     let own = world.provider.integrator.get(&format!("/api/v1/resources/{code}/records")).await.lines();
     assert_eq!(own.len(), 3, "one record of each caller that was answered, and the last line");
+    app.stop().await;
+}
+
+/// On PostgreSQL alone, as nothing makes a reader of SQLite's file wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_the_database_keeps_waiting_leave_others_its_connections() {
+    const HELD: i64 = 8;
+    let settings = [
+        ("CHANGTONG_DATABASE__CONNECTIONS", "16"),
+        ("CHANGTONG_HTTP__ACCOUNT_SHARE", "50"),
+        ("CHANGTONG_LIMITS__ACCOUNT_REQUESTS_PER_SECOND", ""),
+        ("CHANGTONG_LIMITS__AGENCY_REQUESTS_PER_SECOND", ""),
+    ];
+    let Some(app) = TestApp::start(Pair::Production, &settings).await else { return };
+    let world = World::of(&app).await;
+    // Only what the flood asks for is kept waiting.
+    let mut database = PgConnection::connect(&app.store.url).await.expect("the database");
+    let mut held = database.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE connector").execute(&mut *held).await.expect("the lock");
+    let ask = |_| {
+        let flooder = world.provider.integrator.clone();
+        tokio::spawn(async move { flooder.get("/api/v1/connectors").await })
+    };
+    let flood: Vec<_> = (0..64).map(ask).collect();
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut *held).await.expect("a number") < HELD {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20 {
+        world.consumer.editor.get("/api/v1/resources").await.expect(200);
+    }
+    let mut shares = 0;
+    for reply in flood {
+        let reply = reply.await.expect("an answer");
+        assert_eq!((reply.status, reply.code().as_str()), (503, "store_unavailable"), "{}", reply.text);
+        let problem = reply.json();
+        if problem["limit"] == "http.account_share" {
+            assert_eq!(problem["value"], HELD);
+            shares += 1;
+        }
+    }
+    assert!(shares > 0, "who waited for a place of its account is told so");
+    held.rollback().await.expect("the lock is given up");
+    world.provider.integrator.get("/api/v1/connectors").await.expect(200);
     app.stop().await;
 }
 

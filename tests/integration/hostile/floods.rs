@@ -15,6 +15,16 @@ use crate::faults::deployment::{Deployment, Process};
 use crate::support::{Client, Pair, Reply, World, resource_file};
 
 const REQUESTS: u32 = 10_000;
+const WAVES: u64 = 4;
+/// By how much the last wave may grow the server. How many of a wave are open at once differs, and what was freed stays
+/// with the process, so it grows as long as a wave has more of them than any before: in waves that were measured by 13 to 28
+/// MiB, then 5 to 12, then 0 to 4, with one arena of the allocator as with many. What each request left behind would grow it
+/// with every wave alike.
+const LAST_WAVE: u64 = 16 << 20;
+/// The fewest that are served, of all waves: on a busy machine 6,900 to 10,300 were.
+const ANSWERED: u64 = 3_400;
+/// Calls of another agency in each wave.
+const OTHERS: u64 = 20;
 /// Files that this process may have open, with room for the rest of the tests.
 const FILES: u64 = 14_000;
 /// Addresses that the flood comes from.
@@ -85,9 +95,18 @@ async fn wave(server: &Process, key: &str) -> BTreeMap<Option<u16>, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_requests_at_once_cost_no_memory() {
+async fn ten_thousand_requests_at_once_cost_no_memory_embedded() {
+    ten_thousand_requests_at_once_cost_no_memory(Pair::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_requests_at_once_cost_no_memory_production() {
+    ten_thousand_requests_at_once_cost_no_memory(Pair::Production).await;
+}
+
+async fn ten_thousand_requests_at_once_cost_no_memory(pair: Pair) {
     open_files();
-    let Some(mut deployment) = Deployment::new(Pair::Embedded).await else { return };
+    let Some(mut deployment) = Deployment::new(pair).await else { return };
     deployment.set("CHANGTONG_LIMITS__ACCOUNT_REQUESTS_PER_SECOND", String::new());
     deployment.set("CHANGTONG_LIMITS__AGENCY_REQUESTS_PER_SECOND", String::new());
     // An address of the flood is turned away at a tenth of what it sends.
@@ -99,21 +118,16 @@ async fn ten_thousand_requests_at_once_cost_no_memory() {
     let key = scene.world.provider.integrator.key().to_owned();
     let operations = Client::new(server.operations(), None);
     let page = async || operations.get("/metrics").await.text;
-    let (before, resident) = (page().await, server.resident());
-    let (counts, sent_back) = tokio::join!(wave(&server, &key), async {
-        let mut sent_back = 0;
-        for _ in 0..20 {
-            // Another agency waits behind a flood for the database alone, and is told when it does not come to it.
-            while let reply = scene.world.stranger.editor.get("/api/v1/resources").await
-                && reply.status != 200
-            {
-                refused(&reply, 503, "store_unavailable");
-                sent_back += 1;
-            }
-        }
-        sent_back
-    });
-    let grown = server.resident().saturating_sub(resident);
+    let before = page().await;
+    let mut resident = vec![server.resident()];
+    let mut counts: BTreeMap<Option<u16>, u64> = BTreeMap::new();
+    for _ in 0..WAVES {
+        let (flood, sent_back) = tokio::join!(wave(&server, &key), others(&scene));
+        // Another agency waits behind none of the flood.
+        assert_eq!(sent_back, 0, "{flood:?}");
+        resident.push(server.resident());
+        flood.into_iter().for_each(|(status, count)| *counts.entry(status).or_default() += count);
+    }
     let after = page().await;
     let moved = |line: &str| metric(&after, line) - metric(&before, line);
     // The server's own word: whatever it read it answered, and each of its answers arrived.
@@ -123,19 +137,37 @@ async fn ten_thousand_requests_at_once_cost_no_memory() {
     };
     assert_eq!(answered("", "/api/v1/whoami"), of(200), "{counts:?}");
     assert_eq!(answered("too_many_at_once", ""), of(429), "{counts:?}");
-    assert_eq!(answered("store_unavailable", ""), of(503) + sent_back, "{counts:?}");
-    assert!(of(200) > 0, "{counts:?}");
-    // Without a word ended only what was never read: it was closed and counted, or the system lost it on the way.
+    assert_eq!(answered("store_unavailable", ""), of(503), "{counts:?}");
+    // Without a word ended what was never read: it was closed and counted, the system lost it on the way, or it was taken
+    // to be turned away and its head did not come in time.
     let taken = |outcome: &str| moved(&format!("changtong_http_connections_total{{outcome=\"{outcome}\"}}"));
     let silent = counts.get(&None).copied().unwrap_or_default();
     assert!(taken("closed") <= silent, "{counts:?}");
     let (read, callers) = (taken("served") + taken("turned_away"), of(200) + of(429) + of(503));
     // Another agency's calls share a connection, or take one each.
-    assert!((callers..=callers + 20 + sent_back).contains(&read), "{counts:?}: {read} were taken to be read");
-    assert!(grown < u64::from(CONNECTIONS) * (24 << 10), "{} MiB more", grown >> 20);
+    let most = callers + (silent - taken("closed")) + WAVES * OTHERS;
+    assert!((callers..=most).contains(&read), "{counts:?}: {read} were taken to be read");
+    let grown: Vec<u64> = resident.windows(2).map(|two| two[1].saturating_sub(two[0])).collect();
+    let [first, .., last] = grown[..] else { panic!("no two waves") };
+    assert!(first < u64::from(CONNECTIONS) * (24 << 10), "{grown:?}");
+    assert!(last < LAST_WAVE, "{grown:?}");
+    assert!(of(200) >= ANSWERED, "{counts:?}");
     scene.others_are_served().await;
     server.kill().await;
     deployment.done().await;
+}
+
+/// Another agency meanwhile: how often it is sent away because the database is busy.
+async fn others(scene: &Scene) -> u64 {
+    let mut sent_back = 0;
+    for _ in 0..OTHERS {
+        let reply = scene.world.stranger.editor.get("/api/v1/resources").await;
+        if reply.status != 200 {
+            refused(&reply, 503, "store_unavailable");
+            sent_back += 1;
+        }
+    }
+    sent_back
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
 //! Hostile input: abuse cases by name. Each test asserts the code and its text, that nothing was lost and that others
-//! are served: meanwhile, but for a flood that holds the store, behind which they may be told to come back.
+//! are served meanwhile.
 //!
 //! | case | what is tried | test |
 //! |---|---|---|
@@ -63,10 +63,11 @@
 //! | 23 | a consumer reads a byte a second, or nothing | `tests/integration/streams.rs`: `a_slow_consumer_is_disconnected_and_holds_up_nobody` |
 //! | 23 | it stops reading with an open window | `connectors/src/gate/tests/streaming.rs`: `a_stream_that_nobody_reads_holds_up_nobody` |
 //! | 24 | slow bodies of one account on every connection | `crowds.rs`: `slow_bodies_of_one_account_leave_room_for_others` |
+//! | 24 | calls of one account that the database keeps waiting | `crowds.rs`: `calls_that_the_database_keeps_waiting_leave_others_its_connections` |
 //! | 24 | one address opens connections and is silent | `crowds.rs`: `one_address_does_not_hold_every_connection` |
 //! | 24 | a body that arrives drop by drop | `src/http/body/tests.rs`: `a_body_that_never_pauses_for_long_is_given_up_all_the_same` |
 //! | 24 | a thousand readers that wait: memory, threads, consumers and audit events each | `readers.rs`: `a_thousand_wait_at_little_cost` |
-//! | 24 | ten thousand requests at once | `floods.rs`: `ten_thousand_requests_at_once_cost_no_memory` |
+//! | 24 | ten thousand requests at once, four times: others are served at once, memory levels off | `floods.rs`: `ten_thousand_requests_at_once_cost_no_memory` |
 //! | 24 | heads that never end | `floods.rs`: `heads_that_never_end_are_given_up` |
 //! | 24 | more bytes than may be in flight | `floods.rs`: `a_publisher_faster_than_the_log_is_held_back` |
 //! | 25 | a hundred keys of one agency; dear calls of two accounts | `rates.rs`: `many_keys_of_one_agency_share_its_limits` |

@@ -28,7 +28,7 @@ pub enum Pair {
 pub struct TestApp {
     server: Option<Server>,
     fresh: Option<Fresh>,
-    store: StoreConfig,
+    pub store: StoreConfig,
     pub api: SocketAddr,
     /// The Schema Registry's listener.
     pub registry: SocketAddr,

@@ -5,11 +5,9 @@
 //! | one transaction for a group | `commit.rs`, with its locks (`locks.rs`) and what it reads (`facts.rs`) |
 //! | which attempts count | `publishing.rs`, pure |
 //! | which windows open and close, which positions move | `delivering.rs`, pure |
-//! | keys looked up together | `asking.rs` |
 //! | receipts from rows and events; what stands after an unknown commit | `receipts.rs`, `outcome.rs` |
 //! | settling, topics, floors, `last_left` | `settle.rs`, `standing.rs` |
 
-mod asking;
 mod commit;
 mod delivering;
 mod facts;
@@ -29,6 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::asking::Asking;
 use super::{Store, idempotency, sources};
 use crate::clock::{Clock, Ids};
 use crate::cursor::Cursor;
@@ -38,7 +37,6 @@ use crate::ports::{
     Answers, Attempt, Claim, CommitError, Ended, Group, Ledger, LeftOpen, Receipt, Settling, Topic,
 };
 use crate::visibility::PartitionView;
-use asking::Asking;
 
 /// A store under one epoch: once another server has taken the database, every commit is refused.
 #[derive(Clone)]
@@ -47,7 +45,8 @@ pub struct StoreLedger {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     epoch: i64,
-    asking: Arc<Asking>,
+    /// The keys of clients that are asked for before anything is appended.
+    asking: Arc<Asking<idempotency::Scope>>,
 }
 
 impl fmt::Debug for StoreLedger {
