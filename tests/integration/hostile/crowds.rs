@@ -12,7 +12,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Client, Pair, RESOURCE, Shared, TestApp, World, resource_file};
+use crate::support::{Client, Pair, RESOURCE, TestApp, World, resource_file};
 
 /// A connection from that loopback address.
 async fn connect(api: SocketAddr, from: &str) -> TcpStream {
@@ -143,47 +143,6 @@ async fn calls_that_the_database_keeps_waiting_leave_others_its_connections() {
     assert!(shares > 0, "who waited for a place of its account is told so");
     held.rollback().await.expect("the lock is given up");
     world.provider.integrator.get("/api/v1/connectors").await.expect(200);
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_call_waits_for_a_place_that_it_holds_itself_embedded() {
-    no_call_waits_for_a_place_that_it_holds_itself(Pair::Embedded).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_call_waits_for_a_place_that_it_holds_itself_production() {
-    no_call_waits_for_a_place_that_it_holds_itself(Pair::Production).await;
-}
-
-/// With one connection of the store for each agency: a call that took a second one beside it would wait in vain.
-async fn no_call_waits_for_a_place_that_it_holds_itself(pair: Pair) {
-    let Some(app) = TestApp::start(pair, &[("CHANGTONG_HTTP__AGENCY_SHARE", "1")]).await else { return };
-    let shared = Shared::of(&app, json!({})).await;
-    let (world, code) = (&shared.world, &shared.code);
-    shared.publish(0..3).await;
-    let lines = world.consumer.integrator.get(&shared.records()).await.lines();
-    shared.acknowledge(lines.last().expect("a last line")).await.expect(200);
-    let mut file = resource_file("unconditional");
-    file["items"][3]["length"] = json!(60);
-    world.propose(code, file).await.expect(200);
-    world.revise(code).await.expect(200);
-    let lists = ["agencies", "resources", "requests", "grants", "connectors", "whoami"];
-    for path in lists.map(|list| format!("/api/v1/{list}")) {
-        world.consumer.editor.get(&path).await.expect(200);
-    }
-    for more in ["", "/schema"] {
-        world.consumer.editor.get(&format!("/api/v1/resources/{code}{more}")).await.expect(200);
-        world.consumer.editor.get(&format!("/api/v1/grants/{}{more}", shared.grant)).await.expect(200);
-    }
-    let registry = app.registrant(world.provider.integrator.key());
-    let schema = json!({ "schema": "\"string\"" });
-    registry.post("/subjects/own/versions", schema.clone()).await.expect(200);
-    registry.post("/subjects/own", schema).await.expect(200);
-    for path in ["/subjects", "/schemas", "/subjects/own/versions/1", "/schemas/ids/1", "/contexts"] {
-        assert_ne!(registry.get(path).await.status, 503, "{path}");
-    }
-    shared.revoke().await;
     app.stop().await;
 }
 
