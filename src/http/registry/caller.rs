@@ -80,7 +80,8 @@ async fn name(app: &App, caller: &Caller) -> Result<Arc<str>, Refusal> {
     }
     let asked = async { app.store.read().await?.account(caller.account).await };
     // Its key stands, so it asks in its own name already.
-    let found = asked_by(Arc::new(app.shares.of_caller(caller)?), asked).await?.ok_or_else(unauthenticated)?;
+    let found =
+        asked_by(Arc::new(app.shares.of_caller(caller)?), asked).await?.ok_or_else(unauthenticated)?;
     let name: Arc<str> = found.name.into();
     app.registrants.names.lock().insert(caller.account, name.clone());
     Ok(name)
