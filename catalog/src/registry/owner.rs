@@ -123,8 +123,9 @@ pub fn check_more_contexts(caller: &Caller, opened: usize, subject: &Subject) ->
         return Ok(());
     }
     Err(Wrong::NotPermitted(format!(
-        "The agency has opened {MOST_CONTEXTS} contexts, and {} would be one more: use one that is there, or ask the \
-         authority or an operator to open it / 本机构已开设 {MOST_CONTEXTS} 个语境:请使用已有的语境,或由主管部门、运维员开设",
+        "The agency has opened {MOST_CONTEXTS} contexts, and {} would be one more: use one that is there, delete one that \
+         is empty (DELETE /contexts/NAME), or ask the authority or an operator to open it / \
+         本机构已开设 {MOST_CONTEXTS} 个语境:请使用已有的语境,或删除空的语境(DELETE /contexts/名称),或由主管部门、运维员开设",
         subject.context
     )))
 }

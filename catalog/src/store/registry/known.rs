@@ -7,6 +7,7 @@ use sqlx::{FromRow, query_as};
 use uuid::Uuid;
 
 use super::contents::Stored;
+use super::seen::{USERS, USES};
 use super::subjects::owner;
 use crate::account::Caller;
 use crate::error::Refusal;
@@ -201,9 +202,7 @@ impl Store {
         with_deleted: bool,
         paging: Paging,
     ) -> Result<Vec<(Subject, i32)>, Wrong> {
-        let known = self.registry_schema(caller, id, subject).await?;
-        let (eyes, of, name) = (Eyes::of(caller), (&known.context, known.id), name(subject));
-        Ok(self.read().await?.seen_uses(eyes, of, name, with_deleted, paging).await?)
+        self.having(USES, caller, (id, subject), with_deleted, paging).await
     }
 
     /// The subjects of those versions.
@@ -215,9 +214,21 @@ impl Store {
         with_deleted: bool,
         paging: Paging,
     ) -> Result<Vec<Subject>, Wrong> {
+        let users = self.having(USERS, caller, (id, subject), with_deleted, paging).await?;
+        Ok(users.into_iter().map(|(subject, _)| subject).collect())
+    }
+
+    async fn having(
+        &self,
+        sql: &'static str,
+        caller: &Caller,
+        (id, subject): (i32, Option<&Subject>),
+        with_deleted: bool,
+        paging: Paging,
+    ) -> Result<Vec<(Subject, i32)>, Wrong> {
         let known = self.registry_schema(caller, id, subject).await?;
-        let (eyes, of, name) = (Eyes::of(caller), (&known.context, known.id), name(subject));
-        Ok(self.read().await?.seen_users(eyes, of, name, with_deleted, paging).await?)
+        let of = (&known.context, known.id, name(subject));
+        Ok(self.read().await?.seen_having(sql, Eyes::of(caller), of, with_deleted, paging).await?)
     }
 }
 

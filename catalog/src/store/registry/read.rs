@@ -8,6 +8,7 @@ use crate::registry::{
 };
 use crate::store::error::internal;
 use crate::store::registry::Eyes;
+use crate::store::registry::versions::Having;
 use crate::store::{Session, Store};
 
 impl Session {
@@ -136,7 +137,8 @@ impl Store {
         Ok(ids)
     }
 
-    /// The newest version whose properties hold all of these.
+    /// The newest version whose properties hold all of these. What stands beside texts may be large, so a few are looked at
+    /// with one connection.
     pub async fn registry_with_metadata(
         &self,
         caller: &Caller,
@@ -146,9 +148,15 @@ impl Store {
     ) -> Result<Registered, Wrong> {
         let mut session = self.read().await?;
         session.seen_versions(caller, subject, with_deleted).await?;
-        match session.version_with(subject, pairs, with_deleted).await? {
-            Some(found) => Ok(session.registered(subject, found).await?),
-            None => Err(Wrong::SchemaNotFound(None)),
+        let mut below = i32::MAX;
+        loop {
+            match session.version_with(subject, pairs, (below, with_deleted)).await? {
+                Having::Found(found) => return Ok(session.registered(subject, found).await?),
+                Having::Below(version) => below = version,
+                Having::None => return Err(Wrong::SchemaNotFound(None)),
+            }
+            drop(session);
+            session = self.read().await?;
         }
     }
 
@@ -186,7 +194,8 @@ impl Store {
         own.ok_or_else(|| Wrong::NoMode(subject.to_string()))
     }
 
-    /// The default context, and those in which the caller sees a subject; to stewards all there are.
+    /// The default context, those in which the caller sees a subject, and those that its agency opened; to stewards all
+    /// there are.
     pub async fn registry_contexts(&self, caller: &Caller) -> Result<Vec<Context>, Wrong> {
         let mut session = self.read().await?;
         if check_steward(caller, "Read", &Context::default().subject("")).is_ok() {

@@ -88,6 +88,48 @@ macro_rules! listed {
     };
 }
 
+/// With those that its agency opened, in which there may be nothing.
+pub(super) const CONTEXTS: &str = concat!(
+    "SELECT DISTINCT q.context FROM (",
+    seen!("s.context", "s.context <> '.'"),
+    " UNION ALL SELECT c.name AS context FROM registry_context c WHERE c.opened_by = $1) q ORDER BY q.context"
+);
+
+/// Versions that have the schema `$5` of the context `$4`, under subjects that are seen.
+macro_rules! having {
+    ($columns:literal, $tail:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM registry_version v JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
+             LEFT JOIN resource r ON r.number = s.resource WHERE v.context = $4 AND v.id = $5 AND ",
+            subject_seen!(),
+            $tail
+        )
+    };
+}
+
+/// Of one name in `$6` if there is one; `$7` with deleted ones.
+macro_rules! users {
+    ($columns:literal, $order:literal) => {
+        having!(
+            $columns,
+            concat!(
+                " AND ($6 IS NULL OR v.subject = $6) AND ($7 OR NOT v.deleted) ORDER BY ",
+                $order,
+                " LIMIT $8 OFFSET $9"
+            )
+        )
+    };
+}
+
+pub(super) const USES: &str = users!("v.subject, v.version", "v.subject, v.version");
+
+/// Each subject once, so no version is said.
+pub(super) const USERS: &str = users!("DISTINCT v.subject, 0", "v.subject");
+
+pub(super) const SEES: &str = concat!("SELECT CASE WHEN EXISTS (", having!("1", ""), ") THEN 1 ELSE 0 END");
+
 pub(super) const NAMES: &str =
     listed!("CASE WHEN q.context = '.' THEN q.name ELSE ':' || q.context || ':' || q.name END");
 
@@ -165,17 +207,13 @@ impl Session {
 
     /// Contexts in which the caller sees a subject.
     pub(super) async fn seen_contexts(&mut self, eyes: Eyes) -> Result<Vec<Context>, Refusal> {
-        const CONTEXTS: &str = concat!(
-            "SELECT DISTINCT q.context FROM (",
-            seen!("s.context", "s.context <> '.'"),
-            ") q ORDER BY q.context"
-        );
         let rows: Vec<(String,)> = on!(self, |conn| query_as(CONTEXTS)
             .bind(eyes.agency)
             .bind(eyes.authority)
             .bind(eyes.steward)
             .fetch_all(conn))?;
-        Ok(rows.into_iter().map(|(name,)| Context::stored(name)).collect())
+        let contexts = rows.into_iter().map(|(name,)| Context::stored(name));
+        Ok(contexts.filter(|context| !context.is_default() && !context.is_global()).collect())
     }
 
     /// Subjects that stand for another, with that other, by context and name; the next of them behind `after`. Of settings
@@ -218,13 +256,6 @@ impl Session {
         context: &Context,
         id: SchemaId,
     ) -> Result<bool, Refusal> {
-        const SEES: &str = concat!(
-            "SELECT CASE WHEN EXISTS (SELECT 1 FROM registry_version v \
-             JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
-             LEFT JOIN resource r ON r.number = s.resource WHERE v.context = $4 AND v.id = $5 AND ",
-            subject_seen!(),
-            ") THEN 1 ELSE 0 END"
-        );
         let (sees,): (i32,) = on!(self, |conn| query_as(SEES)
             .bind(eyes.agency)
             .bind(eyes.authority)
@@ -248,25 +279,18 @@ impl Session {
         Ok(granted == 1)
     }
 
-    /// The versions that have a schema, of one subject where a name is given, as far as the caller sees them.
-    pub(super) async fn seen_uses(
+    /// Who has a schema, of one subject where a name is given, as far as the caller sees them: `USES` their versions,
+    /// `USERS` the subjects.
+    pub(super) async fn seen_having(
         &mut self,
+        sql: &'static str,
         eyes: Eyes,
-        (context, id): (&Context, SchemaId),
-        name: Option<&str>,
+        (context, id, name): (&Context, SchemaId, Option<&str>),
         with_deleted: bool,
         paging: Paging,
     ) -> Result<Vec<(Subject, i32)>, Refusal> {
-        const USES: &str = concat!(
-            "SELECT v.subject, v.version FROM registry_version v \
-             JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
-             LEFT JOIN resource r ON r.number = s.resource WHERE v.context = $4 AND v.id = $5 AND ",
-            subject_seen!(),
-            " AND ($6 IS NULL OR v.subject = $6) AND ($7 OR NOT v.deleted) \
-             ORDER BY v.subject, v.version LIMIT $8 OFFSET $9"
-        );
         let (limit, offset) = bounds(paging);
-        let rows: Vec<(String, i32)> = on!(self, |conn| query_as(USES)
+        let rows: Vec<(String, i32)> = on!(self, |conn| query_as(sql)
             .bind(eyes.agency)
             .bind(eyes.authority)
             .bind(eyes.steward)
@@ -278,37 +302,5 @@ impl Session {
             .bind(offset)
             .fetch_all(conn))?;
         Ok(rows.into_iter().map(|(name, version)| (context.subject(name), version)).collect())
-    }
-
-    /// The subjects of those versions.
-    pub(super) async fn seen_users(
-        &mut self,
-        eyes: Eyes,
-        (context, id): (&Context, SchemaId),
-        name: Option<&str>,
-        with_deleted: bool,
-        paging: Paging,
-    ) -> Result<Vec<Subject>, Refusal> {
-        const USERS: &str = concat!(
-            "SELECT DISTINCT v.context, v.subject AS name FROM registry_version v \
-             JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
-             LEFT JOIN resource r ON r.number = s.resource WHERE v.context = $4 AND v.id = $5 AND ",
-            subject_seen!(),
-            " AND ($6 IS NULL OR v.subject = $6) AND ($7 OR NOT v.deleted) \
-             ORDER BY v.subject LIMIT $8 OFFSET $9"
-        );
-        let (limit, offset) = bounds(paging);
-        let rows: Vec<Row> = on!(self, |conn| query_as(USERS)
-            .bind(eyes.agency)
-            .bind(eyes.authority)
-            .bind(eyes.steward)
-            .bind(context.as_str())
-            .bind(id)
-            .bind(name)
-            .bind(with_deleted)
-            .bind(limit)
-            .bind(offset)
-            .fetch_all(conn))?;
-        Ok(rows.into_iter().map(Subject::from).collect())
     }
 }

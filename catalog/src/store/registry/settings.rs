@@ -122,9 +122,20 @@ impl Session {
         Ok(row.is_some())
     }
 
-    /// How many contexts that are there an agency opened.
+    /// Who opened a context, if it is there.
+    pub(crate) async fn opener(&mut self, context: &Context) -> Result<Option<AgencyId>, Refusal> {
+        const SELECT: &str = "SELECT opened_by FROM registry_context WHERE name = $1";
+        let row: Option<(Option<AgencyId>,)> =
+            on!(self, |conn| query_as(SELECT).bind(context.as_str()).fetch_optional(conn))?;
+        Ok(row.and_then(|(agency,)| agency))
+    }
+
+    /// How many contexts that are there an agency opened, but those in which only others have a subject or a setting.
     pub(crate) async fn contexts_of(&mut self, agency: AgencyId) -> Result<usize, Refusal> {
-        const COUNT: &str = "SELECT count(*) FROM registry_context WHERE opened_by = $1";
+        const COUNT: &str = "SELECT count(*) FROM registry_context c WHERE c.opened_by = $1 AND \
+            (EXISTS (SELECT 1 FROM registry_subject s WHERE s.context = c.name AND s.owner = $1) \
+             OR c.config IS NULL AND c.mode IS NULL \
+                AND NOT EXISTS (SELECT 1 FROM registry_subject s WHERE s.context = c.name))";
         let (count,): (i64,) = on!(self, |conn| query_as(COUNT).bind(agency).fetch_one(conn))?;
         usize::try_from(count).map_err(|_| internal())
     }

@@ -27,6 +27,18 @@ macro_rules! with_beside {
     };
 }
 
+pub(super) const NEXT: &str = concat!(
+    with_beside!(),
+    "WHERE v.context = $1 AND v.subject = $2 AND v.version > $3) q \
+     WHERE beside IS NOT NULL ORDER BY version LIMIT $4"
+);
+
+pub(super) const NEWEST: &str = concat!(
+    with_beside!(),
+    "WHERE v.context = $1 AND v.subject = $2 AND v.version < $3 AND ($4 OR NOT v.deleted)) q \
+     WHERE beside IS NOT NULL ORDER BY version DESC LIMIT $5"
+);
+
 #[derive(FromRow)]
 struct Naming {
     version: i32,
@@ -44,6 +56,15 @@ pub(super) struct Running {
     pub looked_at: usize,
     /// Behind which there may be more.
     pub next: Option<i32>,
+}
+
+/// What a part of a subject's versions has of what is looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Having {
+    Found(Earlier),
+    /// Nothing, but it may be below this version.
+    Below(i32),
+    None,
 }
 
 impl Session {
@@ -102,11 +123,6 @@ impl Session {
         behind: i32,
         most: usize,
     ) -> Result<Running, Refusal> {
-        const NEXT: &str = concat!(
-            with_beside!(),
-            "WHERE v.context = $1 AND v.subject = $2 AND v.version > $3) q \
-             WHERE beside IS NOT NULL ORDER BY version LIMIT $4"
-        );
         let most = most.min(MOST_AT_ONCE);
         let rows: Vec<Naming> = on!(self, |conn| query_as(NEXT)
             .bind(subject.context.as_str())
@@ -124,35 +140,28 @@ impl Session {
         Ok(Running { running, looked_at, next })
     }
 
-    /// The newest whose properties hold all of these.
+    /// The newest whose properties hold all of these, of the next below that have something beside their texts.
     pub(super) async fn version_with(
         &mut self,
         subject: &Subject,
         pairs: &[(String, String)],
-        with_deleted: bool,
-    ) -> Result<Option<Earlier>, Refusal> {
-        const NEWEST: &str = concat!(
-            with_beside!(),
-            "WHERE v.context = $1 AND v.subject = $2 AND v.version < $3 AND ($4 OR NOT v.deleted)) q \
-             WHERE beside IS NOT NULL ORDER BY version DESC LIMIT 16"
-        );
-        let mut below = i32::MAX;
-        loop {
-            let rows: Vec<Naming> = on!(self, |conn| query_as(NEWEST)
-                .bind(subject.context.as_str())
-                .bind(subject.name.as_str())
-                .bind(below)
-                .bind(with_deleted)
-                .fetch_all(conn))?;
-            let Some(last) = rows.last() else { return Ok(None) };
-            below = last.version;
-            for Naming { version, id, deleted, beside } in rows {
-                let beside: Beside = from_json(&beside)?;
-                if beside.metadata.is_some_and(|metadata| metadata.has(pairs)) {
-                    return Ok(Some(Earlier { version, id, deleted }));
-                }
+        (below, with_deleted): (i32, bool),
+    ) -> Result<Having, Refusal> {
+        let rows: Vec<Naming> = on!(self, |conn| query_as(NEWEST)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .bind(below)
+            .bind(with_deleted)
+            .bind(i64::try_from(MOST_AT_ONCE).unwrap_or(i64::MAX))
+            .fetch_all(conn))?;
+        let next = rows.last().filter(|_| rows.len() == MOST_AT_ONCE).map(|last| last.version);
+        for Naming { version, id, deleted, beside } in rows {
+            let beside: Beside = from_json(&beside)?;
+            if beside.metadata.is_some_and(|metadata| metadata.has(pairs)) {
+                return Ok(Having::Found(Earlier { version, id, deleted }));
             }
         }
+        Ok(next.map_or(Having::None, Having::Below))
     }
 
     /// One of them by its number, or the latest (-1).

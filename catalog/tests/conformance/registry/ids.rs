@@ -8,12 +8,9 @@ use changtong_catalog::audit::Build;
 use changtong_catalog::clock::SeededIds;
 use changtong_catalog::conformance;
 use changtong_catalog::ids::{AgencyId, SchemaId};
-use changtong_catalog::registry::{
-    Candidate, Context, Deleted, MOST_CONTEXTS, Mode, Paging, Prefix, Subject, Wrong,
-};
+use changtong_catalog::registry::{Candidate, Context, Deleted, Mode, Paging, Prefix, Subject, Wrong};
 use changtong_catalog::resource::ShareType;
 use changtong_catalog::store::{Decision, IDS_AHEAD, LogHolds, Store, Versions};
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::super::fixture::{at, id};
@@ -183,64 +180,6 @@ async fn a_grants_id_is_the_grants_whatever_subject_is_named(store: &Store) {
     assert_eq!((known.context.clone(), known.id), (Context::default(), granted));
 }
 
-async fn an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own(store: &Store) {
-    let desk = Desk::set(store).await;
-    let operator = desk.operator();
-    let register = async |caller, subject: &str| desk.try_register(caller, subject, &of("\"int\"")).await;
-    for number in 0..MOST_CONTEXTS {
-        desk.register(&format!(":.c{number}:s"), "\"int\"").await;
-    }
-    assert_eq!(desk.refused(":.more:s", &of("\"int\"")).await.error_code(), 42205);
-    let set = desk.configure(&desk.one, ":.more:s", json!({"normalize": true})).await.unwrap_err();
-    assert_eq!(set.error_code(), 42205);
-    desk.register(":.c1:t", "\"int\"").await;
-    for number in 0..MOST_CONTEXTS {
-        register(&desk.other, &format!(":.d{number}:s")).await.unwrap();
-    }
-    // Names of contexts say what somebody is at.
-    let names = async |caller| {
-        let contexts = store.registry_contexts(caller).await.unwrap();
-        contexts.iter().map(Context::to_string).collect::<Vec<_>>()
-    };
-    let (own, others) = (names(&desk.one).await, names(&desk.other).await);
-    assert_eq!((own.len(), others.len()), (1 + MOST_CONTEXTS, 1 + MOST_CONTEXTS));
-    assert!(own.iter().all(|name| name == "." || name.starts_with(".c")), "{own:?}");
-    assert!(others.iter().all(|name| name == "." || name.starts_with(".d")), "{others:?}");
-    assert_eq!(names(&operator).await.len(), 1 + 2 * MOST_CONTEXTS, "stewards see all");
-    register(&desk.other, ":.c1:u").await.unwrap();
-    assert!(names(&desk.other).await.contains(&".c1".to_owned()), "where it has a subject");
-    // What is gone makes room for others.
-    desk.configure(&desk.operator(), ":.more:", json!({"compatibility": "FULL"})).await.unwrap();
-    desk.register(":.more:s", "\"int\"").await;
-    for permanent in [false, true] {
-        desk.delete(":.c0:s", permanent).await.unwrap();
-    }
-    let act = desk.stage.act(&desk.authority, 33);
-    actions::delete_context(store, &act, &Context::parse(".c0").unwrap()).await.unwrap();
-    desk.register(":.again:s", "\"int\"").await;
-}
-
-/// Whatever is opened at once, in contexts that know nothing of each other, and by whatever way.
-async fn who_opens_many_contexts_at_once_gets_no_more(store: &Store) {
-    let desk = Desk::set(store).await;
-    for number in 0..MOST_CONTEXTS - 1 {
-        desk.register(&format!(":.c{number}:s"), "\"int\"").await;
-    }
-    let open = async |number: usize| {
-        let subject = format!(":.n{number}:s");
-        if number.is_multiple_of(2) {
-            return desk.try_register(&desk.one, &subject, &of("\"int\"")).await.map(drop);
-        }
-        desk.configure(&desk.one, &subject, json!({"normalize": true})).await
-    };
-    let opened: [_; 8] =
-        tokio::join!(open(0), open(1), open(2), open(3), open(4), open(5), open(6), open(7)).into();
-    let refused: Vec<_> =
-        opened.into_iter().filter_map(Result::err).map(|wrong| wrong.error_code()).collect();
-    assert_eq!(refused, [42205; 7]);
-    assert_eq!(store.registry_contexts(&desk.one).await.unwrap().len(), 1 + MOST_CONTEXTS);
-}
-
 async fn what_very_many_have_is_seen_by_who_has_it(store: &Store) {
     let desk = Desk::set(store).await;
     for number in 0..150 {
@@ -339,8 +278,6 @@ conformance!(
     after_a_restore_ids_go_on_well_beyond_in_every_context,
     nobody_else_answers_for_an_id,
     a_grants_id_is_the_grants_whatever_subject_is_named,
-    an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own,
-    who_opens_many_contexts_at_once_gets_no_more,
     what_very_many_have_is_seen_by_who_has_it,
     a_question_takes_one_connection,
     numbers_from_elsewhere_leave_room,

@@ -1,5 +1,6 @@
 //! The Schema Registry: what it answers, what it keeps, and who may do what, on both engines.
 
+mod contexts;
 mod delete;
 mod ids;
 mod lists;
