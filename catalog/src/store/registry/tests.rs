@@ -172,10 +172,10 @@ async fn the_newest_with_what_is_asked_for_is_found_in_whatever_part(store: &Sto
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_stands_beside_versions_is_looked_through_with_no_connection_kept() {
     let fresh = testing::sqlite().await;
-    let store = &fresh.store;
+    let store = fresh.store.clone();
     let subject = Subject::read("s");
     let contents: Vec<_> = (0..40).map(|number| said(number, "test")).collect();
-    let caller = subject_with(store, &subject, &contents).await;
+    let caller = subject_with(&store, &subject, &contents).await;
     let pairs = [("stage".to_owned(), "gone".to_owned())];
     let mut others = Vec::new();
     for _ in 1..fresh.config.connections {
