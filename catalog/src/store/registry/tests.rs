@@ -125,7 +125,9 @@ async fn postgres_finds_by_indexes_what_is_asked_often(store: &Store) {
         let mut steps = Vec::new();
         nodes(&plan, &mut steps);
         for table in asked.found {
-            let of: Vec<_> = steps.iter().filter(|step| step["Relation Name"] == *table).collect();
+            let reads =
+                |step: &&&Value| step["Relation Name"] == *table && step["Node Type"] != "ModifyTable";
+            let of: Vec<_> = steps.iter().filter(reads).collect();
             let found =
                 |step: &&&Value| step.get("Index Cond").is_some() || step.get("Recheck Cond").is_some();
             assert!(!of.is_empty() && of.iter().all(found), "{table}: {}: {plan:#}", asked.sql);

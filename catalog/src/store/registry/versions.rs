@@ -18,11 +18,13 @@ struct Row {
     deleted: bool,
 }
 
-/// Versions with what stands beside their texts. Asked one by one: SQLite would make the whole view to join it.
+/// Versions with what stands beside their texts, from the table that their context has: of the view over both SQLite would
+/// make all of it for each.
 macro_rules! with_beside {
     () => {
-        "SELECT version, id, deleted, beside FROM (SELECT v.version, v.id, v.deleted, \
-         (SELECT s.beside FROM registry_schema s WHERE s.context = v.context AND s.id = v.id) AS beside \
+        "SELECT version, id, deleted, beside FROM (SELECT v.version, v.id, v.deleted, CASE WHEN v.context = '.' \
+         THEN (SELECT t.beside FROM schema_text t WHERE t.id = v.id) \
+         ELSE (SELECT c.beside FROM context_schema c WHERE c.context = v.context AND c.id = v.id) END AS beside \
          FROM registry_version v "
     };
 }
