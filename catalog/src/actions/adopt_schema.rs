@@ -4,7 +4,7 @@
 //! it was published or revised.
 
 use super::act::{Act, Done};
-use super::judge::{Proposed, foresee, looking_again};
+use super::judge::{Look, Proposed, foresee, looking_again};
 use super::resource::{Opened, open};
 use super::revise_resource::revise;
 use crate::compat::Work;
@@ -23,36 +23,36 @@ pub(super) async fn adopt_schema(
     code: &ResourceCode,
     (text, work): (&str, &Work),
 ) -> Result<Done<Resource>, Refusal> {
-    looking_again(|| attempt(store, act, code, (text, work))).await
+    looking_again(|look| attempt(store, act, code, (look, text, work))).await
 }
 
 async fn attempt(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
-    (text, work): (&str, &Work),
+    (look, text, work): (Look, &str, &Work),
 ) -> Result<Option<Done<Resource>>, Refusal> {
     let proposed = Proposed::Schema(text.to_owned());
-    let foreseen = foresee(store, act, code, Step::Revise, (proposed, work)).await?;
+    let foreseen = foresee(store, act, code, (Step::Revise, None), (look, proposed, work)).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Revise, None).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(Some(done)),
     };
     let Some(foreseen) = foreseen else { return Ok(None) };
-    let Some(items) = foreseen.items(&mut tx, &entry).await? else { return Ok(None) };
-    if items == entry.file.items {
+    let Some(found) = foreseen.settle(&mut tx, (&entry, act.now)).await? else { return Ok(None) };
+    if found.items == entry.file.items {
         entry.version -= 1;
         return Ok(Some(Done::already(entry)));
     }
     if !entry.file.auto_register {
         return Err(by_revision_only(code));
     }
-    let file = ResourceFile { items, ..entry.file.clone() };
+    let file = ResourceFile { items: found.items, ..entry.file.clone() };
     if let Some(waiting) = &mut entry.proposal {
         waiting.overtaken = true;
     }
     let revision = Revision { file, written_by: act.caller.account, proposed: None };
-    revise(tx, act, entry, (revision, Some(foreseen))).await
+    revise(tx, act, entry, (revision, found.judged)).await.map(Some)
 }
 
 fn by_revision_only(code: &ResourceCode) -> Refusal {

@@ -1,18 +1,19 @@
-//! Changed items judged before anything is locked, as that takes the longer the more grants and versions there are: what
-//! they rest on is read, the connection given back, and it is thought about in the caller's turn (`think.rs`). What was
-//! found counts under the lock if nothing changed that it rests on; else it is looked at again.
+//! Changed items judged before anything is locked, as that takes the longer the more grants and versions there are: in the
+//! caller's turn (`think.rs`) what they rest on is read, the connection given back, and it is thought about. What was
+//! found counts under the lock if nothing changed that it rests on; else it is looked at once more, under the lock.
 
 use super::act::Act;
-use super::think::think;
+use super::resource::not_found;
+use super::think::{Place, turn};
 use crate::account::Caller;
 use crate::clock::Time;
 use crate::compat::Work;
 use crate::error::{Code, Refusal};
-use crate::ids::ResourceCode;
+use crate::ids::{ResourceCode, ResourceNumber};
 use crate::resource::lifecycle::{self, Act as Step};
 use crate::resource::{Item, Resource, ResourceFile, ResourceState, check};
 use crate::schema::adopt;
-use crate::store::{Footing, Judged, Store, Tx};
+use crate::store::{Footing, Ground, Judged, Store, Tx};
 
 /// What is to take the place of an entry's items.
 #[derive(Debug, Clone)]
@@ -40,18 +41,35 @@ impl Proposed {
     }
 }
 
-/// What was found before the lock.
-#[derive(Debug)]
-pub(super) struct Foreseen {
-    footing: Option<Footing>,
-    found: Result<Found, Refusal>,
+/// When it is thought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Before the lock.
+    Ahead,
+    /// Under it, where nothing changes any more. The turn comes before the lock, which nobody holds to stand in line.
+    Last,
+}
+
+/// What was found before the lock, or is to be found under it.
+pub(super) enum Foreseen {
+    Found { footing: Footing, found: Result<Found, Refusal> },
+    Open { turn: Place, proposed: Proposed, work: Work },
 }
 
 #[derive(Debug)]
-struct Found {
-    items: Vec<Item>,
+pub(super) struct Found {
+    pub items: Vec<Item>,
     /// Nothing where they are those in force.
-    judged: Option<Judged>,
+    pub judged: Option<Judged>,
+}
+
+impl Found {
+    fn of(ground: Ground, proposed: Proposed, mut work: Work) -> Result<Self, Refusal> {
+        let items = proposed.items(&ground.entry, &mut work)?;
+        let changed = items != ground.entry.file.items;
+        let judged = if changed { Some(ground.judge(&items, &mut work)?) } else { None };
+        Ok(Self { items, judged })
+    }
 }
 
 /// Judges what the step would put in the place of the entry's items, or propose. `None` where there is nothing to judge or
@@ -60,26 +78,27 @@ pub(super) async fn foresee(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
-    step: Step,
-    (proposed, work): (Proposed, &Work),
+    (step, expected): (Step, Option<i32>),
+    (look, proposed, work): (Look, Proposed, &Work),
 ) -> Result<Option<Foreseen>, Refusal> {
+    let work = work.clone();
+    if look == Look::Last {
+        return Ok(Some(Foreseen::Open { turn: turn(act.caller).await?, proposed, work }));
+    }
     let mut session = store.read().await?;
     let Some(number) = session.resource_number(code).await? else { return Ok(None) };
     let Some(entry) = session.resource(number).await? else { return Ok(None) };
+    drop(session);
     let may = lifecycle::may(act.caller, &entry, step, act.rules.four_eyes);
-    if may.is_err() || entry.state == ResourceState::Draft || stays(&proposed, &entry) {
+    let other = expected.is_some_and(|expected| expected != entry.version);
+    if may.is_err() || other || entry.state == ResourceState::Draft || stays(&proposed, &entry) {
         return Ok(None);
     }
-    let ground = session.ground(number, act.now).await?;
-    drop(session);
-    let (footing, mut work) = (ground.footing(), work.clone());
-    let found = think(act.caller, move || {
-        let items = proposed.items(&entry, &mut work)?;
-        let changed = items != entry.file.items;
-        let judged = if changed { Some(ground.judge(&items, &mut work)?) } else { None };
-        Ok(Found { items, judged })
-    });
-    Ok(Some(Foreseen { footing, found: found.await? }))
+    let turn = turn(act.caller).await?;
+    let Some(ground) = store.read().await?.ground(number, act.now).await? else { return Ok(None) };
+    let footing = ground.footing();
+    let found = turn.think(move || Found::of(ground, proposed, work)).await?;
+    Ok(Some(Foreseen::Found { footing, found }))
 }
 
 /// Whether it is seen without thought that the items stay.
@@ -93,62 +112,65 @@ fn stays(proposed: &Proposed, entry: &Resource) -> bool {
 }
 
 impl Foreseen {
-    /// The items that a schema means, if all that was looked at still stands.
-    pub(super) async fn items(&self, tx: &mut Tx, entry: &Resource) -> Result<Option<Vec<Item>>, Refusal> {
-        if tx.footing(entry.number).await? != self.footing {
-            return Ok(None);
+    /// What was found, if all that was looked at still stands under the lock; `None` where it is to be looked at again.
+    pub(super) async fn settle(
+        self,
+        tx: &mut Tx,
+        (entry, now): (&Resource, Time),
+    ) -> Result<Option<Found>, Refusal> {
+        match self {
+            Self::Found { footing, found } => {
+                let stands = tx.footing(entry.number).await? == Some(footing);
+                if stands { found.map(Some) } else { Ok(None) }
+            }
+            Self::Open { turn, proposed, work } => {
+                let Some(ground) = tx.ground(entry.number, now).await? else { return Ok(None) };
+                turn.think(move || Found::of(ground, proposed, work)).await?.map(Some)
+            }
         }
-        self.found.as_ref().map(|found| Some(found.items.clone())).map_err(Refusal::clone)
     }
 }
 
-/// What was foreseen of these items; `None` where something changed since, and it is to be looked at again.
+/// What becomes of the entry if these items take the place of its own; `None` where it is to be looked at again.
 pub(super) async fn judge(
     tx: &mut Tx,
-    entry: &Resource,
+    (entry, now): (&Resource, Time),
     items: &[Item],
     foreseen: Option<Foreseen>,
 ) -> Result<Option<Judged>, Refusal> {
-    let Some(Foreseen { footing, found }) = foreseen else { return Ok(None) };
-    if tx.footing(entry.number).await? != footing {
-        return Ok(None);
-    }
-    let found = found?;
-    Ok(found.judged.filter(|_| found.items == items))
+    let Some(foreseen) = foreseen else { return Ok(None) };
+    let found = foreseen.settle(tx, (entry, now)).await?;
+    Ok(found.filter(|found| found.items == items).and_then(|found| found.judged))
 }
 
-/// How often it is looked again at what others changed meanwhile.
-const ATTEMPTS: usize = 10;
-
-/// Does what looks again until nothing changes between its judgement and its lock.
+/// Does what looks ahead, and where something changed between its judgement and its lock, once more under the lock: who
+/// changes an entry's grants keeps nobody from changing the entry.
 pub(super) async fn looking_again<T, F: Future<Output = Result<Option<T>, Refusal>>>(
-    attempt: impl Fn() -> F,
+    attempt: impl Fn(Look) -> F,
 ) -> Result<T, Refusal> {
-    for _ in 0..ATTEMPTS {
-        if let Some(done) = attempt().await? {
-            return Ok(done);
-        }
+    if let Some(done) = attempt(Look::Ahead).await? {
+        return Ok(done);
     }
-    Err(Refusal::new(
-        Code::TooManyAtOnce,
-        "同时变更该信息资源或其授权的过多:请稍后再试",
-        "too many change the resource or its grants at once: try again later",
-    ))
+    attempt(Look::Last).await?.ok_or_else(not_judged)
+}
+
+fn not_judged() -> Refusal {
+    Refusal::new(Code::Internal, "未能核对修订", "the change was not judged")
 }
 
 /// What a proposal would break, for `schema check`: nothing changes. Whether the caller may ask is known already.
 pub async fn check_schema(
     store: &Store,
     caller: &Caller,
-    entry: &Resource,
+    resource: ResourceNumber,
     proposed: Proposed,
     now: Time,
 ) -> Result<Judged, Refusal> {
-    let ground = store.read().await?.ground(entry.number, now).await?;
-    let entry = entry.clone();
-    let judged = think(caller, move || {
+    let turn = turn(caller).await?;
+    let ground = store.read().await?.ground(resource, now).await?.ok_or_else(not_found)?;
+    let judged = turn.think(move || {
         let mut work = Work::default();
-        let items = proposed.items(&entry, &mut work)?;
+        let items = proposed.items(&ground.entry, &mut work)?;
         ground.judge(&items, &mut work)
     });
     judged.await?

@@ -28,7 +28,7 @@ pub(super) async fn propose(
         return Ok(Some(Done::already(entry)));
     }
     if entry.file.items != file.items {
-        match judge(&mut tx, &entry, &file.items, foreseen).await? {
+        match judge(&mut tx, (&entry, act.now), &file.items, foreseen).await? {
             Some(judged) => judged.check()?,
             None => return Ok(None),
         }

@@ -3,7 +3,7 @@
 //! that breaks nobody.
 
 use super::act::{Act, Done, need_version};
-use super::judge::{Foreseen, Proposed, foresee, judge, looking_again};
+use super::judge::{Look, Proposed, foresee, judge, looking_again};
 use super::registry::put_in_force::put_in_force as next_version;
 use super::resource::{Opened, check_provider, open, save};
 use crate::audit::{Digest, ResourceProposalApproved, ResourceRevised, ResourceSchemaPutInForce, What};
@@ -25,44 +25,44 @@ pub async fn revise_resource(
     file: Option<ResourceFile>,
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
-    looking_again(|| attempt(store, act, code, (expected, file.clone()))).await
+    looking_again(|look| attempt(store, act, code, (look, expected, file.clone()))).await
 }
 
 async fn attempt(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
-    (expected, file): (Option<i32>, Option<ResourceFile>),
+    (look, expected, file): (Look, Option<i32>, Option<ResourceFile>),
 ) -> Result<Option<Done<Resource>>, Refusal> {
     let proposed = file.clone().map_or(Proposed::Waiting, |file| Proposed::File(Box::new(file)));
-    let foreseen = foresee(store, act, code, Step::Revise, (proposed, &Work::default())).await?;
+    let foreseen =
+        foresee(store, act, code, (Step::Revise, expected), (look, proposed, &Work::default())).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Revise, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(Some(done)),
     };
     let revision = revision(act.caller, &entry, file, act.rules.four_eyes)?;
     check_provider(&mut tx, &entry, &revision.file).await?;
-    entry.proposal = None;
-    revise(tx, act, entry, (revision, foreseen)).await
-}
-
-/// Puts a file in the place of the entry's, and the schema that its items make in force; nothing where what was foreseen
-/// does not hold any more.
-pub(super) async fn revise(
-    mut tx: Tx,
-    act: &Act<'_>,
-    mut entry: Resource,
-    (revision, foreseen): (Revision, Option<Foreseen>),
-) -> Result<Option<Done<Resource>>, Refusal> {
-    let Revision { file, written_by, proposed } = revision;
-    check::check_revision(&entry, &file)?;
+    check::check_revision(&entry, &revision.file)?;
     let mut judged = None;
-    if entry.file.items != file.items {
-        judged = judge(&mut tx, &entry, &file.items, foreseen).await?;
+    if entry.file.items != revision.file.items {
+        judged = judge(&mut tx, (&entry, act.now), &revision.file.items, foreseen).await?;
         if judged.is_none() {
             return Ok(None);
         }
     }
+    entry.proposal = None;
+    revise(tx, act, entry, (revision, judged)).await.map(Some)
+}
+
+/// Puts a file in the place of the entry's, and the schema that its items make in force if they were judged.
+pub(super) async fn revise(
+    mut tx: Tx,
+    act: &Act<'_>,
+    mut entry: Resource,
+    (revision, judged): (Revision, Option<Judged>),
+) -> Result<Done<Resource>, Refusal> {
+    let Revision { file, written_by, proposed } = revision;
     entry.file = file;
     entry.written_by = written_by;
     entry.submitted_by = Some(written_by);
@@ -85,7 +85,7 @@ pub(super) async fn revise(
             tx.set_standing_consent(entry.number, Some(&consent)).await?;
         }
     }
-    save(tx, act, entry, Step::Revise, events).await.map(Some)
+    save(tx, act, entry, Step::Revise, events).await
 }
 
 /// The schema gets its id and is the next version of its subject.

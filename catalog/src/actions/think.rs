@@ -1,6 +1,7 @@
 //! Reading and comparing schemas costs processor time that whoever sends them chooses. The registry's questions, and what
 //! revising a resource breaks, are thought about where nothing waits for it but the caller: on threads of their own, with
-//! no connection to the store held, no more at once than half the machine, and of one account no more than two.
+//! no connection to the store held (but for the last look of `judge.rs`), no more at once than half the machine, and of
+//! one account no more than two.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,7 @@ struct InLine {
 
 /// A place at the desk, held until the work is done, even if nobody waits for it any more. It is given back before the
 /// line is left.
-struct Place {
+pub(super) struct Place {
     _of_all: OwnedSemaphorePermit,
     _of_account: OwnedSemaphorePermit,
     _line: InLine,
@@ -69,15 +70,20 @@ impl Desk {
         Ok(Place { _of_all: of_all, _of_account: of_account, _line: line })
     }
 
-    async fn think<T: Send + 'static>(
-        &self,
-        account: AccountId,
+    async fn turn(&self, account: AccountId) -> Result<Place, Refusal> {
+        self.place(account).await.map_err(|_| failed())
+    }
+}
+
+impl Place {
+    /// Does the work, and gives the place back.
+    pub(super) async fn think<T: Send + 'static>(
+        self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let place = self.place(account).await.map_err(|_| failed())?;
         let done = spawn_blocking(move || {
             let done = work();
-            drop(place);
+            drop(self);
             done
         });
         done.await.map_err(|_| failed())
@@ -104,7 +110,13 @@ pub(super) async fn think<T: Send + 'static>(
     caller: &Caller,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    DESK.think(caller.account, work).await
+    turn(caller).await?.think(work).await
+}
+
+/// A place for the caller, before what is thought about is read: no more of it is in memory than there are places. Who
+/// has one may wait for a connection or a lock; who has one of those does not wait for a place.
+pub(super) async fn turn(caller: &Caller) -> Result<Place, Refusal> {
+    DESK.turn(caller.account).await
 }
 
 /// Every place at the desk, so that a test sees what is done while none is free.
@@ -173,10 +185,10 @@ mod tests {
         let desk = Desk::with(1);
         let one = caller(77, 77, &[]).account;
         for round in 0..3 {
-            assert_eq!(desk.think(one, move || round).await, Ok(round));
+            assert_eq!(desk.turn(one).await.unwrap().think(move || round).await, Ok(round));
             assert_eq!((desk.places.available_permits(), lock(&desk.accounts).len()), (1, 0));
         }
-        assert!(desk.think::<()>(one, || panic!("it fails")).await.is_err());
+        assert!(desk.turn(one).await.unwrap().think::<()>(|| panic!("it fails")).await.is_err());
         assert_eq!((desk.places.available_permits(), lock(&desk.accounts).len()), (1, 0));
     }
 }

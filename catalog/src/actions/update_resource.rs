@@ -1,7 +1,7 @@
 //! Puts a new file in the place of a draft's; for what is published it is proposed.
 
 use super::act::{Act, Done, need_version};
-use super::judge::{Proposed, foresee, looking_again};
+use super::judge::{Look, Proposed, foresee, looking_again};
 use super::propose_revision::propose;
 use super::resource::{Opened, check_provider, fixed, open, save};
 use crate::audit::{Digest, ResourceChanged};
@@ -21,17 +21,18 @@ pub async fn update_resource(
 ) -> Result<Done<Resource>, Refusal> {
     need_version(expected)?;
     check::check(&file)?;
-    looking_again(|| attempt(store, act, code, (expected, file.clone()))).await
+    looking_again(|look| attempt(store, act, code, (look, expected, file.clone()))).await
 }
 
 async fn attempt(
     store: &Store,
     act: &Act<'_>,
     code: &ResourceCode,
-    (expected, file): (Option<i32>, ResourceFile),
+    (look, expected, file): (Look, Option<i32>, ResourceFile),
 ) -> Result<Option<Done<Resource>>, Refusal> {
     let proposed = Proposed::File(Box::new(file.clone()));
-    let foreseen = foresee(store, act, code, Step::Change, (proposed, &Work::default())).await?;
+    let foreseen =
+        foresee(store, act, code, (Step::Change, expected), (look, proposed, &Work::default())).await?;
     let (mut tx, mut entry) = match open(store, act, code, Step::Change, expected).await? {
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(Some(done)),

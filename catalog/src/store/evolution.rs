@@ -12,7 +12,7 @@ use crate::evolution::{self, Concerned, Proposal, Verdict, concerned};
 use crate::grant::Grant;
 use crate::ids::{GrantNumber, ResourceNumber};
 use crate::ports::SchemaVersion;
-use crate::resource::Item;
+use crate::resource::{Item, Resource};
 
 /// What a judgement rests on beside what is proposed. Versions only rise and numbers are given in order, so whatever
 /// changed makes another one.
@@ -29,18 +29,18 @@ pub struct Footing {
 /// A proposal judged, with the grants it was judged against.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    pub footing: Option<Footing>,
+    pub footing: Footing,
     pub level: Level,
     pub versions: Vec<SchemaVersion>,
     pub verdict: Verdict,
     pub grants: Vec<(Grant, Concerned)>,
 }
 
-/// What a judgement rests on, read.
+/// What a judgement rests on, read: the entry is of the footing's version.
 #[derive(Debug)]
 pub struct Ground {
-    resource: ResourceNumber,
-    footing: Option<Footing>,
+    pub entry: Resource,
+    footing: Footing,
     versions: Vec<SchemaVersion>,
     grants: Vec<Grant>,
 }
@@ -48,9 +48,9 @@ pub struct Ground {
 impl Ground {
     /// Costs the more, the more versions and grants there are: nothing for whoever holds a connection.
     pub fn judge(self, items: &[Item], work: &mut Work) -> Result<Judged, Refusal> {
-        let Self { resource, footing, versions, grants } = self;
+        let Self { entry, footing, versions, grants } = self;
         let level = Level::OF_RESOURCES;
-        let proposal = Proposal { resource, level, versions: &versions, items };
+        let proposal = Proposal { resource: entry.number, level, versions: &versions, items };
         let verdict = proposal.judge(work)?;
         let mut judged = Vec::with_capacity(grants.len());
         for grant in grants {
@@ -61,7 +61,7 @@ impl Ground {
     }
 
     #[must_use]
-    pub fn footing(&self) -> Option<Footing> {
+    pub fn footing(&self) -> Footing {
         self.footing
     }
 }
@@ -90,19 +90,29 @@ impl Session {
         on!(self, |conn| query_as(SELECT).bind(resource).fetch_optional(conn))
     }
 
-    /// What items that are to take the place of an entry's would be judged against.
-    pub async fn ground(&mut self, resource: ResourceNumber, now: Time) -> Result<Ground, Refusal> {
-        let ground = self.ground_of_all(resource).await?;
-        let grants = self.grants_on(resource, now).await?;
-        Ok(Ground { grants, ..ground })
+    /// What items that are to take the place of an entry's would be judged against; nothing where there is no entry.
+    pub async fn ground(&mut self, resource: ResourceNumber, now: Time) -> Result<Option<Ground>, Refusal> {
+        let Some(ground) = self.ground_of_all(resource).await? else { return Ok(None) };
+        self.with_grants(ground, now).await.map(Some)
     }
 
     /// The same but for grants, of which not everybody may know.
-    pub async fn ground_of_all(&mut self, resource: ResourceNumber) -> Result<Ground, Refusal> {
-        // First, so that what changes while the rest is read shows.
-        let footing = self.footing(resource).await?;
-        let standing = self.resource_standing(resource).await?;
-        let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
-        Ok(Ground { resource, footing, versions, grants: Vec::new() })
+    pub async fn ground_of_all(&mut self, resource: ResourceNumber) -> Result<Option<Ground>, Refusal> {
+        // First, so that what changes while the rest is read shows; the entry last, so that all of it is of one version.
+        while let Some(footing) = self.footing(resource).await? {
+            let standing = self.resource_standing(resource).await?;
+            let Some(entry) = self.resource(resource).await? else { return Ok(None) };
+            if entry.version == footing.version {
+                let versions = standing.map(|standing| standing.versions.to_vec()).unwrap_or_default();
+                return Ok(Some(Ground { entry, footing, versions, grants: Vec::new() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The grants that stand, for whoever may know of them.
+    pub async fn with_grants(&mut self, ground: Ground, now: Time) -> Result<Ground, Refusal> {
+        let grants = self.grants_on(ground.entry.number, now).await?;
+        Ok(Ground { grants, ..ground })
     }
 }

@@ -110,7 +110,7 @@ pub async fn schema_check(
     lifecycle::apply(entry.state, Act::Revise)?;
     let now = app.clock.now();
     let proposed = proposed.meant(&entry)?;
-    let judged = actions::check_schema(&app.store, &caller, &entry, proposed, now).await?;
+    let judged = actions::check_schema(&app.store, &caller, entry.number, proposed, now).await?;
     let mut session = app.store.read().await?;
     Ok(Json(report(&mut session, &entry, judged, now).await?))
 }

@@ -1,6 +1,10 @@
 //! Whoever changes a published entry's items keeps nobody from the store while that is judged, or waits to be.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use chrono::FixedOffset;
 
@@ -14,8 +18,16 @@ use crate::clock::SeededIds;
 use crate::ids::{AccountId, KeyId};
 use crate::resource::ItemType;
 use crate::schema::value_schema;
-use crate::store::{NewKey, testing};
+use crate::store::{LockClass, NewKey, ResourceChange, testing};
 use crate::testing::{file, item};
+
+/// Scenes are set beside each other, and all have the one desk: whose turn it is goes by the account.
+static SCENES: AtomicU64 = AtomicU64::new(7);
+
+/// Rather than the whole run.
+async fn soon<T>(waited_for: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), waited_for).await.expect("it waits for ever")
+}
 
 struct Scene {
     ids: SeededIds,
@@ -36,7 +48,8 @@ fn caller(member: &Member, account: AccountId, roles: &[Role]) -> Caller {
 
 impl Scene {
     async fn set(store: &Store) -> Self {
-        let (ids, now, later) = (SeededIds::new(7), Time::default(), "2030-01-01T00:00:00Z".parse().unwrap());
+        let ids = SeededIds::new(SCENES.fetch_add(1, Ordering::Relaxed));
+        let (now, later) = (Time::default(), "2030-01-01T00:00:00Z".parse().unwrap());
         let rules = Rules {
             four_eyes: true,
             zone: FixedOffset::east_opt(0).unwrap(),
@@ -104,7 +117,24 @@ impl Scene {
 
     async fn check(&self, store: &Store, file: ResourceFile) -> Result<Judged, Refusal> {
         let (proposed, now) = (Proposed::File(Box::new(file)), Time::default());
-        check_schema(store, &self.editor, &self.now(store).await, proposed, now).await
+        check_schema(store, &self.editor, self.entry.number, proposed, now).await
+    }
+
+    /// What nobody else may do meanwhile, as those who change the entry hold it.
+    async fn hold(&self, store: &Store) -> Tx {
+        let mut tx = soon(store.begin()).await.unwrap();
+        soon(tx.lock_exclusive(LockClass::Topic, self.entry.number)).await.unwrap();
+        tx
+    }
+
+    /// The entry gets another summary, for which nobody needs to think.
+    async fn say(&self, mut tx: Tx, summary: &str) {
+        let mut entry = tx.resource_to_change(self.entry.number).await.unwrap().unwrap();
+        entry.version += 1;
+        entry.file.summary = summary.to_owned();
+        let change = ResourceChange { action: "revise", by: self.head.account, at: Time::default() };
+        tx.update_resource(&entry, change).await.unwrap();
+        tx.finish().await.unwrap();
     }
 
     async fn now(&self, store: &Store) -> Resource {
@@ -114,13 +144,21 @@ impl Scene {
 
 /// Goes on with what is asked until it waits for its turn.
 async fn until_it_waits<T>(mut asked: Pin<&mut impl Future<Output = T>>, account: AccountId) {
-    while !in_line(account) {
-        tokio::select! {
-            biased;
-            _ = asked.as_mut() => panic!("it was not its turn"),
-            () = tokio::task::yield_now() => {}
+    until(asked.as_mut(), || in_line(account)).await;
+}
+
+/// Goes on with what is asked until something is so, which it is before it is done.
+async fn until<T>(mut asked: Pin<&mut impl Future<Output = T>>, so: impl Fn() -> bool) {
+    soon(async {
+        while !so() {
+            tokio::select! {
+                biased;
+                _ = asked.as_mut() => panic!("it is done"),
+                () = tokio::task::yield_now() => {}
+            }
         }
-    }
+    })
+    .await;
 }
 
 /// What is asked waits for its turn, and meanwhile others have every connection, and the one that writes.
@@ -130,7 +168,7 @@ async fn in_its_turn<T>(
     asked: impl Future<Output = Result<T, Refusal>>,
 ) -> T {
     let mut asked = pin!(asked);
-    let desk = whole_desk().await;
+    let desk = soon(whole_desk()).await;
     until_it_waits(asked.as_mut(), account).await;
     let others = async {
         let mut held = Vec::new();
@@ -143,10 +181,10 @@ async fn in_its_turn<T>(
     tokio::select! {
         biased;
         _ = asked.as_mut() => panic!("it was not its turn"),
-        () = others => {}
+        () = soon(others) => {}
     }
     drop(desk);
-    asked.await.unwrap()
+    soon(asked).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,39 +206,68 @@ async fn what_a_change_breaks_is_judged_in_turn_with_no_connection_held() {
     fresh.done().await;
 }
 
-/// The entry gets another summary, for which nobody needs to think, while what is adopted waits.
-async fn what_changed_meanwhile_is_judged_again_in_turn(store: &Store) {
+/// What it is judged against is not in memory before: it is what is there when its turn comes.
+async fn what_waits_for_its_turn_holds_nothing_that_it_is_judged_by(store: &Store) {
+    let scene = Scene::set(store).await;
+    let mut asked = pin!(scene.check(store, scene.wider("gate")));
+    let desk = soon(whole_desk()).await;
+    until_it_waits(asked.as_mut(), scene.editor.account).await;
+    scene.say(scene.hold(store).await, "其他说明").await;
+    drop(desk);
+    let judged = soon(asked).await.unwrap();
+    assert_eq!(judged.footing.version, scene.now(store).await.version);
+}
+
+/// The entry gets another summary between the judgement and its lock, and again while the next look stands in line.
+async fn what_changed_meanwhile_is_judged_under_the_lock(store: &Store) {
     let scene = Scene::set(store).await;
     let (text, account) = (scene.text("gate"), scene.head.account);
     let mut adopted = pin!(scene.adopt(store, &text));
-    let desk = whole_desk().await;
+    let desk = soon(whole_desk()).await;
     until_it_waits(adopted.as_mut(), account).await;
-    let summary = "其他说明".to_owned();
-    scene
-        .propose(store, ResourceFile { summary: summary.clone(), ..scene.entry.file.clone() })
-        .await
-        .unwrap();
-    scene.revise(store).await.unwrap();
-    // The next in line for the whole desk, behind what is judged now.
-    let mut again = pin!(whole_desk());
-    tokio::select! {
-        biased;
-        _ = again.as_mut() => panic!("it is taken"),
-        () = std::future::ready(()) => {}
-    }
+    let held = scene.hold(store).await;
     drop(desk);
-    let desk = tokio::select! {
-        biased;
-        _ = adopted.as_mut() => panic!("it was judged under the lock"),
-        desk = again => desk,
-    };
-    while in_line(account) {
-        tokio::task::yield_now().await;
-    }
+    until(adopted.as_mut(), || !in_line(account)).await;
+    let desk = soon(whole_desk()).await;
+    scene.say(held, "其他说明").await;
     until_it_waits(adopted.as_mut(), account).await;
+    scene.say(scene.hold(store).await, "又一说明").await;
     drop(desk);
-    let file = adopted.await.unwrap().object.file;
-    assert_eq!((file.summary, file.items), (summary, scene.wider("gate").items));
+    let file = soon(adopted).await.unwrap().object.file;
+    assert_eq!((file.summary, file.items), ("又一说明".to_owned(), scene.wider("gate").items));
 }
 
-crate::conformance!(what_changed_meanwhile_is_judged_again_in_turn);
+/// At whatever point of reading it somebody else changes the entry.
+async fn what_a_judgement_rests_on_is_of_one_version(store: &Store) {
+    let scene = Scene::set(store).await;
+    let mut session = store.read().await.unwrap();
+    for polls in 0.. {
+        let mut read = pin!(session.ground(scene.entry.number, Time::default()));
+        let mut polled = 0;
+        let early = poll_fn(|cx| {
+            if polled == polls {
+                return Poll::Ready(None);
+            }
+            polled += 1;
+            read.as_mut().poll(cx).map(Some)
+        });
+        let early = soon(early).await;
+        scene.say(scene.hold(store).await, &format!("说明{polls}")).await;
+        let done = early.is_some();
+        let ground = match early {
+            Some(ground) => ground,
+            None => soon(read).await,
+        };
+        let ground = ground.unwrap().unwrap();
+        assert_eq!(ground.entry.version, ground.footing().version, "{polls}");
+        if done {
+            return;
+        }
+    }
+}
+
+crate::conformance!(
+    what_waits_for_its_turn_holds_nothing_that_it_is_judged_by,
+    what_changed_meanwhile_is_judged_under_the_lock,
+    what_a_judgement_rests_on_is_of_one_version,
+);

@@ -10,7 +10,7 @@ use super::Registering;
 use super::prepare::{How, Prepared, Sent, found};
 use crate::account::{Caller, Role};
 use crate::actions::adopt_schema::adopt_schema;
-use crate::actions::think::think;
+use crate::actions::think::turn;
 use crate::actions::{Act, Proposed};
 use crate::compat::Work;
 use crate::error::{Code, Refusal, Text};
@@ -48,7 +48,7 @@ pub(super) async fn register(
     let Some(entry) = entry.filter(|entry| may_put_in_force(act.caller, prefix, subject, entry)) else {
         return Err(by_revising(subject));
     };
-    // Whatever is judged, it is as it stands under the entry's lock.
+    // Whatever was judged ahead counts only for the entry as it stands under its lock.
     let adopted = adopt_schema(store, act, &entry.code, (&new.content.text, &work)).await;
     let revised = adopted.map_err(|refusal| refused(subject, refusal))?.object;
     let mut session = store.read().await?;
@@ -74,19 +74,20 @@ pub(super) async fn check_compatible(
     if same.is_some() {
         return Ok(Vec::new());
     }
+    let turn = turn(act.caller).await?;
     let mut session = store.read().await?;
-    let entry = session.resource(of.number).await?;
-    let Some(entry) = entry.filter(|entry| is_in_force(&act.rules.topic_prefix, subject, entry)) else {
+    let ground = session.ground_of_all(of.number).await?;
+    let Some(mut ground) = ground.filter(|on| is_in_force(&act.rules.topic_prefix, subject, &on.entry))
+    else {
         return Ok(vec![line("NOT_PERMITTED", &only_values(subject), "")]);
     };
-    let ground = match lifecycle::may_check(act.caller, &entry) {
-        Ok(()) => session.ground(entry.number, act.now).await?,
-        Err(_) => session.ground_of_all(entry.number).await?,
-    };
+    if lifecycle::may_check(act.caller, &ground.entry).is_ok() {
+        ground = session.with_grants(ground, act.now).await?;
+    }
     drop(session);
-    let judged = think(act.caller, move || {
+    let judged = turn.think(move || {
         let proposed = Proposed::Schema(new.content.text.clone());
-        let items = proposed.items(&entry, &mut work);
+        let items = proposed.items(&ground.entry, &mut work);
         items.map(|items| ground.judge(&items, &mut work))
     });
     let judged = match judged.await? {
@@ -157,7 +158,7 @@ fn refused(subject: &Subject, refusal: Refusal) -> Wrong {
         Code::SchemaIncompatible | Code::SchemaRejected | Code::Invalid => {
             Wrong::Incompatible(subject.to_string(), listed(&refusal))
         }
-        code if code.status() < 500 => {
+        code if code.status() < 500 && !code.retryable() => {
             Wrong::NotPermitted(format!("{} / {}", refusal.text.en, refusal.text.zh))
         }
         _ => Wrong::Refused(refusal),
@@ -200,4 +201,17 @@ fn only_values(subject: &Subject) -> Text {
              its published entry"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_is_not_refused_for_good() {
+        let told = |code| refused(&Subject::read("s"), Refusal::new(code, "", "")).error_code();
+        let codes =
+            [Code::TooManyAtOnce, Code::InvalidState, Code::SchemaIncompatible, Code::StoreUnavailable];
+        assert_eq!(codes.map(told), [42901, 42205, 409, 50001]);
+    }
 }

@@ -192,7 +192,7 @@ async fn whoever_filters_by_an_item_keeps_it(store: &Store) {
     assert_eq!((refused.code, &refused.extra["path"]), (Code::SchemaIncompatible, &"provider_filter".into()));
     assert_eq!(refused.extra["differences"][0]["grant"], agreed.to_string());
     let proposed = Proposed::File(Box::new(file.clone()));
-    let judged = actions::check_schema(store, act.caller, &resource, proposed, act.now).await.unwrap();
+    let judged = actions::check_schema(store, act.caller, resource.number, proposed, act.now).await.unwrap();
     assert_eq!((judged.verdict.breaks.len(), judged.grants.len(), judged.breaks()), (0, 1, true));
     assert_eq!(judged.grants[0].1.uses, ["dep_delay"]);
     actions::revoke_grant(store, &act, agreed, None, Cause::PurposeDone, None).await.unwrap();
@@ -243,7 +243,7 @@ async fn what_a_judgement_rests_on_shows_every_change(store: &Store) {
         last = footing;
         let mut session = store.read().await.unwrap();
         let ground = session.ground(number, at(50)).await.unwrap();
-        assert_eq!(ground.footing(), footing, "nothing changed meanwhile");
+        assert_eq!(ground.map(|ground| ground.footing()), footing, "nothing changed meanwhile");
     };
     moved("it is there").await;
     scene.revise(|items| items[0].title = "承运人".to_owned()).await.unwrap();
