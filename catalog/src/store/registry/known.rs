@@ -23,6 +23,14 @@ const MOST_USES: usize = 100;
 pub(super) const GRANTS: &str = "SELECT r.provider, g.consumer FROM share_grant g \
     JOIN resource r ON r.number = g.resource WHERE g.schema_id = $1 LIMIT $2";
 
+/// Those of the id first: in the order that is asked for there are all versions of the context.
+pub(super) const VERSIONS: &str = "WITH v AS MATERIALIZED \
+    (SELECT context, subject, version, deleted FROM registry_version WHERE context = $1 AND id = $2) \
+    SELECT v.subject, v.version, v.deleted, s.owner, s.resource, r.provider, r.state, r.share_type \
+    FROM v JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
+    LEFT JOIN resource r ON r.number = s.resource \
+    ORDER BY v.subject, v.version LIMIT $3";
+
 #[derive(FromRow)]
 struct UseRow {
     subject: String,
@@ -37,11 +45,6 @@ struct UseRow {
 
 impl Session {
     async fn uses(&mut self, context: &Context, id: SchemaId) -> Result<Vec<Use>, Refusal> {
-        const VERSIONS: &str = "SELECT v.subject, v.version, v.deleted, s.owner, s.resource, r.provider, r.state, \
-            r.share_type \
-            FROM registry_version v JOIN registry_subject s ON s.context = v.context AND s.name = v.subject \
-            LEFT JOIN resource r ON r.number = s.resource \
-            WHERE v.context = $1 AND v.id = $2 ORDER BY v.subject, v.version LIMIT $3";
         let most = i64::try_from(MOST_USES).unwrap_or(i64::MAX) + 1;
         let rows: Vec<UseRow> =
             on!(self, |conn| query_as(VERSIONS).bind(context.as_str()).bind(id).bind(most).fetch_all(conn))?;

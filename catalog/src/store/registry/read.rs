@@ -24,12 +24,20 @@ impl Session {
         subject: &Subject,
         with_deleted: bool,
     ) -> Result<Vec<Earlier>, Wrong> {
+        self.check_seen(caller, subject, with_deleted).await?;
+        Ok(self.versions_of(subject).await?)
+    }
+
+    /// Whether there is anything of it that the caller sees.
+    async fn check_seen(
+        &mut self,
+        caller: &Caller,
+        subject: &Subject,
+        with_deleted: bool,
+    ) -> Result<(), Wrong> {
         let row = self.subject_row(subject).await?.filter(|row| row.owner.is_seen_by(caller));
         let counted = row.map_or(0, |row| if with_deleted { row.versions } else { row.standing });
-        if counted == 0 {
-            return Err(Wrong::SubjectNotFound(subject.to_string()));
-        }
-        Ok(self.versions_of(subject).await?)
+        if counted == 0 { Err(Wrong::SubjectNotFound(subject.to_string())) } else { Ok(()) }
     }
 
     pub(crate) async fn registered(
@@ -146,17 +154,15 @@ impl Store {
         pairs: &[(String, String)],
         with_deleted: bool,
     ) -> Result<Registered, Wrong> {
-        let mut session = self.read().await?;
-        session.seen_versions(caller, subject, with_deleted).await?;
         let mut below = i32::MAX;
         loop {
+            let mut session = self.read().await?;
+            session.check_seen(caller, subject, with_deleted).await?;
             match session.version_with(subject, pairs, (below, with_deleted)).await? {
                 Having::Found(found) => return Ok(session.registered(subject, found).await?),
                 Having::Below(version) => below = version,
                 Having::None => return Err(Wrong::SchemaNotFound(None)),
             }
-            drop(session);
-            session = self.read().await?;
         }
     }
 

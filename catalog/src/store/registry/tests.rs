@@ -21,7 +21,12 @@ const SEEN: &str = "uuid, bool, bool, text, int";
 const USERS: &str = "uuid, bool, bool, text, int, text, bool, bigint, bigint";
 const LISTED: &str = "uuid, bool, bool, text, text, bool, bool, text, text, bigint, bigint";
 
-const ASKED: [Asked; 9] = [
+const ASKED: [Asked; 10] = [
+    Asked {
+        sql: known::VERSIONS,
+        given: "text, int, bigint",
+        found: &["registry_version", "registry_subject", "resource"],
+    },
     Asked { sql: known::GRANTS, given: "int, bigint", found: &["share_grant", "resource"] },
     Asked {
         sql: contents::FORGET,
@@ -75,6 +80,7 @@ async fn sqlite_finds_by_indexes_what_is_asked_often() {
         assert!(!steps.iter().any(all), "the view is not made to be joined: {sql}: {steps:#?}");
     }
     for (sql, index) in [
+        (known::VERSIONS, "registry_version_id"),
         (known::GRANTS, "share_grant_schema"),
         (contents::FORGET, "resource_value_schema"),
         (contents::FORGET, "resource_key_schema"),
@@ -131,6 +137,10 @@ async fn postgres_finds_by_indexes_what_is_asked_often(store: &Store) {
             let found =
                 |step: &&&Value| step.get("Index Cond").is_some() || step.get("Recheck Cond").is_some();
             assert!(!of.is_empty() && of.iter().all(found), "{table}: {}: {plan:#}", asked.sql);
+        }
+        if asked.sql == known::VERSIONS {
+            let of_the_id = |step: &&Value| step["Index Name"] == "registry_version_id";
+            assert!(steps.iter().any(of_the_id), "{}: {plan:#}", asked.sql);
         }
         if asked.sql == seen::NAMES || asked.sql == seen::CONTEXTS {
             // What a steward alone sees is not looked at for others.

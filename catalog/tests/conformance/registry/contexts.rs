@@ -3,8 +3,8 @@
 use changtong_catalog::account::{Caller, Role};
 use changtong_catalog::actions;
 use changtong_catalog::conformance;
-use changtong_catalog::registry::{Context, MOST_CONTEXTS};
-use changtong_catalog::store::Store;
+use changtong_catalog::registry::{Context, MOST_CONTEXTS, Mode, Subject};
+use changtong_catalog::store::{Lock, LockClass, Store};
 use serde_json::json;
 
 use super::{Desk, of};
@@ -118,7 +118,43 @@ async fn who_opens_many_contexts_at_once_gets_no_more(store: &Store) {
     assert_eq!(store.registry_contexts(&desk.one).await.unwrap().len(), 1 + MOST_CONTEXTS);
 }
 
+/// As any other change of what is there.
+async fn where_all_is_only_to_be_read_no_context_goes(store: &Store) {
+    let desk = Desk::set(store).await;
+    desk.register(":.c0:s", "\"int\"").await;
+    for permanent in [false, true] {
+        desk.delete(":.c0:s", permanent).await.unwrap();
+    }
+    let steward = desk.stage.act(&desk.authority, 33);
+    let everything = Subject::read("");
+    let (act, context) = (desk.stage.act(&desk.one, 34), Context::parse(".c0").unwrap());
+    let mode = Some(Mode::ReadOnlyOverride);
+    actions::set_mode(store, &steward, &everything, mode, true).await.unwrap();
+    assert_eq!(actions::delete_context(store, &act, &context).await.unwrap_err().error_code(), 42205);
+    assert!(store.registry_contexts(&desk.one).await.unwrap().contains(&context));
+    actions::set_mode(store, &steward, &everything, None, true).await.unwrap();
+    actions::delete_context(store, &act, &context).await.unwrap();
+}
+
+/// While it is held by somebody who changes something there.
+async fn who_may_delete_no_context_does_not_wait_for_one(store: &Store) {
+    let desk = Desk::set(store).await;
+    let (context, default) = (Context::parse(".c0").unwrap(), Context::default());
+    let mut tx = store.begin().await.unwrap();
+    let held = [&context, &default].map(|context| Lock::on(LockClass::Registry, context));
+    tx.lock_all_exclusive(held.into()).await.unwrap();
+    let reader = Caller { roles: [Role::Auditor].into_iter().collect(), ..desk.one.clone() };
+    for (caller, context) in [(&reader, &context), (&reader, &default), (&desk.one, &default)] {
+        let act = desk.stage.act(caller, 33);
+        let refused = actions::delete_context(store, &act, context).await.unwrap_err();
+        assert_eq!(refused.error_code(), 40301);
+    }
+    drop(tx);
+}
+
 conformance!(
+    where_all_is_only_to_be_read_no_context_goes,
+    who_may_delete_no_context_does_not_wait_for_one,
     an_agency_opens_so_many_contexts_and_keeps_no_other_from_its_own,
     an_agency_gets_back_what_its_contexts_cost,
     who_opens_many_contexts_at_once_gets_no_more,
