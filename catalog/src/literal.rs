@@ -114,6 +114,28 @@ pub fn rescale((unscaled, from): (i128, u32), precision: u32, scale: u32) -> Opt
     (value.unsigned_abs() < limit).then_some(value)
 }
 
+/// Where the two's complement of a number begins in its sixteen bytes, big-endian, in the fewest: one bit of the sign is
+/// left.
+#[must_use]
+#[inline]
+pub fn first_byte(unscaled: i128) -> usize {
+    let same_as_sign = if unscaled < 0 { unscaled.leading_ones() } else { unscaled.leading_zeros() };
+    (same_as_sign as usize - 1) / 8
+}
+
+/// The number of a two's complement, big-endian.
+#[must_use]
+#[inline]
+pub fn unscaled(bytes: &[u8]) -> Option<i128> {
+    if bytes.is_empty() || bytes.len() > 16 {
+        return None;
+    }
+    let filler = if bytes[0] & 0x80 == 0 { 0 } else { 0xff };
+    let mut wide = [filler; 16];
+    wide[16 - bytes.len()..].copy_from_slice(bytes);
+    Some(i128::from_be_bytes(wide))
+}
+
 fn power(exponent: u32) -> Option<i128> {
     POWERS.get(exponent as usize).copied()
 }

@@ -33,6 +33,8 @@ pub(crate) fn item(name: &str, kind: ItemType) -> Item {
         values: Vec::new(),
         unit: None,
         mask: None,
+        default: None,
+        aliases: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::resource::{Opened, check_provider, open, save};
 use crate::audit::{Digest, ResourceProposalApproved, ResourceRevised, ResourceSchemaPutInForce, What};
 use crate::compat::Work;
 use crate::error::Refusal;
-use crate::evolution::Fate;
+use crate::evolution::ItemChange;
 use crate::ids::ResourceCode;
 use crate::resource::lifecycle::Act as Step;
 use crate::resource::proposal::{Revision, revision};
@@ -78,9 +78,9 @@ pub(super) async fn revise(
         if judged.verdict.new_schema {
             events.push(put_in_force(&mut tx, act, &mut entry, &judged).await?.into());
         }
-        let adds = judged.verdict.changes.iter().any(|change| change.fate == Fate::Added);
+        let adds = judged.verdict.changes.iter().any(ItemChange::shows_more);
         if adds && entry.file.share_type == ShareType::Unconditional {
-            // Whoever adds an item consents to its being shared: it is not the earlier head's word.
+            // Whoever adds an item, or records to one, consents to its being shared: it is not the earlier head's word.
             let consent = StandingConsent { by: act.caller.account, at: act.now };
             tx.set_standing_consent(entry.number, Some(&consent)).await?;
         }

@@ -29,7 +29,7 @@ impl Digest {
 
     /// The digest that stands in an event for a file or a text kept outside the log.
     pub fn of_file(file: &impl serde::Serialize) -> Result<Self, Refusal> {
-        let bytes = serde_json::to_value(file).ok().and_then(|value| jcs::encode(&without_nulls(value)).ok());
+        let bytes = serde_json::to_value(file).ok().and_then(|value| jcs::encode(&canonical(value)).ok());
         bytes.map(|bytes| Self::of(&bytes)).ok_or_else(|| {
             Refusal::new(Code::Internal, "无法计算文件摘要", "the file's digest cannot be computed")
         })
@@ -41,13 +41,17 @@ impl Digest {
     }
 }
 
-fn without_nulls(value: Value) -> Value {
+/// Without nulls, and with numbers that canonical bytes do not have (of a default) as their texts.
+fn canonical(value: Value) -> Value {
     match value {
+        Value::Number(number) if jcs::encode(&Value::Number(number.clone())).is_err() => {
+            Value::String(number.to_string())
+        }
         Value::Object(members) => {
             let kept = members.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(name, value)| (name, without_nulls(value))).collect())
+            Value::Object(kept.map(|(name, value)| (name, canonical(value))).collect())
         }
-        Value::Array(values) => values.into_iter().map(without_nulls).collect(),
+        Value::Array(values) => values.into_iter().map(canonical).collect(),
         other => other,
     }
 }

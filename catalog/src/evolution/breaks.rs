@@ -6,12 +6,13 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::past::Past;
 use super::{Concerned, Proposal};
 use crate::avro::{self, Rules, Schema};
 use crate::compat::{self, Difference, Kind, Policy, Work};
 use crate::error::{Code, Refusal, Text};
 use crate::ports::SchemaVersion;
-use crate::resource::Item;
+use crate::resource::{AvroType, Item};
 
 /// By which rule something breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -88,6 +89,12 @@ pub(super) struct Breaks {
 }
 
 impl Breaks {
+    pub fn one(found: Break) -> Self {
+        let mut breaks = Self::default();
+        breaks.add(found);
+        breaks
+    }
+
     fn add(&mut self, found: Break) {
         if self.bytes > MOST_TOLD {
             self.omitted += 1;
@@ -103,16 +110,14 @@ impl Breaks {
 /// Everything, newest version first, as far as there is work left to look.
 pub(super) fn of(
     proposal: &Proposal<'_>,
+    past: &Past<'_>,
     in_force: &SchemaVersion,
     new: &str,
     work: &mut Work,
 ) -> Result<Breaks, Refusal> {
     let mut breaks = Breaks::default();
-    let Some(last) = last_known(proposal, work) else {
-        breaks.add(too_complex(in_force.version, Rule::Protection));
-        return Ok(breaks);
-    };
-    protection(&last, in_force, proposal.items).into_iter().for_each(|found| breaks.add(found));
+    past.protection(in_force, proposal.items).into_iter().for_each(|found| breaks.add(found));
+    past.shown_otherwise(proposal.items).into_iter().for_each(|found| breaks.add(found));
     if new == in_force.schema.text {
         return Ok(breaks);
     }
@@ -162,7 +167,7 @@ fn types(version: &SchemaVersion, items: &[Item], found: &[Break]) -> Vec<Break>
     let told: HashSet<&str> = found.iter().map(Break::item).collect();
     let earlier: HashMap<&str, &Item> = version.items.iter().map(|old| (old.name.as_str(), old)).collect();
     let changed = items.iter().filter(|new| {
-        let other = earlier.get(new.name.as_str()).is_some_and(|old| old.avro() != new.avro());
+        let other = new.names().filter_map(|name| earlier.get(name)).any(|old| is_other(old, new));
         other && !told.contains(new.name.as_str())
     });
     let told = |new: &Item| Break {
@@ -190,6 +195,13 @@ pub(super) fn too_complex(version: i32, rule: Rule) -> Break {
     Break { version, path, rule, reason, text, because: Vec::new() }
 }
 
+/// Under one name nothing may change; of an item that comes under another one, numbers may widen.
+fn is_other(old: &Item, new: &Item) -> bool {
+    use AvroType::{Bytes, String};
+    let texts = matches!((old.avro(), new.avro()), (String, Bytes) | (Bytes, String));
+    if old.name == new.name { old.avro() != new.avro() } else { texts }
+}
+
 /// Our own texts are always read.
 fn read(text: &str, rules: Rules) -> Result<Schema, Refusal> {
     avro::parse(text, rules)
@@ -202,12 +214,13 @@ fn of_avro(version: i32, rule: Rule, found: Difference) -> Break {
     // Where a reader lacks a default, an owner of items thinks of the item, not of readers and defaults.
     let text = match (found.kind, rule) {
         (Kind::ReaderFieldMissingDefaultValue, Rule::Backward) => Text::new(
-            "新增的信息项须可为空(nullable = true):已有的记录里没有它",
-            "an added item must be nullable (nullable = true): the records that are there lack it",
+            "新增的信息项须可为空(nullable = true)或有默认值(default):已有的记录里没有它",
+            "an added item must be nullable (nullable = true) or have a default: the records that are there lack it",
         ),
         (Kind::ReaderFieldMissingDefaultValue, _) => Text::new(
-            "不可为空的信息项不能删除:按旧模式读取的使用方需要它",
-            "an item that is not nullable cannot be removed: readers of the earlier schema need it",
+            "不可为空又没有默认值的信息项不能删除或改名:按旧模式读取的使用方需要它",
+            "an item that is neither nullable nor has a default cannot be removed or renamed: readers of the earlier schema \
+             need it",
         ),
         _ => found.text,
     };
@@ -224,96 +237,4 @@ fn reasons(of: &Difference, told: &mut Vec<Text>) {
         }
         reasons(reason, told);
     }
-}
-
-/// By name, what each item was last, and in which version. `None` where that is too much to look for.
-fn last_known<'a>(
-    proposal: &Proposal<'a>,
-    work: &mut Work,
-) -> Option<HashMap<&'a str, (&'a SchemaVersion, &'a Item)>> {
-    let mut wanted: HashSet<&str> = proposal.items.iter().map(|item| item.name.as_str()).collect();
-    let mut last = HashMap::new();
-    for version in proposal.versions.iter().rev() {
-        if wanted.is_empty() {
-            break;
-        }
-        if !work.take(version.items.len()) {
-            return None;
-        }
-        for item in &version.items {
-            if wanted.remove(item.name.as_str()) {
-                last.insert(item.name.as_str(), (version, item));
-            }
-        }
-    }
-    Some(last)
-}
-
-/// A lower grade, and a mask that is gone or shows more, need a decision of their own. What comes again under a name
-/// that went is held to what it was last.
-fn protection(
-    last: &HashMap<&str, (&SchemaVersion, &Item)>,
-    in_force: &SchemaVersion,
-    items: &[Item],
-) -> Vec<Break> {
-    let mut found = Vec::new();
-    for new in items {
-        let Some((version, old)) = last.get(new.name.as_str()) else { continue };
-        let mut add = |rule: Rule, reason: &str, text: Text| {
-            let (version, path, reason) = (version.version, new.name.clone(), reason.to_owned());
-            found.push(Break { version, path, rule, reason, text, because: Vec::new() });
-        };
-        if version.version != in_force.version && (new.title != old.title || new.unit != old.unit) {
-            add(Rule::Meaning, "name_reused", reused(old, version.version));
-        }
-        if new.grade < old.grade {
-            add(
-                Rule::Protection,
-                "grade_loosened",
-                Text::new(
-                    format!("分级由 {} 降为 {};降级不能随模式变更一并生效", old.grade, new.grade),
-                    format!(
-                        "its grade falls from {} to {}, which no change of schema brings along",
-                        old.grade, new.grade
-                    ),
-                ),
-            );
-        }
-        let Some(least) = old.mask else { continue };
-        match new.mask {
-            None => add(
-                Rule::Protection,
-                "mask_removed",
-                Text::new(
-                    format!("去掉了脱敏规则 {least};放宽脱敏不能随模式变更一并生效"),
-                    format!("its mask {least} is gone, which no change of schema brings along"),
-                ),
-            ),
-            Some(mask) if mask.looser_than(least) => add(
-                Rule::Protection,
-                "mask_loosened",
-                Text::new(
-                    format!("脱敏规则由 {least} 换成 {mask},会露出更多;放宽脱敏不能随模式变更一并生效"),
-                    format!(
-                        "its mask {least} becomes {mask}, which shows more; no change of schema brings that along"
-                    ),
-                ),
-            ),
-            Some(_) => {}
-        }
-    }
-    found
-}
-
-fn reused(old: &Item, version: i32) -> Text {
-    let (title, unit) = (&old.title, old.unit.as_deref().unwrap_or("-"));
-    Text::new(
-        format!(
-            "第 {version} 版有同名的信息项“{title}”(单位 {unit}),已有的记录里还有它;恢复时名称与单位须相同,否则请换一个名称"
-        ),
-        format!(
-            "version {version} had an item of this name, \"{title}\" (unit {unit}), and records still hold it: it comes \
-             again with the same title and unit, or takes another name"
-        ),
-    )
 }

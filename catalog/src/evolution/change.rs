@@ -62,6 +62,12 @@ pub(super) fn by_name(items: &[Item]) -> BTreeMap<&str, &Item> {
 }
 
 impl ItemChange {
+    /// Whether records show more than before: another item, or one under a name that it did not have.
+    #[must_use]
+    pub fn shows_more(&self) -> bool {
+        self.fate == Fate::Added || self.members.contains(&"aliases")
+    }
+
     fn new(item: &Item, fate: Fate, members: Vec<&'static str>) -> Self {
         Self { item: item.name.clone(), fate, members }
     }
@@ -79,6 +85,8 @@ fn members(old: &Item, new: &Item) -> Vec<&'static str> {
         ("values", old.values == new.values),
         ("unit", old.unit == new.unit),
         ("mask", old.mask == new.mask),
+        ("default", old.default_value() == new.default_value()),
+        ("aliases", old.aliases == new.aliases),
     ];
     same.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
 }

@@ -4,7 +4,10 @@
 
 mod breaks;
 mod change;
+mod past;
 mod whom;
+
+use std::collections::BTreeMap;
 
 use crate::compat::{Level, Work};
 use crate::error::{Code, Refusal};
@@ -13,6 +16,7 @@ use crate::ports::SchemaVersion;
 use crate::registry::MOST_VERSIONS;
 use crate::resource::Item;
 use crate::schema;
+use breaks::Breaks;
 pub use breaks::{Break, Rule};
 pub use change::{Fate, ItemChange};
 use change::{item_changes, reordered};
@@ -44,6 +48,8 @@ pub struct Verdict {
     pub breaks: Vec<Break>,
     /// How many more there was no room to tell.
     pub omitted: usize,
+    /// Items that come to show records by a new alias, with that alias: breaks for whoever was granted the item alone.
+    pub widened: BTreeMap<String, String>,
 }
 
 impl Proposal<'_> {
@@ -55,13 +61,18 @@ impl Proposal<'_> {
         if new_schema && self.versions.len() >= MOST_VERSIONS {
             return Err(full());
         }
-        let breaks = breaks::of(self, in_force, &schema, work)?;
+        let past = past::Past::of(self.versions, self.items, work);
+        let (breaks, widened) = match &past {
+            Some(past) => (breaks::of(self, past, in_force, &schema, work)?, past.widened(self.items)),
+            None => (Breaks::one(breaks::too_complex(in_force.version, Rule::Protection)), BTreeMap::new()),
+        };
         Ok(Verdict {
             new_schema,
             changes: item_changes(&in_force.items, self.items),
             reordered: reordered(&in_force.items, self.items),
             breaks: breaks.found,
             omitted: breaks.omitted,
+            widened,
             schema,
         })
     }

@@ -1,5 +1,7 @@
 //! What a change of items breaks, and for whom.
 
+mod names;
+
 use super::*;
 use crate::error::Text;
 use crate::grant::Grant;

@@ -1,7 +1,7 @@
 //! Whom a proposal concerns: each grant on the resource, what of the change it uses, and whether its own terms still
 //! fit. A grant keeps its terms and the derived schema it holds, whatever becomes of the items.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::breaks::too_complex;
 use super::change::by_name;
@@ -79,7 +79,7 @@ pub fn concerned(
     if let Some(held) = held {
         concerned.derived_changes = derived_differs(grant, &held.items, proposal.items)?;
     }
-    concerned.own = own(grant, in_force, proposal.items);
+    concerned.own = own(grant, in_force, proposal.items, &used, &verdict.widened);
     Ok(concerned)
 }
 
@@ -120,7 +120,7 @@ pub fn derived_changes(grant: &Grant, before: &[Item], after: &[Item]) -> Vec<It
         let masked = grant.masks.contains_key(&change.item);
         let kept = |member: &&str| match *member {
             "length" | "mask" => false,
-            "values" => !masked,
+            "values" | "default" => !masked,
             _ => true,
         };
         let members: Vec<_> = change.members.iter().copied().filter(|member| kept(member)).collect();
@@ -130,8 +130,14 @@ pub fn derived_changes(grant: &Grant, before: &[Item], after: &[Item]) -> Vec<It
     item_changes(before, after).into_iter().filter(granted).filter_map(said).collect()
 }
 
-/// Filters and masks over the new items.
-fn own(grant: &Grant, in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
+/// Filters and masks over the new items, and records that it would come to see by a new alias.
+fn own(
+    grant: &Grant,
+    in_force: &SchemaVersion,
+    items: &[Item],
+    used: &BTreeSet<&str>,
+    widened: &BTreeMap<String, String>,
+) -> Vec<Break> {
     let (now, before) = (by_name(items), by_name(&in_force.items));
     let granted: HashSet<&str> = grant.items.iter().map(String::as_str).collect();
     let mut found = Vec::new();
@@ -161,7 +167,24 @@ fn own(grant: &Grant, in_force: &SchemaVersion, items: &[Item]) -> Vec<Break> {
             add(item.name.clone(), "mask_not_held", not_held(least));
         }
     }
+    for (item, alias) in widened.iter().filter(|(item, _)| used.contains(item.as_str())) {
+        add(item.clone(), "alias_not_granted", not_granted(alias));
+    }
     found
+}
+
+/// What a grant was agreed upon did not say that the item is also the other.
+fn not_granted(alias: &str) -> Refusal {
+    Refusal::new(
+        Code::SchemaIncompatible,
+        format!(
+            "新的别名“{alias}”会使已有的授权看到原信息项的值;请先撤销该授权,或由使用方以新的条件重新申请"
+        ),
+        format!(
+            "its new alias \"{alias}\" would show this grant values of the item of that name: revoke the grant first and \
+             let the consumer ask anew"
+        ),
+    )
 }
 
 /// A grant keeps its terms, so it would go on without the mask.

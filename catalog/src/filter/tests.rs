@@ -18,6 +18,8 @@ fn item(name: &str, kind: ItemType) -> Item {
         values: Vec::new(),
         unit: None,
         mask: None,
+        default: None,
+        aliases: Vec::new(),
     }
 }
 

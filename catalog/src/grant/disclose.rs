@@ -112,10 +112,11 @@ struct View<'a> {
 fn shown(resource: &Resource, views: &[View<'_>]) -> Vec<Shown> {
     let mut seen = Vec::new();
     for item in &resource.file.items {
-        let masks: Vec<Option<Mask>> = views
-            .iter()
-            .filter(|view| view.items.contains(&item.name))
-            .map(|view| view.masks.get(&item.name).copied())
+        // A grant on an earlier name shows the same values.
+        let names = views.iter().flat_map(|view| item.names().map(move |name| (view, name)));
+        let masks: Vec<Option<Mask>> = names
+            .filter(|(view, name)| view.items.iter().any(|held| held == name))
+            .map(|(view, name)| view.masks.get(name).copied())
             .collect();
         if masks.is_empty() {
             continue;

@@ -1,6 +1,7 @@
 //! An item (信息项) and the Avro type its type letter means (domain.md 2.4).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::mask::Mask;
 
@@ -76,6 +77,13 @@ pub struct Item {
     /// The least mask that every consumer gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<Mask>,
+    /// What readers are shown where the version of a record had no such item: a value as records have it in JSON. Without,
+    /// it is null where it may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    /// Names under which earlier versions had it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
 }
 
 fn lowest_grade() -> u8 {
@@ -83,6 +91,11 @@ fn lowest_grade() -> u8 {
 }
 
 impl Item {
+    /// Its names to a reader of earlier versions, in the order in which they count.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
     #[must_use]
     pub fn avro(&self) -> AvroType {
         match self.kind {

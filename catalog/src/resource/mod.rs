@@ -1,6 +1,7 @@
 //! A catalog entry: its file as an agency writes it, and the entry as the catalog keeps it.
 
 pub mod check;
+pub mod default;
 pub mod item;
 pub mod lifecycle;
 pub mod proposal;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::ids::{AccountId, AgencyId, Generation, ResourceCode, ResourceNumber, SchemaId};
 use crate::lifecycle::Suspender;
+pub use default::DefaultValue;
 pub use item::{AvroType, Item, ItemType};
 pub use proposal::Proposal;
 

@@ -7,10 +7,12 @@ use super::read::items_of;
 use crate::avro::{self, Rules};
 use crate::error::{Code, Refusal};
 use crate::problems::Problems;
+use crate::resource::default::from_schema;
 use crate::resource::{AvroType, Item, ItemType};
 
 /// `items` are those in force. What a schema cannot say of an item (type letter, length, mask) it keeps; title, grade,
-/// unit and allowed values it keeps where the text does not say them.
+/// unit and allowed values it keeps where the text does not say them. An item that comes under another name, with the
+/// earlier one as an alias, is the same.
 pub fn adopt(text: &str, items: &[Item]) -> Result<Vec<Item>, Refusal> {
     let read = avro::parse(text, Rules::RESOURCE).map_err(|faults| faults.refusal("schema"))?;
     let schema: Value = serde_json::from_str(&read.canonical()).map_err(|_| not_ours())?;
@@ -19,7 +21,10 @@ pub fn adopt(text: &str, items: &[Item]) -> Result<Vec<Item>, Refusal> {
     let mut problems = Problems::default();
     let mut adopted = Vec::with_capacity(said.len());
     for ((place, said), field) in said.into_iter().enumerate().zip(fields) {
-        let known = items.iter().find(|item| item.name == said.name);
+        let aliases = texts(field, "aliases").unwrap_or_default();
+        let gone = |alias: &&String| !fields.iter().any(|field| field["name"] == **alias);
+        let mut names = std::iter::once(&said.name).chain(aliases.iter().filter(gone));
+        let known = names.find_map(|name| items.iter().find(|item| item.name == *name));
         let same = known.filter(|item| item.avro() == said.avro);
         let base = same.cloned().unwrap_or_else(|| new(&said.name, said.avro, known));
         let word = |name: &str| field.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -32,40 +37,47 @@ pub fn adopt(text: &str, items: &[Item]) -> Result<Vec<Item>, Refusal> {
                 "an added item says its grade: the property grade of its field, 1 to 4",
             );
         }
-        for (member, zh, en) in unheard(field) {
-            problems.add(Code::SchemaRejected, format!("schema.fields[{place}].{member}"), zh, en);
+        let default = default(said.avro, field);
+        if default == Some(None) {
+            problems.add(
+                Code::SchemaRejected,
+                format!("schema.fields[{place}].default"),
+                "默认值不是该信息项能有的值",
+                "the default is no value that the item can have",
+            );
         }
-        adopted.push(Item {
+        let before = base.default_value();
+        let mut item = Item {
+            name: said.name,
             nullable: said.nullable,
-            title: word("title").or_else(|| known.is_none().then(|| word("doc"))?).unwrap_or(base.title),
+            title: word("title")
+                .or_else(|| known.is_none().then(|| word("doc"))?)
+                .unwrap_or(base.title.clone()),
             grade: grade.unwrap_or(base.grade),
-            unit: word("unit").or(base.unit),
-            values: values(field).unwrap_or(base.values),
-            ..base
-        });
+            unit: word("unit").or(base.unit.clone()),
+            values: texts(field, "values").unwrap_or(base.values.clone()),
+            // Avro's own words: what the text does not say is not so.
+            aliases,
+            default: default.flatten(),
+            ..base.clone()
+        };
+        // The same value stays as the file has it.
+        if item.default_value() == before {
+            item.default = base.default;
+        }
+        adopted.push(item);
     }
     problems.check()?;
     Ok(adopted)
 }
 
-/// What a field says that no item can: it would be lost without a word.
-fn unheard(field: &Value) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    let aliases = field.get("aliases").map(|_| {
-        (
-            "aliases",
-            "信息项没有别名;改名即撤去一项并新增一项",
-            "an item has no aliases: another name is another item",
-        )
-    });
-    let default = field
-        .get("default")
-        .filter(|default| !default.is_null())
-        .map(|_| ("default", "信息项的默认值只能是 null", "the only default that an item can have is null"));
-    aliases.into_iter().chain(default)
+/// As a file says it; `Some(None)`: it is said, and no value of such an item.
+fn default(avro: AvroType, field: &Value) -> Option<Option<Value>> {
+    field.get("default").filter(|said| !said.is_null()).map(|said| from_schema(avro, said))
 }
 
-fn values(field: &Value) -> Option<Vec<String>> {
-    let list = field.get("values")?.as_array()?;
+fn texts(field: &Value, member: &str) -> Option<Vec<String>> {
+    let list = field.get(member)?.as_array()?;
     list.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
@@ -87,6 +99,8 @@ fn new(name: &str, avro: AvroType, known: Option<&Item>) -> Item {
         values: Vec::new(),
         unit: known.and_then(|item| item.unit.clone()),
         mask: known.and_then(|item| item.mask),
+        default: None,
+        aliases: Vec::new(),
     }
 }
 

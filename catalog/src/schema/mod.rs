@@ -9,6 +9,7 @@ mod write;
 use std::collections::{BTreeMap, HashSet};
 
 use crate::audit::Digest;
+use crate::avro::json::Json;
 use crate::error::{Code, Refusal};
 use crate::ids::{GrantNumber, ResourceNumber};
 use crate::mask::Mask;
@@ -32,6 +33,13 @@ impl<'a> Field<'a> {
     fn new(item: &'a Item, mask: Option<Mask>) -> Self {
         let blanked = mask.is_some() && !matches!(item.kind, ItemType::C | ItemType::M);
         Self { item, mask, nullable: item.nullable || blanked }
+    }
+
+    /// What a reader of its own is to take where the item is missing. A masked item has none: it would show a value that no
+    /// record may.
+    fn default(&self) -> Json {
+        let own = self.item.default_value().filter(|_| self.mask.is_none());
+        own.and_then(Result::ok).map_or(Json::Null, |value| value.in_schema())
     }
 
     /// A masked value is none of the values allowed, so the list goes with the mask.

@@ -2,12 +2,13 @@
 
 use super::Field;
 use crate::audit::jcs::quote;
+use crate::avro::json::Json;
 use crate::resource::AvroType;
 
 /// How much of an item a field shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Title, grade, unit and allowed values as properties.
+    /// With aliases; title, grade, unit and allowed values as properties.
     Full,
     /// Name and type.
     Bare,
@@ -26,11 +27,19 @@ pub(super) fn record(namespace: &str, name: &str, fields: &[Field<'_>], detail: 
 fn one(field: &Field<'_>, detail: Detail) -> String {
     let mut text = format!(r#"{{"name":{},"type":"#, quote(&field.item.name));
     if field.nullable {
-        text.push_str(&format!(r#"["null",{}],"default":null"#, avro(field.item.avro())));
+        text.push_str(&format!(r#"["null",{}]"#, avro(field.item.avro())));
     } else {
         text.push_str(&avro(field.item.avro()));
     }
+    let default = if detail == Detail::Full { field.default() } else { Json::Null };
+    if field.nullable || default != Json::Null {
+        text.push_str(&format!(r#","default":{default}"#));
+    }
     if detail == Detail::Full {
+        if !field.item.aliases.is_empty() {
+            let aliases: Vec<_> = field.item.aliases.iter().map(|alias| quote(alias)).collect();
+            text.push_str(&format!(r#","aliases":[{}]"#, aliases.join(",")));
+        }
         text.push_str(&format!(r#","title":{},"grade":{}"#, quote(&field.item.title), field.item.grade));
         if let Some(unit) = &field.item.unit {
             text.push_str(&format!(r#","unit":{}"#, quote(unit)));

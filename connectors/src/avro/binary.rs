@@ -3,6 +3,7 @@
 
 use changtong_catalog::cell::Cell;
 use changtong_catalog::ids::SchemaId;
+use changtong_catalog::literal;
 use changtong_catalog::resource::AvroType;
 
 /// What stands before a datum.
@@ -46,11 +47,7 @@ pub(super) fn put_made(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>)) {
 
 /// Two's complement, big-endian, in the fewest bytes (protocol.md 2: key bytes must be one for one value).
 pub(super) fn put_decimal(unscaled: i128, out: &mut Vec<u8>) {
-    let bytes = unscaled.to_be_bytes();
-    let same_as_sign = if unscaled < 0 { unscaled.leading_ones() } else { unscaled.leading_zeros() };
-    // One bit of the sign must be left.
-    let start = (same_as_sign as usize - 1) / 8;
-    put_bytes(&bytes[start..], out);
+    put_bytes(&unscaled.to_be_bytes()[literal::first_byte(unscaled)..], out);
 }
 
 /// A value that is there, as another type has it (`written.rs` says which types that may be).
@@ -182,7 +179,7 @@ impl<'a> Reader<'a> {
         Some(match avro {
             AvroType::String => Cell::Text(self.text()?),
             AvroType::Bytes => Cell::Bytes(self.counted()?),
-            AvroType::Decimal { scale, .. } => Cell::Decimal(decimal(self.counted()?)?, scale),
+            AvroType::Decimal { scale, .. } => Cell::Decimal(literal::unscaled(self.counted()?)?, scale),
             AvroType::Int | AvroType::Long => Cell::Int(self.long()?),
             AvroType::Date => Cell::Date(i32::try_from(self.long()?).ok()?),
             AvroType::TimestampMillis => Cell::Timestamp(self.long()?),
@@ -191,14 +188,4 @@ impl<'a> Reader<'a> {
             AvroType::Boolean => Cell::Bool(self.truth()?),
         })
     }
-}
-
-pub(super) fn decimal(bytes: &[u8]) -> Option<i128> {
-    if bytes.is_empty() || bytes.len() > 16 {
-        return None;
-    }
-    let filler = if bytes[0] & 0x80 == 0 { 0 } else { 0xff };
-    let mut wide = [filler; 16];
-    wide[16 - bytes.len()..].copy_from_slice(bytes);
-    Some(i128::from_be_bytes(wide))
 }

@@ -1,6 +1,8 @@
 //! The plan of one schema version of a resource: its items in order, with what checks and encodes each, and how the
 //! records of every version of the generation are read in its shape.
 
+use std::collections::HashMap;
+
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::ports::ResourceStanding;
@@ -18,6 +20,10 @@ pub struct Field {
     pub(super) length: Option<u32>,
     /// Sorted, for search.
     pub(super) values: Box<[Box<str>]>,
+    /// The value, without a branch, where what is read has no such item.
+    pub(super) default: Option<Box<[u8]>>,
+    /// Names that it may have in what is read.
+    pub(super) aliases: Box<[Box<str>]>,
     /// `,"name":`, as JSON has it behind another member: names are of ASCII letters, digits and `_`.
     label: Box<str>,
     title: Box<str>,
@@ -57,9 +63,15 @@ impl Plan {
         let partitions = standing.topic.as_ref().map_or(partitions, |topic| topic.partitions);
         let mut plan =
             Self::made(file.kind, &held.items, &file.key, (held.schema.id, key_schema), partitions);
+        // An alias is for records of earlier versions: a later one may have anything under that name.
+        let (names, own) = (Names::of(&plan.fields), Names::own(&plan.fields));
         let others = standing.versions.iter().filter(|other| other.schema.id != held.schema.id);
-        let others = others.filter_map(|other| Written::read_as(other.schema.id, &other.items, &plan.fields));
-        plan.written = plan.written.into_iter().chain(others.collect::<Vec<_>>()).collect();
+        let others = others.filter_map(|other| {
+            let names = if other.version < version { &names } else { &own };
+            Written::read_as(other.schema.id, &other.items, &plan.fields, names)
+        });
+        let others: Vec<_> = others.collect();
+        plan.written = plan.written.into_iter().chain(others).collect();
         Ok(plan)
     }
 
@@ -131,16 +143,44 @@ impl Plan {
     }
 }
 
+/// By which names the items of a plan are found in what another schema wrote (Avro 1.12, "Aliases").
+pub(super) struct Names<'p>(HashMap<&'p str, usize>);
+
+impl<'p> Names<'p> {
+    pub fn of(fields: &'p [Field]) -> Self {
+        let of = |(at, field): (usize, &'p Field)| {
+            let aliases = field.aliases.iter().map(|alias| &**alias);
+            std::iter::once(field.name()).chain(aliases).map(move |name| (name, at))
+        };
+        Self(fields.iter().enumerate().flat_map(of).collect())
+    }
+
+    pub fn own(fields: &'p [Field]) -> Self {
+        Self(fields.iter().enumerate().map(|(at, field)| (field.name(), at)).collect())
+    }
+
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.0.get(name).copied()
+    }
+}
+
 impl Field {
     fn of(item: &Item, key: bool) -> Self {
         let mut values: Box<[Box<str>]> = item.values.iter().map(|value| value.as_str().into()).collect();
         values.sort_unstable();
+        let default = item.default_value().and_then(Result::ok).map(|value| {
+            let mut bytes = Vec::new();
+            binary::put_as(item.avro(), &value.cell(), &mut bytes);
+            bytes.into()
+        });
         Self {
             avro: item.avro(),
             nullable: item.nullable,
             key,
             length: item.length,
             values,
+            default,
+            aliases: item.aliases.iter().map(|alias| alias.as_str().into()).collect(),
             label: format!(",\"{}\":", item.name).into(),
             title: item.title.as_str().into(),
         }

@@ -111,6 +111,14 @@ pub(super) fn null(field: &Field, out: &mut Vec<u8>) -> Written {
     Ok(())
 }
 
+/// What counts where there is no such item.
+pub(super) fn default(field: &Field, out: &mut Vec<u8>) -> Written {
+    let Some(value) = &field.default else { return null(field, out) };
+    branch(field, out);
+    out.extend_from_slice(value);
+    Ok(())
+}
+
 pub(super) fn boolean(field: &Field, value: bool, out: &mut Vec<u8>) -> Written {
     branch(field, out);
     out.push(u8::from(value));

@@ -1,6 +1,6 @@
-//! Records as they were written, read in the shape of a plan (Avro 1.12, "Schema Resolution"): items by their names,
-//! promotions, null where the writer had no such item, what the plan does not have left out. Decided once for each
-//! schema version, so that a record is one pass over steps. A change of meaning (a date that was a number, another
+//! Records as they were written, read in the shape of a plan (Avro 1.12, "Schema Resolution"): items by their names and
+//! aliases, promotions, the default or null where the writer had no such item, what the plan does not have left out.
+//! Decided once for each schema version, so that a record is one pass over steps. A change of meaning (a date that was a number, another
 //! scale) is no promotion: such versions are not read.
 
 use changtong_catalog::cell::Cell;
@@ -9,7 +9,7 @@ use changtong_catalog::resource::{AvroType, Item};
 
 use super::binary::{Reach, Reader, put_as};
 use super::line;
-use super::plan::Field;
+use super::plan::{Field, Names};
 use super::row::Span;
 use super::scalar::{NULL, VALUE};
 
@@ -20,6 +20,8 @@ pub(super) struct Written {
     steps: Box<[Step]>,
     /// By item of the plan, the type that its values are of here; where there are none, the plan's.
     types: Box<[AvroType]>,
+    /// By item of the plan, whether it is not there, so that its default counts.
+    lacks: Box<[bool]>,
 }
 
 #[derive(Debug)]
@@ -38,18 +40,22 @@ impl Written {
             Step { reach: Reach::of(avro), nullable, item: Some(at as u32) }
         };
         let types = fields.iter().map(|field| field.avro).collect();
-        Self { schema, steps: items.map(step).collect(), types }
+        // What a key does not hold is unknown, and nothing counts in its place.
+        let lacks = vec![false; fields.len()].into();
+        Self { schema, steps: items.map(step).collect(), types, lacks }
     }
 
     /// How records of these items are read as records of these fields; `None` where they cannot be.
-    pub fn read_as(schema: SchemaId, items: &[Item], fields: &[Field]) -> Option<Self> {
+    pub fn read_as(schema: SchemaId, items: &[Item], fields: &[Field], names: &Names<'_>) -> Option<Self> {
+        let mut lacks: Box<[bool]> = vec![true; fields.len()].into();
         let mut types: Box<[AvroType]> = fields.iter().map(|field| field.avro).collect();
         let mut steps = Vec::with_capacity(items.len());
         for item in items {
-            let at = fields.iter().position(|field| field.name() == item.name);
+            let at = names.find(&item.name);
             let avro = item.avro();
             if let Some(at) = at {
-                if !is_read_as(avro, fields[at].avro) {
+                // Two that are one have no reading.
+                if !is_read_as(avro, fields[at].avro) || !std::mem::take(&mut lacks[at]) {
                     return None;
                 }
                 types[at] = avro;
@@ -60,7 +66,7 @@ impl Written {
                 item: at.map(|at| at as u32),
             });
         }
-        Some(Self { schema, steps: steps.into(), types })
+        Some(Self { schema, steps: steps.into(), types, lacks })
     }
 }
 
@@ -115,10 +121,19 @@ impl Places {
 }
 
 impl<'r> Stored<'r> {
-    /// The value of an item; null where there is none, `None` where it cannot be read, or must not be null.
+    /// The bytes of an item's value: the record's, or the default's.
+    fn value(&self, at: usize) -> Option<&'r [u8]> {
+        self.places.0[at].of(self.datum).or_else(|| self.default(at))
+    }
+
+    fn default(&self, at: usize) -> Option<&'r [u8]> {
+        if self.written.lacks[at] { self.fields[at].default.as_deref() } else { None }
+    }
+
+    /// The value of an item; null where there is none and no default, `None` where it cannot be read, or must not be null.
     pub fn cell(&self, at: usize) -> Option<Cell<'r>> {
         let field = &self.fields[at];
-        let Some(value) = self.places.0[at].of(self.datum) else {
+        let Some(value) = self.value(at) else {
             return field.nullable.then_some(Cell::Null);
         };
         let cell = Reader::new(value).cell(self.written.types[at])?;
@@ -134,7 +149,7 @@ impl<'r> Stored<'r> {
     /// Writes the value of an item as JSON.
     pub fn print(&self, at: usize, out: &mut Vec<u8>) -> Option<()> {
         let field = &self.fields[at];
-        match self.places.0[at].of(self.datum) {
+        match self.value(at) {
             Some(value) if self.written.types[at] == field.avro => line::put_value(field, value, out),
             _ => {
                 line::put_cell(field, &self.cell(at)?, out);
@@ -147,7 +162,7 @@ impl<'r> Stored<'r> {
     /// are the same in both are copied without being looked at.
     pub fn copy(&self, at: usize, out: &mut Vec<u8>) -> Option<()> {
         let field = &self.fields[at];
-        let Some(value) = self.places.0[at].of(self.datum) else {
+        let Some(value) = self.value(at) else {
             return field.nullable.then(|| out.push(NULL));
         };
         if field.nullable {

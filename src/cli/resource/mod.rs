@@ -207,7 +207,7 @@ fn print_items(entry: &Value) {
     if items.is_empty() {
         return;
     }
-    let columns: [Column; 8] = [
+    let mut columns: Vec<Column> = vec![
         ("ITEM", "/name"),
         ("TITLE", "/title"),
         ("TYPE", "/type"),
@@ -217,6 +217,8 @@ fn print_items(entry: &Value) {
         ("NULL", "/nullable"),
         ("MASK", "/mask"),
     ];
+    let rare = [("DEFAULT", "/default"), ("ALIASES", "/aliases")];
+    columns.extend(rare.iter().filter(|(_, at)| items.iter().any(|item| item.pointer(at).is_some())));
     println!();
     print!("{}", super::output::table(&items, &columns));
 }

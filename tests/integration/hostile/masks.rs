@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use super::scene::{Scene, observation, refused};
 use crate::support::{RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
 
-on_both_pairs!(what_is_masked_leaves_by_no_other_way, a_revision_breaks_no_reader_and_loosens_no_mask);
+on_both_pairs!(
+    what_is_masked_leaves_by_no_other_way,
+    a_revision_breaks_no_reader_and_loosens_no_mask,
+    neither_an_alias_nor_a_default_is_a_way_around_a_mask,
+);
 
 const SECRET: &str = "欧阳娜娜";
 
@@ -150,4 +154,64 @@ async fn a_revision_breaks_no_reader_and_loosens_no_mask(app: &TestApp) {
     let shown = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}")).await.expect(200);
     assert_eq!(shown["masks"], json!({ "observer": "name" }));
     scene.others_are_served().await;
+}
+
+/// The observer under another name, and a second one whom the records so far lack.
+fn renamed(mask: Value) -> Value {
+    let mut file = resource_file("unconditional");
+    let observer = file["items"][3].as_object_mut().expect("an item");
+    observer.insert("name".to_owned(), json!("watcher"));
+    observer.insert("aliases".to_owned(), json!(["observer"]));
+    observer.insert("mask".to_owned(), mask);
+    let second =
+        json!({ "name": "second", "title": "复核员", "type": "C", "mask": "name", "default": SECRET });
+    file["items"].as_array_mut().expect("items").push(second);
+    file
+}
+
+async fn neither_an_alias_nor_a_default_is_a_way_around_a_mask(app: &TestApp) {
+    let scene = Scene::of(app).await;
+    let world = &scene.world;
+    scene.publish(&[record(1)]).await.expect(200);
+    let before = scene.granted(&["hour", "observer"], None).await;
+    for (mask, said) in [(Value::Null, "mask name is gone"), (json!("mobile"), "shows more")] {
+        let problem = refused(&world.propose(&scene.code, renamed(mask)).await, 409, "schema_incompatible");
+        let detail = problem["detail"].as_str().expect("a text");
+        assert!(detail.contains(said) && detail.contains("watcher"), "{problem}");
+    }
+    world.propose(&scene.code, renamed(json!("name"))).await.expect(200);
+    world.revise(&scene.code).await.expect(200);
+    let new = json!({ "station": "JFK", "hour": 2, "temp": null, "watcher": SECRET, "second": SECRET });
+    scene.publish(&[new]).await.expect(200);
+
+    let after = scene.granted(&["hour", "watcher", "second"], None).await;
+    let subscription = world.subscribe(&after, "after").await;
+    let read = world.consumer.integrator.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    let mut shown: Vec<_> = read.lines().into_iter().filter_map(|line| line.get("record").cloned()).collect();
+    shown.sort_by_key(|record| record["hour"].as_u64());
+    let masked = |hour: u8| json!({ "hour": hour, "watcher": "欧***", "second": "欧***" });
+    assert_eq!(shown, [masked(1), masked(2)]);
+    hidden(&read);
+    let schema = world.consumer.integrator.get(&format!("/api/v1/grants/{after}/schema")).await;
+    hidden(&schema);
+    let fields = schema.expect(200)["schema"]["fields"].clone();
+    assert_eq!((&fields[1]["aliases"], fields[2].get("default")), (&json!(["observer"]), None));
+    for filter in [format!("second == \"{SECRET}\""), format!("watcher == \"{SECRET}\"")] {
+        let request = scene.request(&["hour", "watcher", "second"], Some(&filter));
+        let reply = world.consumer.editor.post("/api/v1/requests", request).await;
+        assert_eq!(reply.status, 422, "{filter}: {}", reply.text);
+    }
+
+    // Who was granted the earlier item is shown it, and nothing of the later ones.
+    let subscription = world.subscribe(&before, "before").await;
+    let read = world.consumer.integrator.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    hidden(&read);
+    assert!(!read.text.contains("watcher") && !read.text.contains("second"), "{}", read.text);
+    let moved = json!({ "version": 2 });
+    world.consumer.integrator.post(&format!("/api/v1/grants/{before}/schema"), moved).await.expect(200);
+    let read = world.consumer.integrator.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    hidden(&read);
+    for line in read.lines().iter().filter(|line| line["op"] == "upsert") {
+        assert_eq!(line["record"].as_object().expect("a record").len(), 1, "{line}");
+    }
 }

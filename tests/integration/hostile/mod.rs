@@ -75,6 +75,10 @@
 //! | 26 | ids of other agencies, guessed or known | `tenants.rs`: `a_guessed_id_tells_nothing_and_opens_nothing` |
 //! | 27 | a key wider than its account, or than the key that makes it | `tenants.rs`: `a_key_is_never_wider_than_its_account` |
 //! | 30 | a revision that would drop a mask or break a reader | `masks.rs`: `a_revision_breaks_no_reader_and_loosens_no_mask` |
+//! | 30 | a renamed item that would lose its grade, mask, unit or values | `catalog/src/evolution/tests/names.rs`: `case_30_an_alias_loosens_nothing` |
+//! | 30, 31 | another name without the mask, a default in the clear, over HTTP | `masks.rs`: `neither_an_alias_nor_a_default_is_a_way_around_a_mask` |
+//! | 31 | masks on defaults and on what an alias finds, in lines and container files | `connectors/src/avro/tests/versions.rs`: `case_31_a_mask_lies_on_defaults_and_on_what_an_alias_finds` |
+//! | 31 | a grant on one name used for the other | `connectors/src/gate/tests/versions.rs`: `case_31_what_was_not_granted_comes_by_no_alias_and_no_default` |
 //! | 31, 40 | ways around a mask; what a mask does not recognise | `masks.rs`: `what_is_masked_leaves_by_no_other_way` |
 //! | 33, 37 | values of records, keys and passwords in logs, metrics, errors, events, panics, the process | `leaks.rs`: `nothing_of_a_record_or_a_secret_shows` |
 //! | 34 | who asks agrees with itself | `tenants.rs`: `nobody_agrees_with_itself` |

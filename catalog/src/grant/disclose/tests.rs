@@ -107,3 +107,23 @@ fn grants_on_one_resource_add_up() {
         assert!(!notice.text().zh.is_empty() && !notice.text().en.is_empty());
     }
 }
+
+#[test]
+fn a_grant_on_an_earlier_name_shows_the_same_values() {
+    let mut entry = resource();
+    let terms = terms(&entry, |_, _| {});
+    let mut other = grant();
+    other.items = vec!["delayed".to_owned()];
+    let held = |entry: &Resource| {
+        let mut masked = terms.clone();
+        masked.masks.insert("dep_delay".to_owned(), Mask::Blank);
+        let seen = disclose(&masked, entry, std::slice::from_ref(&other), now()).unwrap();
+        let of = |shown: &[Shown]| {
+            shown.iter().find(|shown| shown.name == "dep_delay").map(|shown| shown.masks.clone()).unwrap()
+        };
+        (of(&seen.items), of(&seen.together))
+    };
+    assert_eq!(held(&entry), (vec![Mask::Blank], vec![Mask::Blank]));
+    entry.file.items[3].aliases = vec!["delayed".to_owned()];
+    assert_eq!(held(&entry), (vec![Mask::Blank], Vec::new()), "whole under the other");
+}

@@ -10,6 +10,9 @@ use crate::resource::{Item, ItemType, Kind, ResourceFile, ShareType};
 pub const MOST_ITEMS: usize = 2000;
 const MOST_KEY_ITEMS: usize = 32;
 const MOST_VALUES: usize = 2000;
+const MOST_ALIASES: usize = 8;
+/// Bytes of all defaults: a record of an older version may be shown with every one.
+const MOST_DEFAULTS: usize = 16 << 10;
 const LONGEST_NAME: usize = 128;
 /// Characters; a record is limited in bytes besides.
 const LONGEST_TEXT: u32 = 1_000_000;
@@ -52,6 +55,16 @@ pub(super) fn check(problems: &mut Problems, file: &ResourceFile) {
         }
         check_item(problems, item, &at);
     }
+    let defaults = file.items.iter().filter_map(|item| item.default.as_ref()?.as_str());
+    if defaults.map(str::len).sum::<usize>() > MOST_DEFAULTS {
+        problems.add(
+            SchemaRejected,
+            "items",
+            format!("各默认值合计超过 {MOST_DEFAULTS} 字节"),
+            format!("the defaults have over {MOST_DEFAULTS} bytes together"),
+        );
+    }
+    check_aliases(problems, file);
     check_key(problems, file);
 }
 
@@ -79,6 +92,43 @@ fn check_item(problems: &mut Problems, item: &Item, at: &impl Fn(&str) -> String
     check_values(problems, item, at);
     if let Some(Err(refusal)) = item.mask.map(|mask| mask.check(item)) {
         problems.add(SchemaRejected, at("mask"), refusal.text.zh, refusal.text.en);
+    }
+    if let Some(Err(text)) = item.default_value() {
+        problems.add(SchemaRejected, at("default"), text.zh, text.en);
+    }
+}
+
+/// A reader finds an item by one of its names, and by no other item's.
+fn check_aliases(problems: &mut Problems, file: &ResourceFile) {
+    let mut taken: HashSet<&str> = file.items.iter().map(|item| item.name.as_str()).collect();
+    for (place, item) in file.items.iter().enumerate() {
+        if item.aliases.len() > MOST_ALIASES {
+            problems.add(
+                SchemaRejected,
+                format!("items[{place}].aliases"),
+                format!("有 {} 个别名,最多 {MOST_ALIASES}", item.aliases.len()),
+                format!("has {} aliases, at most {MOST_ALIASES} are allowed", item.aliases.len()),
+            );
+            continue;
+        }
+        for (nth, alias) in item.aliases.iter().enumerate() {
+            let at = format!("items[{place}].aliases[{nth}]");
+            if !is_avro_name(alias) {
+                problems.add(
+                    SchemaRejected,
+                    at,
+                    format!("别名应为 1 至 {LONGEST_NAME} 个英文字母、数字或“_”,不以数字开头"),
+                    format!("an alias is 1 to {LONGEST_NAME} of A-Z, a-z, 0-9 and '_', no digit first"),
+                );
+            } else if !taken.insert(alias) {
+                problems.add(
+                    SchemaRejected,
+                    at,
+                    format!("“{alias}”已是信息项名或别名"),
+                    format!("\"{alias}\" is the name or an alias of an item already"),
+                );
+            }
+        }
     }
 }
 
@@ -204,6 +254,14 @@ fn check_key(problems: &mut Problems, file: &ResourceFile) {
         };
         if item.nullable {
             problems.add(SchemaRejected, path.clone(), "主键项不能为空值", "a key item cannot be nullable");
+        }
+        if item.default.is_some() || !item.aliases.is_empty() {
+            problems.add(
+                SchemaRejected,
+                path.clone(),
+                "主键项每条记录都有,名称不变,因此没有默认值和别名",
+                "a key item is in every record under one name, so it has no default and no aliases",
+            );
         }
         if matches!(item.kind, ItemType::B | ItemType::F) {
             problems.add(

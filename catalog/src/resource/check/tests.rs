@@ -258,3 +258,121 @@ proptest! {
         }
     }
 }
+
+/// A file whose last item but two is of the kind, with the default.
+fn with_default(kind: ItemType, default: serde_json::Value) -> impl FnOnce(&mut ResourceFile) {
+    move |file| file.items[3] = Item { default: Some(default), ..item("x", kind) }
+}
+
+#[test]
+fn a_default_is_a_value_of_its_item() {
+    use ItemType::{B, C, D, F, G, I, L, M, N, T, Y};
+    use serde_json::json;
+    let good = [
+        (C, json!("")),
+        (M, json!("两\n行")),
+        (I, json!(i64::MAX)),
+        (N, json!("-0.5")),
+        (N, json!(12)),
+        (Y, json!(0.25)),
+        (D, json!("2013-01-31")),
+        (T, json!("2013-01-31T08:00:00.5+08:00")),
+        (L, json!(false)),
+        (G, json!("AP+A")),
+        (B, json!(1e300)),
+        (B, json!(-1)),
+        (F, json!(0.1)),
+        (C, json!("字".repeat(341))),
+    ];
+    for (kind, default) in good {
+        fine(with_default(kind, default));
+    }
+    let bad = [
+        (C, json!(1)),
+        (C, json!("a\u{0}b")),
+        (C, json!("字".repeat(342))),
+        (I, json!("1")),
+        (I, json!(1.5)),
+        (I, json!(u64::MAX)),
+        (N, json!("0.001")),
+        (N, json!("12345678901")),
+        (N, json!(1e300)),
+        (N, json!("1e3")),
+        (N, json!(0.123_456_789_012_345_68)),
+        (Y, json!("元")),
+        (D, json!("2013-02-29")),
+        (D, json!(15_736)),
+        (T, json!("2013-01-31")),
+        (L, json!("true")),
+        (L, json!(0)),
+        (G, json!("A")),
+        (G, json!("A".repeat(1372))),
+        (B, json!("1.5")),
+        (B, json!(0.123_456_789_012_345_68)),
+        (F, json!(1e300)),
+        (B, json!(9_007_199_254_740_993_i64)),
+        (C, json!(["A"])),
+        (C, json!({ "$__toml_private_datetime": "2013-01-31" })),
+    ];
+    for (kind, default) in bad {
+        only("items[3].default", Code::SchemaRejected, with_default(kind, default));
+    }
+    let coded = |default: &str| {
+        let (values, default) = (vec!["A".to_owned(), "B".to_owned()], Some(default.into()));
+        move |file: &mut ResourceFile| file.items[3] = Item { values, default, ..item("x", C) }
+    };
+    fine(coded("B"));
+    only("items[3].default", Code::SchemaRejected, coded("C"));
+    let long = |length, kind, default: serde_json::Value| {
+        move |file: &mut ResourceFile| {
+            file.items[3] = Item { length: Some(length), default: Some(default), ..item("x", kind) };
+        }
+    };
+    fine(long(3, C, json!("三个字")));
+    only("items[3].default", Code::SchemaRejected, long(2, C, json!("三个字")));
+    fine(long(2, I, json!(-99)));
+    only("items[3].default", Code::SchemaRejected, long(2, I, json!(100)));
+}
+
+#[test]
+fn the_defaults_of_a_file_are_short_together() {
+    let with = |many: usize| {
+        move |file: &mut ResourceFile| {
+            let long =
+                |n| Item { default: Some("x".repeat(1024).into()), ..item(&format!("x{n}"), ItemType::C) };
+            file.items.extend((0..many).map(long));
+        }
+    };
+    fine(with(16));
+    only("items", Code::SchemaRejected, with(17));
+}
+
+#[test]
+fn an_alias_is_a_name_of_one_item() {
+    let aliases = |place: usize, names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        move |file: &mut ResourceFile| file.items[place].aliases = names
+    };
+    fine(aliases(3, &["delay", "Dep_delay", "_d1"]));
+    fine(aliases(3, &["a", "b", "c", "d", "e", "f", "g", "h"]));
+    only(
+        "items[3].aliases",
+        Code::SchemaRejected,
+        aliases(3, &["a", "b", "c", "d", "e", "f", "g", "h", "i"]),
+    );
+    for (at, names) in
+        [(0, &["延误"][..]), (0, &["tailnum"]), (0, &["dep_delay"]), (1, &["a", "a"]), (0, &[""])]
+    {
+        only(&format!("items[3].aliases[{at}]"), Code::SchemaRejected, aliases(3, names));
+    }
+    only("items[3].aliases[0]", Code::SchemaRejected, |file| {
+        file.items[2].aliases = vec!["delay".to_owned()];
+        file.items[3].aliases = vec!["delay".to_owned()];
+    });
+}
+
+#[test]
+fn a_key_item_has_neither_default_nor_alias() {
+    only("key[0]", Code::SchemaRejected, |file| file.items[0].default = Some("JFK".into()));
+    only("key[1]", Code::SchemaRejected, |file| file.items[1].aliases = vec!["number".to_owned()]);
+}

@@ -1,5 +1,7 @@
 //! Schemas that change: what is put in force, what is refused and for whom, and what a grant holds.
 
+mod names;
+
 use changtong_catalog::account::Caller;
 use changtong_catalog::actions::{self, Act, Against, Proposed, Registering};
 use changtong_catalog::conformance;
@@ -70,6 +72,8 @@ fn gate(kind: ItemType) -> Item {
         values: Vec::new(),
         unit: None,
         mask: None,
+        default: None,
+        aliases: Vec::new(),
     }
 }
 

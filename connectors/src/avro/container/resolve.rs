@@ -1,11 +1,11 @@
-//! A file's schema against the resource's (Avro 1.12, "Schema Resolution"): fields by name, promotions, branches of
-//! unions, what is missing null where it may be. Decided once for a file, so that a record is one pass over steps.
+//! A file's schema against the resource's (Avro 1.12, "Schema Resolution"): fields by name or alias, promotions, branches of
+//! unions, what is missing its default, or null where it may be. Decided once for a file, so that a record is one pass over steps.
 //! Names of records are not compared: a file of another origin never has ours.
 
 use changtong_catalog::error::Refusal;
 use changtong_catalog::resource::AvroType;
 
-use super::super::plan::{Field, Plan};
+use super::super::plan::{Field, Names, Plan};
 use super::schema::{Id, Meaning, Record, Schema, Type, rejected};
 
 /// How a written value is read.
@@ -37,6 +37,8 @@ pub(super) enum Step {
         at: usize,
         how: How,
     },
+    /// The file has no such item.
+    Default(usize),
 }
 
 /// What a record of the file is read by.
@@ -48,14 +50,15 @@ pub(super) enum Reading {
 }
 
 pub(super) fn resolve(schema: &Schema, plan: &Plan) -> Result<Reading, Refusal> {
+    let names = Names::of(&plan.fields);
     match schema.of(schema.top) {
-        Type::Record(written) => record(schema, written, plan).map(Reading::Record),
+        Type::Record(written) => record(schema, written, plan, &names).map(Reading::Record),
         Type::Union(branches) => {
             let mut refusal = branches.is_empty().then(no_record);
             let mut readings = Vec::with_capacity(branches.len());
             for id in branches {
                 let read = match schema.of(*id) {
-                    Type::Record(written) => record(schema, written, plan),
+                    Type::Record(written) => record(schema, written, plan, &names),
                     _ => Err(no_record()),
                 };
                 readings.push(read.map_err(|why| {
@@ -72,14 +75,16 @@ pub(super) fn resolve(schema: &Schema, plan: &Plan) -> Result<Reading, Refusal> 
     }
 }
 
-fn record(schema: &Schema, written: &Record, plan: &Plan) -> Result<Vec<Step>, Refusal> {
+fn record(schema: &Schema, written: &Record, plan: &Plan, names: &Names<'_>) -> Result<Vec<Step>, Refusal> {
     let mut steps = Vec::with_capacity(written.fields.len());
     let mut seen = vec![false; plan.fields.len()];
     for (name, id) in &written.fields {
-        match plan.index(name) {
+        match names.find(name) {
             Some(at) => {
-                seen[at] = true;
                 let field = &plan.fields[at];
+                if std::mem::replace(&mut seen[at], true) {
+                    return Err(twice(field));
+                }
                 let how = how(schema, *id, field).ok_or_else(|| unreadable(field, schema.name(*id)))?;
                 steps.push(Step::Item { at, how });
             }
@@ -87,15 +92,14 @@ fn record(schema: &Schema, written: &Record, plan: &Plan) -> Result<Vec<Step>, R
             None => steps.push(Step::Skip(*id)),
         }
     }
-    let missing = plan.fields.iter().zip(seen).find(|(field, seen)| !seen && !field.nullable);
-    match missing {
-        Some((field, _)) => Err(rejected(
-            field.name(),
-            "没有资源必填的信息项",
-            "it has no field for an item that the resource requires",
-        )),
-        None => Ok(steps),
+    for (at, field) in plan.fields.iter().enumerate().filter(|(at, _)| !seen[*at]) {
+        match &field.default {
+            Some(_) => steps.push(Step::Default(at)),
+            None if field.nullable => {}
+            None => return Err(missing(field)),
+        }
     }
+    Ok(steps)
 }
 
 fn how(schema: &Schema, id: Id, field: &Field) -> Option<How> {
@@ -156,6 +160,18 @@ fn unreadable(field: &Field, found: &str) -> Refusal {
         field.name(),
         &format!("{found} 不能读作信息项的类型 {wanted}"),
         &format!("{found} cannot be read as the item's {wanted}"),
+    )
+}
+
+fn missing(field: &Field) -> Refusal {
+    rejected(field.name(), "没有资源必填的信息项", "it has no field for an item that the resource requires")
+}
+
+fn twice(field: &Field) -> Refusal {
+    rejected(
+        field.name(),
+        "有多个字段以名称或别名对应同一信息项",
+        "several of its fields are the same item, by its name and its aliases",
     )
 }
 

@@ -3,10 +3,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use changtong_catalog::literal;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde_json::{Map, Number, Value, json};
 
-use super::super::{binary, line};
+use super::super::line;
 use super::cursor::{Broken, Cursor};
 use super::file::Layout;
 use super::schema::{Id, Meaning, Schema, Type};
@@ -118,7 +119,7 @@ fn text(bytes: &[u8]) -> Value {
 
 fn bytes(meaning: Meaning, bytes: &[u8]) -> Value {
     let number = match meaning {
-        Meaning::Decimal { scale } => binary::decimal(bytes).map(|number| (number, scale)),
+        Meaning::Decimal { scale } => literal::unscaled(bytes).map(|number| (number, scale)),
         _ => None,
     };
     let Some((number, scale)) = number else { return base64(bytes) };

@@ -1,8 +1,8 @@
 //! One record of a file: its values by item, each checked as those of every other format are.
 
+use changtong_catalog::literal;
 use changtong_catalog::resource::AvroType;
 
-use super::super::binary;
 use super::super::plan::{Field, Plan};
 use super::super::problem::Reason;
 use super::super::row::Row;
@@ -49,6 +49,10 @@ impl Reader<'_> {
         for step in steps {
             match step {
                 Step::Skip(id) => skip(self.schema, *id, &mut cursor).map_err(whole)?,
+                Step::Default(at) => {
+                    let field = &self.plan.fields[*at];
+                    row.put(*at, field, |out| scalar::default(field, out));
+                }
                 Step::Item { at, how } => {
                     let field = &self.plan.fields[*at];
                     let mut broken = None;
@@ -132,6 +136,6 @@ fn decimal(field: &Field, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Reason>
     let filler = if first & 0x80 == 0 { 0 } else { 0xff };
     let spare = bytes.iter().take_while(|byte| **byte == filler).count();
     let number =
-        binary::decimal(&bytes[spare.saturating_sub(1)..]).ok_or(Reason::Decimal { precision, scale })?;
+        literal::unscaled(&bytes[spare.saturating_sub(1)..]).ok_or(Reason::Decimal { precision, scale })?;
     scalar::of_decimal(field, number, out)
 }

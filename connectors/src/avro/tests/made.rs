@@ -84,6 +84,8 @@ pub fn resource(choices: &mut Choices) -> ResourceFile {
             values: if coded { values.into() } else { Vec::new() },
             unit: None,
             mask: None,
+            default: None,
+            aliases: Vec::new(),
         });
     }
     file
@@ -222,6 +224,27 @@ fn time(choices: &mut Choices) -> (String, Value, String) {
 
 pub fn record(choices: &mut Choices, items: &[Item]) -> Vec<Made> {
     items.iter().map(|item| value(choices, item)).collect()
+}
+
+/// A default of the item, which is a value of it: as a file writes it, and as apache-avro has it.
+pub fn default(choices: &mut Choices, item: &Item) -> (serde_json::Value, Value) {
+    // A file keeps fewer digits of a number with a point than a record may have.
+    let eighths = |most: u64| most as f64 / 8.0;
+    let (line, avro) = match item.kind {
+        ItemType::B => {
+            let number = eighths(choices.below(1 << 32));
+            (number.to_string(), Value::Double(number))
+        }
+        ItemType::F => {
+            let number = eighths(choices.below(1 << 16));
+            (number.to_string(), Value::Float(number as f32))
+        }
+        _ => {
+            let made = value(choices, &Item { nullable: false, ..item.clone() });
+            (made.line, made.avro)
+        }
+    };
+    (serde_json::from_str(&line).unwrap(), avro)
 }
 
 /// A value as a field of the item has it.

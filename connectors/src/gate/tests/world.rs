@@ -86,6 +86,8 @@ fn item(name: &str, kind: ItemType, nullable: bool) -> Item {
         values: Vec::new(),
         unit: None,
         mask: None,
+        default: None,
+        aliases: Vec::new(),
     }
 }
 

@@ -195,3 +195,86 @@ fn keys_end_in_canonical_bytes_whatever_came_in() {
     assert_eq!(short.records, padded.records);
     assert_eq!(short.records[0].key.as_deref(), Some(&b"\0\0\0\0\x08\x02\x05\x02"[..]));
 }
+
+#[test]
+fn a_file_without_an_item_is_read_with_its_default_and_one_with_another_name_by_its_alias() {
+    const ITEMS: &str = r#"
+[[items]]
+name = "id"
+title = "编号"
+type = "C"
+[[items]]
+name = "kind"
+title = "类"
+type = "C"
+default = "甲"
+[[items]]
+name = "big"
+title = "大数"
+type = "I"
+aliases = ["old", "older"]
+[[items]]
+name = "note"
+title = "备注"
+type = "M"
+nullable = true
+default = "无"
+"#;
+    let plan = plan("table", &["id"], ITEMS);
+    let id = ("id", Value::String("a".into()));
+    let by = |name: &str, kind: &str, value: Value| {
+        let schema = record(&[&field("id", "\"string\""), &field(name, kind)]);
+        written(&schema, vec![row([id.clone(), (name, value)])], false)
+    };
+    for (name, kind, value) in [
+        ("big", "\"long\"", Value::Long(7)),
+        ("older", "\"long\"", Value::Long(7)),
+        ("old", "\"int\"", Value::Int(7)),
+    ] {
+        let found = only(&plan, &by(name, kind, value));
+        assert_eq!((&found["kind"], &found["big"], &found["note"]), (&json!("甲"), &json!(7), &json!("无")));
+    }
+    // What is there counts, even null.
+    let schema = record(&[
+        &field("id", "\"string\""),
+        &field("old", "\"long\""),
+        &field("kind", "\"string\""),
+        &field("note", "[\"null\",\"string\"]"),
+    ]);
+    let whole = row([
+        id.clone(),
+        ("old", Value::Long(1)),
+        ("kind", Value::String("乙".into())),
+        ("note", union(0, Value::Null)),
+    ]);
+    let found = only(&plan, &written(&schema, vec![whole], false));
+    assert_eq!((&found["kind"], &found["note"]), (&json!("乙"), &json!(null)));
+    for (name, kind, value, at) in
+        [("other", "\"long\"", Value::Long(7), "big"), ("old", "\"double\"", Value::Double(7.0), "big")]
+    {
+        let refusal = refusal(&plan, &by(name, kind, value));
+        assert_eq!((refusal.code, path(&refusal)), (Code::SchemaRejected, at));
+    }
+    let schema = record(&[&field("id", "\"string\""), &field("old", "\"long\""), &field("big", "\"long\"")]);
+    let twice = row([id, ("old", Value::Long(1)), ("big", Value::Long(2))]);
+    let refusal = refusal(&plan, &written(&schema, vec![twice], false));
+    assert_eq!((refusal.code, path(&refusal)), (Code::SchemaRejected, "big"), "which it is, nothing says");
+}
+
+#[test]
+fn a_publisher_in_json_or_csv_says_every_item_that_has_a_default_for_readers() {
+    const ITEMS: &str = "[[items]]\nname = \"a\"\ntitle = \"甲\"\ntype = \"I\"\ndefault = 5\naliases = [\"b\"]\n[[items]]\nname = \"c\"\ntitle = \"丙\"\ntype = \"I\"\nnullable = true\ndefault = 6\n";
+    let plan = plan("stream", &[], ITEMS);
+    for (format, body, wrong) in [
+        (Format::Ndjson, r#"{"c":1}"#, &[("a", "missing")][..]),
+        (Format::Ndjson, r#"{"b":1}"#, &[("b", "unknown_item"), ("a", "missing")]),
+        (Format::Csv, "c\n1\n", &[("a", "missing")]),
+    ] {
+        let read = try_read(&plan, format, body.as_bytes(), &LIMITS).unwrap();
+        let told =
+            read.bad[0].problems.iter().map(|problem| (problem.path.as_str(), problem.reason.as_str()));
+        assert_eq!(told.collect::<Vec<_>>(), wrong, "{body}");
+    }
+    let left_out = try_read(&plan, Format::Ndjson, br#"{"a":1}"#, &LIMITS).unwrap();
+    assert_eq!(left_out.records[0].value.as_deref(), Some(&b"\0\0\0\0\x07\x02\0"[..]), "it is null");
+}
