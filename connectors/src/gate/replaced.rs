@@ -43,6 +43,12 @@ pub(super) struct Noted {
     first: Vec<i64>,
 }
 
+impl Noted {
+    fn falls_to(&self, first: &[i64]) -> bool {
+        first.len() < self.first.len() || first.iter().zip(&self.first).any(|(now, then)| now < then)
+    }
+}
+
 impl State {
     /// Whether all have been asked about, long enough ago.
     fn begins_round(&mut self, now: Duration) -> bool {
@@ -116,10 +122,8 @@ impl Gate {
         // found by its end.
         if let Some(before) = before {
             let Ok(first) = self.log.offsets_at(&topic.name, before.at).await else { return Ok(()) };
-            if first.len() < before.first.len()
-                || first.iter().zip(&before.first).any(|(now, then)| now < then)
-            {
-                return self.suspect(topic, now).await;
+            if before.falls_to(&first) {
+                return self.suspect(topic, &before, now).await;
             }
             self.replaced.0.lock().suspected.remove(&key);
         }
@@ -130,13 +134,18 @@ impl Gate {
         Ok(())
     }
 
-    /// Stops the resource once two answers some time apart say the same.
-    async fn suspect(&self, topic: &Topic, now: Duration) -> Result<(), Refusal> {
+    /// Stops the resource once two answers some time apart say the same, and no broker knows better.
+    async fn suspect(&self, topic: &Topic, before: &Noted, now: Duration) -> Result<(), Refusal> {
         let since = {
             let suspected = &mut self.replaced.0.lock().suspected;
             suspected.entry(key_of(topic)).or_insert_with(|| (topic.clone(), now)).1
         };
         if now.saturating_sub(since) < ROLLED_BACK_AFTER {
+            return Ok(());
+        }
+        let Ok(first) = self.log.farthest_at(&topic.name, before.at).await else { return Ok(()) };
+        if !before.falls_to(&first) {
+            self.replaced.0.lock().suspected.remove(&key_of(topic));
             return Ok(());
         }
         self.stop_rolled_back(topic).await?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 use changtong_catalog::ports::{Settling, Topic};
@@ -15,7 +16,7 @@ use crate::commit::{Partitions, TopicKey, key_of};
 use crate::events::{HolesFound, StoreFoundOlder};
 use crate::log::Extent;
 
-/// Two answers this far apart below what is known mean that the log rolled back.
+/// Two answers this far apart below what is known mean that the log rolled back, if no broker knows better.
 pub(super) const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// How often topics that nobody appends to are looked at: what happened to them behind the bus.
@@ -169,8 +170,13 @@ impl Gate {
         if ends_below(extents, views) {
             let since = *watched.below_since.get_or_insert(now);
             if now.saturating_sub(since) >= ROLLED_BACK_AFTER {
-                self.stop_rolled_back(&watched.topic).await?;
-                return Ok(true);
+                // Should too few say anything now, they are asked again as late.
+                watched.below_since = None;
+                let ends = self.log.farthest_at(&watched.topic.name, Time::MAX_UTC).await?;
+                if falls_short(&ends, views) {
+                    self.stop_rolled_back(&watched.topic).await?;
+                    return Ok(true);
+                }
             }
             return Ok(false);
         }
@@ -257,6 +263,10 @@ pub(super) fn in_force(topics: Vec<Topic>) -> impl Iterator<Item = Topic> {
 
 /// Whether the log ends below what the store knows it to have held.
 fn ends_below(extents: &[Extent], views: &[PartitionView]) -> bool {
-    extents.len() < views.len()
-        || extents.iter().zip(views).any(|(extent, view)| extent.end < view.known_end())
+    let ends: Vec<i64> = extents.iter().map(|extent| extent.end).collect();
+    falls_short(&ends, views)
+}
+
+fn falls_short(ends: &[i64], views: &[PartitionView]) -> bool {
+    ends.len() < views.len() || ends.iter().zip(views).any(|(end, view)| *end < view.known_end())
 }

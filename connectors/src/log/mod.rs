@@ -120,6 +120,16 @@ pub trait Log: Send + Sync + 'static {
     /// Per partition the first offset appended at or after the time (the end if there is none).
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal>;
 
+    /// The same, and nothing of a topic that is gone, for whoever is about to believe that records are lost: a broker
+    /// parted from the others goes on answering for what it led before. So every broker says who leads, and of the
+    /// answers the farthest counts; an error where most of them say nothing.
+    async fn farthest_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        match self.has_topic(topic).await? {
+            true => self.offsets_at(topic, time).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
     /// Removes what is past its topic's retention, where the engine doesn't do so by itself; for a job to call every
     /// few minutes. Answers how many records went.
     async fn expire(&self) -> Result<u64, Refusal>;

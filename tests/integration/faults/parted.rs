@@ -20,6 +20,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Once so many more are acknowledged, some of them were begun since.
 const SOME: u32 = 2 * PUBLISHERS as u32;
 
+/// Longer than what looks like a loss is doubted.
+const BELIEVED_BY: Duration = Duration::from_secs(9);
+
 /// Each leads a partition, and neither is the controller.
 const PAUSED: i32 = 2;
 const PARTED: i32 = 3;
@@ -128,6 +131,10 @@ async fn a_leader_is_parted_from_the_others(cluster: &Cluster, story: &Story) {
     // Whoever wrote to it is told that nothing came of it, and writes to the other.
     story.goes_on(SOME).await;
     tell("goes on", began, story);
+    // It goes on telling whoever asks it that the log ends where it did before: nothing is lost by that.
+    tokio::time::sleep(BELIEVED_BY).await;
+    story.goes_on(SOME).await;
+    tell("goes on beside it", began, story);
     assert_eq!(cluster.belief(PARTED).await.partitions, before, "it was told");
     cluster.heal(PARTED);
     cluster.is_whole().await;

@@ -49,6 +49,8 @@ pub struct MemoryLog {
     pub hold: watch::Sender<bool>,
     pub appends: Mutex<usize>,
     pub reads: Mutex<usize>,
+    /// So many of the last records of each partition whoever answers does not know of; others do.
+    pub parted: Mutex<i64>,
     /// While true, no extent is told.
     pub mute: Mutex<bool>,
     /// While there is a number, questions for a topic fail and are counted.
@@ -73,6 +75,7 @@ impl Default for MemoryLog {
             hold: watch::Sender::new(false),
             appends: Mutex::default(),
             reads: Mutex::default(),
+            parted: Mutex::default(),
             mute: Mutex::default(),
             away: Mutex::default(),
             deaf: Mutex::default(),
@@ -153,6 +156,22 @@ impl MemoryLog {
         if let Some(afterwards) = afterwards {
             afterwards();
         }
+    }
+
+    /// Record N of a partition was appended N + 1 seconds after 1970; some of the last are not known of.
+    fn first_since(&self, topic: &TopicName, time: Time, unknown: i64) -> Vec<i64> {
+        let topics = self.topics.lock();
+        let wanted = (time.timestamp_millis() + 999) / 1000 - 1;
+        let at = |p: &Partition| {
+            let end = p.records.len() as i64 - unknown;
+            let plain = wanted.clamp(p.first, end);
+            match p.rewritten {
+                Some((from, at)) if from <= plain && time.timestamp_millis() <= at => from.max(p.first),
+                Some((from, _)) if from <= plain => end,
+                _ => plain,
+            }
+        };
+        topics.0[topic].iter().map(at).collect()
     }
 
     fn read_now(
@@ -263,7 +282,8 @@ impl Log for MemoryLog {
             return Ok(BTreeMap::new());
         }
         let topics = self.topics.lock();
-        let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 };
+        let unknown = *self.parted.lock();
+        let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 - unknown };
         let found = names.iter().filter_map(|name| topics.0.get_key_value(name));
         Ok(found.map(|(name, parts)| (name.clone(), parts.iter().map(extent).collect())).collect())
     }
@@ -290,7 +310,11 @@ impl Log for MemoryLog {
         Ok(there)
     }
 
-    /// Record N of a partition was appended N + 1 seconds after 1970.
+    async fn farthest_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let there = self.topics.lock().0.contains_key(topic);
+        Ok(if there { self.first_since(topic, time, 0) } else { Vec::new() })
+    }
+
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let _ = self.hold_times.subscribe().wait_for(|held| !held).await;
         {
@@ -300,17 +324,7 @@ impl Log for MemoryLog {
                 return Err(broken());
             }
         }
-        let topics = self.topics.lock();
-        let wanted = (time.timestamp_millis() + 999) / 1000 - 1;
-        let at = |p: &Partition| {
-            let (end, plain) = (p.records.len() as i64, wanted.clamp(p.first, p.records.len() as i64));
-            match p.rewritten {
-                Some((from, at)) if from <= plain && time.timestamp_millis() <= at => from.max(p.first),
-                Some((from, _)) if from <= plain => end,
-                _ => plain,
-            }
-        };
-        Ok(topics.0[topic].iter().map(at).collect())
+        Ok(self.first_since(topic, time, *self.parted.lock()))
     }
 
     async fn expire(&self) -> Result<u64, Refusal> {

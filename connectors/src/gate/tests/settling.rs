@@ -88,6 +88,21 @@ async fn a_log_that_ends_below_what_is_known_stops_the_resource_at_the_second_an
 }
 
 #[tokio::test]
+async fn who_led_before_is_not_believed_that_records_are_lost() {
+    let world = World::new();
+    let stopped = || world.store.state.lock().resource.as_ref().unwrap().resource.log_rolled_back;
+    world.rows(0..30).await.unwrap();
+    seconds(&world, 1).await;
+    *world.log.parted.lock() = 2;
+    seconds(&world, 30).await;
+    assert!(!stopped(), "others know better");
+    world.rows(30..33).await.unwrap();
+    world.log.lose(&world.topic(), 1, 1);
+    seconds(&world, 13).await;
+    assert!(stopped(), "nobody knows better");
+}
+
+#[tokio::test]
 async fn a_topic_that_is_gone_stops_the_resource_a_silent_log_does_not() {
     let world = World::new();
     world.rows(0..30).await.unwrap();

@@ -140,6 +140,13 @@ impl KafkaSettings {
         config
     }
 
+    /// The same, and that broker is the first it hears of.
+    pub(super) fn asking_first(&self, broker: &str) -> ClientConfig {
+        let mut config = self.asking();
+        config.set("bootstrap.servers", broker);
+        config
+    }
+
     pub(super) fn consumer(&self) -> ClientConfig {
         let mut config = self.asking();
         config

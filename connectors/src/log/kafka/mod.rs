@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use changtong_catalog::clock::Time;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::TopicName;
+use futures::future::join_all;
 use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 
@@ -197,6 +198,28 @@ impl Log for KafkaLog {
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let topic = topic.clone();
         self.ask(move |asker| asker.offsets_at(&topic, time)).await
+    }
+
+    async fn farthest_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        let name = topic.clone();
+        let brokers = self.ask(move |asker| asker.brokers(&name)).await?;
+        let askings = brokers.iter().map(|broker| {
+            let (config, topic) = (self.settings.asking_first(broker), topic.clone());
+            let asking = tokio::task::spawn_blocking(move || {
+                let asker = Asker::new(&config)?;
+                let told = asker.offsets_if_there(&topic, time);
+                let _ = elsewhere(move || drop(asker));
+                told
+            });
+            tokio::time::timeout(offsets::ASKING, asking)
+        });
+        let answers = join_all(askings).await;
+        let told: Vec<Vec<i64>> = answers.into_iter().filter_map(|told| told.ok()?.ok()?.ok()).collect();
+        // Those who are parted are the fewer.
+        if 2 * told.len() <= brokers.len() {
+            return Err(refusals::timed_out(topic));
+        }
+        Ok(offsets::farthest(told))
     }
 
     /// The brokers do it by themselves; only consumers that wait for nothing are given up.

@@ -9,7 +9,7 @@ use changtong_catalog::ids::TopicName;
 use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::metadata::{Metadata, MetadataBroker, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -138,6 +138,13 @@ impl Asker {
         Ok(there)
     }
 
+    /// Addresses of all brokers; who leads the topic is learnt again on the way.
+    pub(super) fn brokers(&self, topic: &TopicName) -> Result<Vec<String>, Refusal> {
+        let metadata = self.metadata(Some(topic))?;
+        let address = |broker: &MetadataBroker| format!("{}:{}", broker.host(), broker.port());
+        Ok(metadata.brokers().iter().map(address).collect())
+    }
+
     pub(super) fn forget(&self, topic: &TopicName) {
         self.partitions.lock().remove(topic);
     }
@@ -205,6 +212,14 @@ impl Asker {
             .collect())
     }
 
+    /// Of a topic that is gone, nothing.
+    pub(super) fn offsets_if_there(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
+        match self.has_topic(topic)? {
+            true => self.offsets_at(topic, time),
+            false => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let count = self.partitions(topic)?;
         // Append times are whole milliseconds: at or after the time means at or after the next whole one.
@@ -220,6 +235,15 @@ impl Asker {
         let offsets: Option<Vec<i64>> = (0..count).map(offset).collect();
         offsets.ok_or_else(|| refusals::timed_out(topic))
     }
+}
+
+/// Of several answers, per partition the farthest.
+pub(super) fn farthest(told: Vec<Vec<i64>>) -> Vec<i64> {
+    told.into_iter().fold(Vec::new(), |mut farthest, offsets| {
+        farthest.resize(farthest.len().max(offsets.len()), 0);
+        farthest.iter_mut().zip(offsets).for_each(|(farthest, offset)| *farthest = offset.max(*farthest));
+        farthest
+    })
 }
 
 /// `None` where the brokers name no offset: nothing was appended at or after the time asked.
