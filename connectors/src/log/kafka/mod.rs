@@ -208,7 +208,7 @@ impl Log for KafkaLog {
             let asking = tokio::task::spawn_blocking(move || {
                 let asker = Asker::new(&config)?;
                 let told = asker.offsets_if_there(&topic, time);
-                let _ = elsewhere(move || drop(asker));
+                elsewhere(move || drop(asker));
                 told
             });
             tokio::time::timeout(offsets::ASKING, asking)
