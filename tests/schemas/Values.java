@@ -33,16 +33,16 @@ import org.apache.avro.io.EncoderFactory;
  * </pre>
  */
 public final class Values {
-  private static final ObjectMapper MAPPER = new ObjectMapper();
-  private static final int RECORDS = 8;
+  static final ObjectMapper MAPPER = new ObjectMapper();
+  static final int RECORDS = 8;
   private static final String[] KINDS = {"C", "N", "Y", "D", "T", "L", "M", "G", "B", "I", "F"};
   private static final String[] LETTERS = {"a", "Z", "0", " ", "\"", "\\", "\n", "\u001f", "é", "中", "😀"};
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
 
-  private final Random random;
+  final Random random;
 
-  private Values(long seed) {
+  Values(long seed) {
     random = new Random(seed);
   }
 
@@ -57,11 +57,7 @@ public final class Values {
   }
 
   private String line() throws IOException {
-    ArrayNode items = MAPPER.createArrayNode();
-    int fields = 1 + random.nextInt(10);
-    for (int n = 0; n < fields; n++) {
-      items.add(item(n));
-    }
+    ArrayNode items = items();
     Schema schema = schema(items);
     List<GenericRecord> records = new ArrayList<>();
     ArrayNode written = MAPPER.createArrayNode();
@@ -81,10 +77,19 @@ public final class Values {
     return line.toString();
   }
 
-  private ObjectNode item(int n) {
+  ArrayNode items() {
+    ArrayNode items = MAPPER.createArrayNode();
+    int fields = 1 + random.nextInt(10);
+    for (int n = 0; n < fields; n++) {
+      items.add(item("item_" + n));
+    }
+    return items;
+  }
+
+  ObjectNode item(String name) {
     String kind = KINDS[random.nextInt(KINDS.length)];
     ObjectNode item = MAPPER.createObjectNode();
-    item.put("name", "item_" + n).put("title", "项" + n).put("type", kind).put("nullable", random.nextBoolean());
+    item.put("name", name).put("title", "项" + name.replace("item_", "")).put("type", kind).put("nullable", random.nextBoolean());
     if (kind.equals("N") || kind.equals("Y")) {
       int precision = 1 + random.nextInt(38);
       item.put("precision", precision).put("scale", random.nextInt(precision + 1));
@@ -94,7 +99,7 @@ public final class Values {
     return item;
   }
 
-  private static Schema schema(ArrayNode items) {
+  static Schema schema(ArrayNode items) {
     ObjectNode schema = MAPPER.createObjectNode();
     schema.put("type", "record").put("name", "Foreign").put("namespace", "gov.example");
     ArrayNode fields = schema.putArray("fields");
@@ -105,9 +110,18 @@ public final class Values {
       } else {
         field.set("type", type((ObjectNode) item));
       }
+      if (item.has("aliases")) {
+        field.set("aliases", item.get("aliases"));
+      }
+      if (item.has(DEFAULT)) {
+        field.set("default", item.get(DEFAULT));
+      }
     });
     return new Schema.Parser().parse(schema.toString());
   }
+
+  /** Member of an item: its default as a schema has it. */
+  static final String DEFAULT = "in_schema";
 
   private static ObjectNode type(ObjectNode item) {
     ObjectNode type = MAPPER.createObjectNode();
@@ -128,7 +142,7 @@ public final class Values {
     return type;
   }
 
-  private GenericRecord record(Schema schema, ArrayNode items, ObjectNode json) {
+  GenericRecord record(Schema schema, ArrayNode items, ObjectNode json) {
     GenericRecord record = new GenericData.Record(schema);
     items.forEach(item -> {
       String name = item.get("name").asText();
@@ -142,7 +156,7 @@ public final class Values {
     return record;
   }
 
-  private Object value(ObjectNode item, String name, ObjectNode json) {
+  Object value(ObjectNode item, String name, ObjectNode json) {
     switch (item.get("type").asText()) {
       case "C", "M": {
         StringBuilder text = new StringBuilder();
@@ -204,7 +218,7 @@ public final class Values {
     }
   }
 
-  private static byte[] datum(Schema schema, GenericRecord record) throws IOException {
+  static byte[] datum(Schema schema, GenericRecord record) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, null);
     new GenericDatumWriter<GenericRecord>(schema).write(record, encoder);
@@ -225,7 +239,7 @@ public final class Values {
     return bytes.toByteArray();
   }
 
-  private static String hex(byte[] bytes) {
+  static String hex(byte[] bytes) {
     StringBuilder text = new StringBuilder();
     for (byte one : bytes) {
       text.append(String.format("%02x", one));

@@ -7,10 +7,11 @@
 #   schemas.sh pairs FAMILIES SEED        print the verdicts on so many families of 12 schemas
 #   schemas.sh texts COUNT SEED           print what becomes of tests/schemas/texts.txt and of so many texts made at random
 #   schemas.sh values COUNT SEED          print records of so many lists of items, with their bytes
+#   schemas.sh resolved COUNT SEED        print records of so many lists of items, and how they are read as later ones
 #
 # To hold our code against more than the files: print other families or texts into catalog/src/compat/tests/java.txt or
 # catalog/src/avro/tests/java.jsonl, run `cargo test -p changtong-catalog java`, and check the files out again; print
-# other records into connectors/src/avro/tests/java.jsonl and run `cargo test -p changtong-connectors java`.
+# other records into connectors/src/avro/tests/java.jsonl or resolved.jsonl and run `cargo test -p changtong-connectors java`.
 set -eu
 
 version=1.12.1
@@ -58,9 +59,11 @@ build() {
 }
 
 values() { java -Dfile.encoding=UTF-8 -cp "$classes:$jars" Values "$@"; }
+resolved() { java -Dfile.encoding=UTF-8 -cp "$classes:$jars" Resolved "$@"; }
 oracle() { java -Dfile.encoding=UTF-8 -cp "$classes:$jars" Oracle "$@"; }
 
-files="catalog/src/compat/tests/java.txt catalog/src/avro/tests/java.jsonl connectors/src/avro/tests/java.jsonl"
+files="catalog/src/compat/tests/java.txt catalog/src/avro/tests/java.jsonl connectors/src/avro/tests/java.jsonl
+connectors/src/avro/tests/resolved.jsonl"
 
 # One of the files, as it was made.
 made() {
@@ -68,6 +71,7 @@ made() {
     catalog/src/compat/tests/java.txt) oracle pairs 80 1 ;;
     catalog/src/avro/tests/java.jsonl) oracle texts "$root/tests/schemas/texts.txt" 500 1000 ;;
     connectors/src/avro/tests/java.jsonl) values 30 1 ;;
+    connectors/src/avro/tests/resolved.jsonl) resolved 40 1 ;;
   esac
 }
 
@@ -86,6 +90,7 @@ case "${1-}" in
     ;;
   pairs) build && oracle pairs "$2" "$3" ;;
   values) build && values "$2" "$3" ;;
+  resolved) build && resolved "$2" "$3" ;;
   texts) build && oracle texts "$root/tests/schemas/texts.txt" "$2" "$3" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -1,5 +1,6 @@
 //! Records that Apache Avro 1.12 for Java wrote (`java.jsonl`, made by tests/scripts/schemas.sh): what a publisher writes
-//! in JSON becomes the same bytes here, and Java's file is read as the same records.
+//! in JSON becomes the same bytes here, and Java's file is read as the same records. What Java read with the schema of
+//! later items (`resolved.jsonl`) is what a consumer of those is shown.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,13 @@ use changtong_catalog::resource::{Item, ItemType};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::versions::{standing_of, written_as};
+use super::views::{grant, keys};
 use super::*;
 use crate::log::LogRecord;
 
 const WRITTEN: &str = include_str!("java.jsonl");
+const RESOLVED: &str = include_str!("resolved.jsonl");
 
 /// Records of one list of items.
 #[derive(Deserialize)]
@@ -79,4 +83,50 @@ fn our_bytes_are_javas_and_javas_file_is_read() {
         }
     }
     assert!(records >= 200, "{records}");
+}
+
+/// Records of one list of items, and what they are as records of another, whose defaults a schema has like this.
+#[derive(Deserialize)]
+struct Resolved {
+    old: Vec<Item>,
+    new: Vec<Item>,
+    defaults: BTreeMap<String, serde_json::Value>,
+    written: Vec<String>,
+    read: Vec<String>,
+}
+
+/// The defaults in our text of a schema.
+fn defaults(items: &[Item]) -> BTreeMap<String, serde_json::Value> {
+    let schema: serde_json::Value = serde_json::from_str(&schema_text(items)).unwrap();
+    let fields = schema["fields"].as_array().unwrap();
+    let default = |field: &serde_json::Value| {
+        Some((field["name"].as_str()?.to_owned(), field.get("default")?.clone()))
+    };
+    fields.iter().filter_map(default).collect()
+}
+
+#[test]
+fn an_old_record_is_shown_as_java_reads_it_with_the_later_schema() {
+    let (mut records, mut renamed, mut lacked) = (0, 0, 0);
+    for (n, line) in RESOLVED.lines().enumerate() {
+        let Resolved { old, new, defaults: javas, written, read } = serde_json::from_str(line).unwrap();
+        assert_eq!(defaults(&new), javas, "line {n}");
+        let plan = Arc::new(Plan::compile(&standing_of(&old, &new), 3).unwrap());
+        let names: Vec<_> = new.iter().map(|item| item.name.as_str()).collect();
+        let view = View::compile(plan, &new, &grant(&names, None, None), keys()).unwrap();
+        for (written, read) in written.iter().zip(&read) {
+            let (mut out, mut places) = (Vec::new(), Places::default());
+            let record = written_as(7, &bytes(written));
+            let passed = view.datum(Generation(1), &record, true, &mut places, &mut out).unwrap();
+            assert_eq!(passed, Passed::Sent);
+            // Behind what every delivered record begins with.
+            assert!(out.ends_with(&bytes(read)), "line {n}: {read} is not the end of {out:02x?}");
+            records += 1;
+        }
+        assert_eq!(written.len(), read.len());
+        let found = |item: &&Item| old.iter().any(|old| item.aliases.contains(&old.name));
+        renamed += new.iter().filter(found).count();
+        lacked += new.iter().filter(|item| item.default.is_some() && item.name.starts_with("new")).count();
+    }
+    assert!(records >= 300 && renamed > 40 && lacked > 40, "{records}, {renamed} renamed, {lacked} defaults");
 }

@@ -19,7 +19,7 @@ use super::*;
 use crate::log::LogRecord;
 
 /// Version 1 with schema 7, then version 2 with schema 70, which is in force.
-fn standing_of(old: &[Item], new: &[Item]) -> ResourceStanding {
+pub fn standing_of(old: &[Item], new: &[Item]) -> ResourceStanding {
     let mut file = file("stream", &[], "items = []\n");
     file.items = old.to_vec();
     let mut standing = standing(file);
@@ -41,8 +41,8 @@ struct Evolved {
 }
 
 /// Some items that may be null go, others come, with and without a default, numbers widen, some have another name, all
-/// stand elsewhere.
-fn evolved(choices: &mut Choices, items: &[Item]) -> Evolved {
+/// stand elsewhere. Who reads later versions finds nothing by its aliases.
+fn evolved(choices: &mut Choices, items: &[Item], by_aliases: bool) -> Evolved {
     let mut before = items.to_vec();
     let mut evolved = Vec::new();
     for (n, old) in before.iter_mut().enumerate() {
@@ -63,24 +63,35 @@ fn evolved(choices: &mut Choices, items: &[Item]) -> Evolved {
         item.nullable |= choices.one_in(3);
         // It is there, so this counts for nothing.
         item.default = choices.one_in(4).then(|| default(choices, &item).0);
+        let mut counts = None;
         if choices.one_in(3) {
             item.aliases = vec![format!("never_{n}"), item.name];
             item.name = format!("renamed_{n}");
-            old.name.clone_from(&item.name);
+            if by_aliases {
+                old.name.clone_from(&item.name);
+            } else {
+                counts = lacked(choices, &mut item);
+            }
         }
-        evolved.push((item, None));
+        evolved.push((item, counts));
     }
     for (n, item) in resource(choices).items.into_iter().enumerate().take(3) {
         let mut item = Item { name: format!("new_{n}"), ..item };
-        let counts = choices.one_in(2).then(|| default(choices, &item));
-        item.nullable |= counts.is_none();
-        let (written, counts) = counts.unzip();
-        item.default = written;
+        let counts = lacked(choices, &mut item);
         evolved.push((item, counts));
     }
     choices.shuffle(&mut evolved);
     let (items, defaults) = evolved.into_iter().unzip();
     Evolved { items, defaults, before }
+}
+
+/// Makes an item one that what is read may lack: with a default that counts there, or null.
+fn lacked(choices: &mut Choices, item: &mut Item) -> Option<Value> {
+    let counts = choices.one_in(2).then(|| default(choices, item));
+    item.nullable |= counts.is_none();
+    let (written, counts) = counts.unzip();
+    item.default = written;
+    counts
 }
 
 /// A reader's schema without what apache-avro does not know: what has a default may be null there.
@@ -137,12 +148,31 @@ const RECORDS: usize = 60;
 
 #[test]
 fn an_old_record_is_read_and_filtered_as_apache_avro_resolves_it() {
+    read_as_apache_avro_resolves_it("versions", true, |written, read| {
+        (7, Plan::compile(&standing_of(written, read), 3).unwrap())
+    });
+}
+
+#[test]
+fn a_later_record_is_read_and_filtered_as_apache_avro_resolves_it() {
+    read_as_apache_avro_resolves_it("later versions", false, |written, read| {
+        (70, Plan::of_version(&standing_of(read, written), 1, 3).unwrap())
+    });
+}
+
+/// Records of one list of items under a plan of another, which says the schema that they are of.
+fn read_as_apache_avro_resolves_it(
+    family: &str,
+    by_aliases: bool,
+    planned: impl Fn(&[Item], &[Item]) -> (u8, Plan),
+) {
     let (mut sent, mut lacked, mut renamed) = (0, 0, 0);
-    family::run("versions", SCHEMAS, SCHEMAS as usize * RECORDS, |choices, held| {
+    family::run(family, SCHEMAS, SCHEMAS as usize * RECORDS, |choices, held| {
         let old = resource(choices).items;
-        let evolved = evolved(choices, &old);
+        let evolved = evolved(choices, &old, by_aliases);
         let new = evolved.items.clone();
-        let plan = Arc::new(Plan::compile(&standing_of(&old, &new), 3).unwrap());
+        let (schema_id, plan) = planned(&old, &new);
+        let plan = Arc::new(plan);
         // Names are in no datum: what was written under the earlier ones is read under the later.
         let (written, wanted) = (schema_of(&evolved.before), schema_of(&plain(&evolved)));
         let writer = GenericDatumWriter::builder(&written).build().unwrap();
@@ -168,8 +198,8 @@ fn an_old_record_is_read_and_filtered_as_apache_avro_resolves_it() {
         let mut places = Places::default();
         for ((datum, theirs), values) in data.iter().zip(&theirs).zip(&values) {
             let mut out = Vec::new();
-            let passed =
-                view.datum(Generation(1), &stored(None, datum), true, &mut places, &mut out).unwrap();
+            let record = written_as(schema_id, datum);
+            let passed = view.datum(Generation(1), &record, true, &mut places, &mut out).unwrap();
             let passes = filter.as_ref().is_none_or(|rule| rule.judge(values, &|_| true) == Some(true));
             assert_eq!(passed == Passed::Sent, passes, "{:?} {values:?}", granted.consumer_filter);
             if passes {
@@ -188,6 +218,12 @@ fn an_old_record_is_read_and_filtered_as_apache_avro_resolves_it() {
     assert!(lacked > 100 && renamed > 100, "{lacked} defaults counted, {renamed} names were others");
 }
 
+/// As the log holds a datum of this schema.
+pub fn written_as(schema: u8, datum: &[u8]) -> LogRecord {
+    let framed = [&[0, 0, 0, 0, schema], datum].concat();
+    LogRecord { partition: 0, offset: 0, appended_ms: 0, key: None, value: Some(Bytes::from(framed)) }
+}
+
 /// A record with its decimals as bytes.
 fn in_bytes(record: Value) -> Value {
     match record {
@@ -203,11 +239,8 @@ fn in_bytes(record: Value) -> Value {
 /// A record of two old items under a plan of two new ones.
 fn read_as(old: &str, new: &str, datum: &[u8]) -> Result<serde_json::Value, Refusal> {
     let plan = Plan::compile(&standing_of(&items(old), &items(new)), 3).unwrap();
-    let framed = [&[0, 0, 0, 0, 7], datum].concat();
-    let stored =
-        LogRecord { partition: 0, offset: 0, appended_ms: 0, key: None, value: Some(Bytes::from(framed)) };
     let mut out = Vec::new();
-    plan.owner_line(Generation(1), &stored, &mut Places::default(), &mut out)?;
+    plan.owner_line(Generation(1), &written_as(7, datum), &mut Places::default(), &mut out)?;
     let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
     Ok(line["record"].clone())
 }
