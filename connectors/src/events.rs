@@ -294,13 +294,11 @@ impl LogRolledBack {
 }
 
 /// The store is older than the log.
-pub struct StoreFoundOlder {
-    pub topics: usize,
-}
+pub struct StoreFoundOlder;
 
 impl StoreFoundOlder {
     pub fn emit(self, _: &Metrics) {
-        error!(topics = self.topics, "the store is older than the log: publishing and delivery stand still");
+        error!("the store is older than the log: publishing and delivery stand still");
     }
 }
 

@@ -301,8 +301,13 @@ pub trait Ledger: Send + Sync + 'static {
         connector: &str,
     ) -> Result<Option<(AccountId, String)>, Refusal>;
 
-    /// Declares holes dead, moves `settled`, drops what is not needed; one event if holes were found.
-    async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal>;
+    /// Declares holes dead, moves `settled`, drops what is not needed; one event if holes were found. A store that lacks
+    /// what it is `known` to have held answers [`store_older`], and nothing changes.
+    async fn settle(
+        &self,
+        settling: &Settling,
+        known: &[PartitionView],
+    ) -> Result<Vec<PartitionView>, Refusal>;
 
     /// The log lost acknowledged records of the generation in force: the resource stops.
     async fn log_rolled_back(&self, resource: ResourceNumber, generation: Generation) -> Result<(), Refusal>;
@@ -323,4 +328,17 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Windows that an earlier server (an older epoch) left open. The next start closes them as unknown.
     async fn left_open(&self) -> Result<Vec<LeftOpen>, Refusal>;
+}
+
+/// What it does not know may have been acknowledged, so nothing is settled, published or delivered.
+#[must_use]
+pub fn store_older() -> Refusal {
+    Refusal::new(
+        Code::StoreOlderThanLog,
+        "数据库比日志旧(可能恢复自旧备份,或切换到了落后的副本),发布和供数已停止;请管理员换回较新的数据库,或停止服务后以 \
+         `changtong reconcile --adopt 事件文件` 认领它所不知道的记录、以 --declare-dead 放弃它们",
+        "the store is older than the log (restored from an old backup, or a replica that lagged?); publishing and delivery stand still: put the \
+         newer database back, or stop the server and let `changtong reconcile` adopt what the store does not know \
+         (--adopt EVENTS_FILE) or give it up (--declare-dead)",
+    )
 }

@@ -6,9 +6,11 @@
 //! | may an attempt count, and what of a dead one is recorded | `commit.rs`: [`PartitionView::admit`], [`PartitionView::free`] |
 //! | which offsets did an append really get | `gather.rs`: [`Gather`] |
 //! | what does the settling job change | `settle.rs`: [`PartitionView::settle`] |
+//! | did the store go back | `older.rs`: [`is_older`] |
 
 mod commit;
 mod gather;
+mod older;
 mod settle;
 
 #[cfg(test)]
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use commit::{Clash, merge};
 pub use gather::{Gather, MOST_RUNS, Misreport};
+pub use older::is_older;
 pub use settle::Settlement;
 
 /// A closed range of offsets of one partition, written by one attempt.

@@ -93,7 +93,7 @@ impl Committer {
 
     /// Of a topic that nothing is committed to any more, what counts.
     pub fn close_topic(&self, topic: &Topic, closed: Vec<PartitionView>) {
-        self.views.put(key_of(topic), closed);
+        self.views.close(key_of(topic), closed);
     }
 
     /// Waits for the end of the task: while somebody holds a handle it ends of a fault alone.

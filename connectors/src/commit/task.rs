@@ -8,7 +8,7 @@ use changtong_catalog::clock::Clock;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::ResourceNumber;
 use changtong_catalog::ports::{
-    Answers, Attempt, Closing, CommitError, DeadRuns, Ledger, Receipt, Settling, Topic,
+    Answers, Attempt, Closing, CommitError, DeadRuns, Ledger, Receipt, Settling, Topic, store_older,
 };
 use changtong_catalog::visibility::{PartitionView, Run};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
@@ -19,7 +19,7 @@ use super::expected::OnTheWay;
 use super::group::{Member, Pending};
 use super::views::{Partitions, Views, key_of};
 use super::{CommitSettings, Done, Leftover, TopicKey};
-use crate::events::{CommitFailed, Committed, ViewsReloaded};
+use crate::events::{CommitFailed, Committed, StoreFoundOlder, ViewsReloaded};
 use crate::fault;
 use crate::gate::Alive;
 use crate::metrics::Metrics;
@@ -195,17 +195,42 @@ impl Task {
         let mut loaded = self.ledger.views(topic.resource, topic.generation).await?;
         let partitions = usize::try_from(topic.partitions).unwrap_or(0);
         loaded.resize_with(partitions.max(loaded.len()), PartitionView::default);
-        self.views.put(key, loaded);
+        self.views.take(key, loaded);
         self.views.get(key).ok_or_else(lost_views)
     }
 
     async fn settle(&mut self, settling: &Settling) -> Result<Partitions, Refusal> {
-        self.alive.check()?;
+        self.may_write()?;
         let key = key_of(&settling.topic);
-        let views = self.ledger.settle(settling).await?;
-        self.views.put(key, views);
+        let known = self.views.get(key).unwrap_or_default();
+        match self.ledger.settle(settling, &known).await {
+            Ok(views) => self.take_views(key, views),
+            Err(refusal) => {
+                if refusal.code == Code::StoreOlderThanLog {
+                    self.found_older();
+                }
+                return Err(refusal);
+            }
+        }
         self.stale.remove(&key);
         self.views.get(key).ok_or_else(lost_views)
+    }
+
+    fn take_views(&self, key: TopicKey, views: Vec<PartitionView>) {
+        if !self.views.take(key, views) {
+            self.found_older();
+        }
+    }
+
+    /// Said once, by whoever finds it.
+    fn found_older(&self) {
+        if self.views.found_older() {
+            StoreFoundOlder.emit(&self.metrics);
+        }
+    }
+
+    fn may_write(&self) -> Result<(), Refusal> {
+        if self.views.is_store_older() { Err(store_older()) } else { self.alive.check() }
     }
 
     /// Loads again what may be behind the store.
@@ -215,7 +240,7 @@ impl Task {
             match self.ledger.views(key.0, key.1).await {
                 Ok(mut loaded) => {
                     loaded.resize_with(known.max(loaded.len()), PartitionView::default);
-                    self.views.put(key, loaded);
+                    self.take_views(key, loaded);
                     ViewsReloaded { resource: key.0 }.emit(&self.metrics);
                 }
                 Err(_) => {
@@ -230,7 +255,7 @@ impl Task {
     async fn commit(&mut self, pending: Pending) -> bool {
         let began = self.clock.monotonic();
         fault::point(fault::COMMITTING);
-        let answer = match self.alive.check() {
+        let answer = match self.may_write() {
             Ok(()) => self.ledger.commit(&pending.group).await,
             Err(refusal) => Err(CommitError::NotSent(refusal)),
         };

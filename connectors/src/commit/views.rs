@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use changtong_catalog::ids::{Generation, ResourceNumber};
 use changtong_catalog::ports::Topic;
-use changtong_catalog::visibility::{PartitionView, Run, StoredRun, Verdict};
+use changtong_catalog::visibility::{PartitionView, Run, StoredRun, Verdict, is_older};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -22,44 +23,90 @@ pub fn key_of(topic: &Topic) -> TopicKey {
 }
 
 #[derive(Debug, Default)]
-pub struct Views(Mutex<HashMap<TopicKey, watch::Sender<Partitions>>>);
+pub struct Views {
+    topics: Mutex<HashMap<TopicKey, Topical>>,
+    /// The store went back behind them: what they say counts, and it knows it no longer.
+    older: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Topical {
+    now: watch::Sender<Partitions>,
+    /// Of a generation that is over: what counts of it is said by the edges, not by the store's marks and runs.
+    closed: bool,
+}
 
 impl Views {
     /// The views now and every change of them; `None` before they were loaded.
     #[must_use]
     pub fn watch(&self, key: TopicKey) -> Option<watch::Receiver<Partitions>> {
-        self.0.lock().get(&key).map(watch::Sender::subscribe)
+        self.topics.lock().get(&key).map(|topic| topic.now.subscribe())
     }
 
     #[must_use]
     pub fn get(&self, key: TopicKey) -> Option<Partitions> {
-        self.0.lock().get(&key).map(|sender| sender.borrow().clone())
+        self.topics.lock().get(&key).map(|topic| topic.now.borrow().clone())
     }
 
     /// All topics that are loaded.
     #[must_use]
     pub fn all(&self) -> Vec<(TopicKey, Partitions)> {
-        self.0.lock().iter().map(|(key, sender)| (*key, sender.borrow().clone())).collect()
+        self.topics.lock().iter().map(|(key, topic)| (*key, topic.now.borrow().clone())).collect()
     }
 
-    pub(super) fn put(&self, key: TopicKey, partitions: Vec<PartitionView>) {
-        let partitions = Partitions::from(partitions);
-        let mut topics = self.0.lock();
-        match topics.get(&key) {
-            Some(sender) => drop(sender.send_replace(partitions)),
-            None => drop(topics.insert(key, watch::Sender::new(partitions))),
+    /// Takes what the store says now. `false`: it knew more before, and that goes on to count here.
+    pub(super) fn take(&self, key: TopicKey, loaded: Vec<PartitionView>) -> bool {
+        let known = self.get(key);
+        if self.is_closed(key) {
+            return true;
         }
+        if known.is_some_and(|known| is_older(&loaded, &known)) {
+            return false;
+        }
+        self.put(key, loaded, false);
+        true
+    }
+
+    /// Of a topic that nothing is committed to any more.
+    pub(super) fn close(&self, key: TopicKey, closed: Vec<PartitionView>) {
+        self.put(key, closed, true);
+    }
+
+    fn is_closed(&self, key: TopicKey) -> bool {
+        self.topics.lock().get(&key).is_some_and(|topic| topic.closed)
+    }
+
+    fn put(&self, key: TopicKey, partitions: Vec<PartitionView>, closed: bool) {
+        let partitions = Partitions::from(partitions);
+        let mut topics = self.topics.lock();
+        match topics.get_mut(&key) {
+            Some(topic) => {
+                topic.closed = closed;
+                topic.now.send_replace(partitions);
+            }
+            None => drop(topics.insert(key, Topical { now: watch::Sender::new(partitions), closed })),
+        }
+    }
+
+    /// Nothing is committed, settled or read any more, until the store was decided upon. `true`: nobody had found it.
+    pub fn found_older(&self) -> bool {
+        !self.older.swap(true, Ordering::AcqRel)
+    }
+
+    #[must_use]
+    pub fn is_store_older(&self) -> bool {
+        self.older.load(Ordering::Acquire)
     }
 
     /// Adds what a commit wrote: committed runs, then dead ones where no run lies. `false`: these views can't be the
     /// store's, which let the runs in; they must be loaded again.
     pub(super) fn record(&self, key: TopicKey, committed: &[Run], dead: &[Run]) -> bool {
-        let topics = self.0.lock();
-        let Some(sender) = topics.get(&key) else { return true };
-        let mut partitions = sender.borrow().to_vec();
+        let topics = self.topics.lock();
+        let Some(topic) = topics.get(&key) else { return true };
+        let mut partitions = topic.now.borrow().to_vec();
         let whole = insert(&mut partitions, committed, dead);
         if whole {
-            sender.send_replace(partitions.into());
+            topic.now.send_replace(partitions.into());
         }
         whole
     }
@@ -98,7 +145,7 @@ mod tests {
     #[test]
     fn a_commit_shows_whole_and_wakes_who_waits() {
         let views = Views::default();
-        views.put(KEY, vec![PartitionView::default(); 2]);
+        assert!(views.take(KEY, vec![PartitionView::default(); 2]));
         let mut waiting = views.watch(KEY).unwrap();
         assert!(!waiting.has_changed().unwrap());
         assert!(views.record(KEY, &[run(0, 0, 4), run(1, 0, 2)], &[run(1, 1, 5)]));
@@ -111,7 +158,7 @@ mod tests {
     #[test]
     fn runs_that_cannot_be_are_not_half_recorded() {
         let views = Views::default();
-        views.put(KEY, vec![PartitionView { settled: 5, runs: vec![] }]);
+        assert!(views.take(KEY, vec![PartitionView { settled: 5, runs: vec![] }]));
         assert!(!views.record(KEY, &[run(0, 7, 8), run(0, 4, 5)], &[]));
         assert!(!views.record(KEY, &[run(3, 7, 8)], &[]));
         assert_eq!(views.get(KEY).unwrap()[0].runs, []);
@@ -119,5 +166,20 @@ mod tests {
             views.record((ResourceNumber(2), Generation(1)), &[run(0, 0, 0)], &[]),
             "not loaded, not kept"
         );
+    }
+
+    #[test]
+    fn a_store_that_went_back_is_not_believed_and_a_closed_generation_is_none() {
+        let settled = |settled| vec![PartitionView { settled, runs: vec![] }];
+        let views = Views::default();
+        assert!(views.take(KEY, settled(5)) && views.take(KEY, settled(6)));
+        let over = (ResourceNumber(2), Generation(1));
+        views.close(over, settled(9));
+        assert!(views.take(over, settled(3)), "what its marks say counts for nothing");
+        assert_eq!(views.get(over).unwrap()[0].settled, 9);
+        assert!(!views.is_store_older());
+        assert!(!views.take(KEY, settled(5)));
+        assert!(views.found_older() && !views.found_older() && views.is_store_older());
+        assert_eq!(views.get(KEY).unwrap()[0].settled, 6);
     }
 }

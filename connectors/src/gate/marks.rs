@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{Generation, ResourceNumber};
@@ -22,6 +24,10 @@ pub(super) struct Noted {
     /// By the same, what tells a topic that was replaced.
     #[serde(default)]
     looks: BTreeMap<String, replaced::Noted>,
+    /// Of a store that went back while this server ran, by the same and by partition what counted before: marks alone
+    /// would not tell, where other records were committed since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    counted: BTreeMap<String, Vec<Vec<Range<i64>>>>,
 }
 
 /// The file and what it holds.
@@ -29,11 +35,13 @@ pub(super) struct Marks {
     path: PathBuf,
     epoch: i64,
     written: Mutex<Noted>,
+    /// The store is older than what the file says, which stays.
+    kept: AtomicBool,
 }
 
 impl Marks {
     pub fn new(path: PathBuf, epoch: i64) -> Self {
-        Self { path, epoch, written: Mutex::default() }
+        Self { path, epoch, written: Mutex::default(), kept: AtomicBool::new(false) }
     }
 
     /// Whether the store is behind what was noted. A file that can't be read as marks is an error, not a yes or no.
@@ -42,10 +50,29 @@ impl Marks {
         views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
     ) -> Result<bool, Refusal> {
         let Some(noted) = noted(&self.path).await? else { return Ok(false) };
+        let views: BTreeMap<String, &[PartitionView]> =
+            views.map(|(key, views)| (name_of(key), views)).collect();
         // Every start takes a higher epoch than was ever noted; one given out again was given out by an older store.
-        let older = noted.epoch >= self.epoch || is_behind(&noted, &self.note(views, BTreeMap::new()));
+        let older = noted.epoch >= self.epoch || is_behind(&noted, &views);
+        self.kept.store(older, Ordering::Release);
         *self.written.lock() = noted;
         Ok(older)
+    }
+
+    /// The store went back while this server ran: notes what counted before, once.
+    pub async fn keep_counted<'a>(
+        &self,
+        views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
+    ) -> Result<(), Refusal> {
+        if self.kept.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let counted = |view: &PartitionView| view.counting(0, view.known_end());
+        let counted = views.map(|(key, views)| (name_of(key), views.iter().map(counted).collect()));
+        let noted = Noted { counted: counted.collect(), ..self.written.lock().clone() };
+        self.store(&noted).await?;
+        self.kept.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Notes where the store stands. Topics noted before and not loaded since keep their marks.
@@ -65,15 +92,20 @@ impl Marks {
             }
             *written = noted.clone();
         }
-        let path = self.path.clone();
-        let bytes = serde_json::to_vec(&noted).map_err(|error| unwritable(&path, &error.to_string()))?;
-        let stored = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
-        let stored = stored.unwrap_or_else(|error| Err(io::Error::other(error)));
-        stored.map_err(|error| {
+        let stored = self.store(&noted).await;
+        if stored.is_err() {
             // Not known to be written: the next second writes it again.
             *self.written.lock() = Noted::default();
-            unwritable(&self.path, &error.to_string())
-        })
+        }
+        stored
+    }
+
+    async fn store(&self, noted: &Noted) -> Result<(), Refusal> {
+        let path = self.path.clone();
+        let bytes = serde_json::to_vec(noted).map_err(|error| unwritable(&path, &error.to_string()))?;
+        let stored = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
+        let stored = stored.unwrap_or_else(|error| Err(io::Error::other(error)));
+        stored.map_err(|error| unwritable(&self.path, &error.to_string()))
     }
 
     /// What tells topics that were replaced, as an earlier server noted it.
@@ -92,7 +124,7 @@ impl Marks {
             (name_of(key), marks)
         });
         let looks = looks.into_iter().map(|(key, noted)| (name_of(key), noted));
-        Noted { epoch: self.epoch, topics: topics.collect(), looks: looks.collect() }
+        Noted { epoch: self.epoch, topics: topics.collect(), looks: looks.collect(), ..Noted::default() }
     }
 }
 
@@ -116,13 +148,20 @@ pub(super) async fn noted(path: &Path) -> Result<Option<Noted>, Refusal> {
     }
 }
 
-fn is_behind(noted: &Noted, store: &Noted) -> bool {
-    noted.topics.iter().any(|(topic, marks)| {
-        let Some(stored) = store.topics.get(topic).filter(|stored| stored.len() >= marks.len()) else {
-            return true;
-        };
-        marks.iter().zip(stored).any(|(noted, stored)| noted.0 > stored.0 || noted.1 > stored.1)
-    })
+fn is_behind(noted: &Noted, store: &BTreeMap<String, &[PartitionView]>) -> bool {
+    let stored = |topic: &str, partitions: usize| {
+        store.get(topic).copied().filter(|stored| stored.len() >= partitions)
+    };
+    let marks = noted.topics.iter().any(|(topic, marks)| {
+        let Some(stored) = stored(topic, marks.len()) else { return true };
+        let mut marks = marks.iter().zip(stored);
+        marks.any(|((settled, end), stored)| *settled > stored.settled || *end > stored.known_end())
+    });
+    let counted = noted.counted.iter().any(|(topic, counted)| {
+        let Some(stored) = stored(topic, counted.len()) else { return true };
+        counted.iter().zip(stored).any(|(counted, stored)| stored.lacks(counted))
+    });
+    marks || counted
 }
 
 /// Atomically: what was there, or the whole of what is new.

@@ -41,7 +41,6 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use changtong_catalog::account::Caller;
@@ -50,7 +49,7 @@ use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::Grant;
 use changtong_catalog::ids::ResourceNumber;
 use changtong_catalog::mac::hex;
-use changtong_catalog::ports::{Directory, Ledger};
+use changtong_catalog::ports::{Directory, Ledger, store_older};
 use sha2::{Digest, Sha256};
 
 use crate::commit::{CommitSettings, Committer};
@@ -124,8 +123,6 @@ pub struct Gate {
     marks: Option<Marks>,
     edges: Edges,
     replaced: Replaced,
-    /// The store is older than the log: nothing is published, delivered or settled.
-    older: AtomicBool,
 }
 
 impl Gate {
@@ -158,7 +155,6 @@ impl Gate {
             replaced: Replaced::default(),
             pauses: Arc::default(),
             topics: Topics::default(),
-            older: AtomicBool::new(false),
             tail: Tail::new(parts.log.clone(), parts.metrics.clone()),
             log: parts.log,
             ledger: parts.ledger,
@@ -225,8 +221,8 @@ impl Gate {
 
     /// Whether something new may begin.
     fn admit(&self) -> Result<(), Refusal> {
-        if self.older.load(Ordering::Acquire) {
-            return Err(refusals::store_older());
+        if self.is_store_older() {
+            return Err(store_older());
         }
         self.alive.admit()
     }

@@ -5,17 +5,6 @@ use std::time::Duration;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::TopicName;
 
-pub(super) fn store_older() -> Refusal {
-    Refusal::new(
-        Code::StoreOlderThanLog,
-        "数据库比日志旧(可能恢复自旧备份),发布和供数已停止;请管理员换回较新的数据库,或停止服务后以 \
-         `changtong reconcile --adopt 事件文件` 认领它所不知道的记录、以 --declare-dead 放弃它们",
-        "the store is older than the log (restored from an old backup?); publishing and delivery stand still: put the \
-         newer database back, or stop the server and let `changtong reconcile` adopt what the store does not know \
-         (--adopt EVENTS_FILE) or give it up (--declare-dead)",
-    )
-}
-
 pub(super) fn no_resource() -> Refusal {
     Refusal::not_found("信息资源", "resource")
 }

@@ -2,7 +2,6 @@
 //! covered, a log that lost records is found out; and what the start of the only server does with what it finds.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use changtong_catalog::clock::Time;
@@ -80,8 +79,8 @@ impl Gate {
         if let Some(marks) = &self.marks
             && marks.is_store_older(views.iter().map(|(key, views)| (*key, &**views))).await?
         {
-            self.older.store(true, Ordering::Release);
-            StoreFoundOlder { topics: topics.len() }.emit(&self.metrics);
+            self.committer.views().found_older();
+            StoreFoundOlder.emit(&self.metrics);
             return Ok(());
         }
         if let Some(marks) = &self.marks {
@@ -118,9 +117,12 @@ impl Gate {
 
     async fn settle_all(&self) -> Result<(), Refusal> {
         self.alive.check()?;
-        if self.is_store_older() {
-            return Ok(());
-        }
+        let settled = if self.is_store_older() { Ok(()) } else { self.settle_watched_topics().await };
+        // What the log could not be asked about was committed all the same.
+        self.note_marks().await.and(settled)
+    }
+
+    async fn settle_watched_topics(&self) -> Result<(), Refusal> {
         let mut settler = self.settler.lock().await;
         let now = self.clock.monotonic();
         if settler.look_again_at.is_some_and(|at| at <= now) {
@@ -156,7 +158,7 @@ impl Gate {
             }
             first_failure = first_failure.and(settled.map(|_| ()));
         }
-        self.note_marks().await.and(first_failure)
+        first_failure
     }
 
     /// One topic's second. `true`: nothing is left to watch.
@@ -251,7 +253,11 @@ impl Gate {
         // Of a generation that is over the views are not the store's; what was noted of it stays.
         let mut views = self.committer.views().all();
         views.retain(|(key, _)| !self.past.is_over(*key));
-        marks.write(views.iter().map(|(key, views)| (*key, &**views)), self.replaced.noted()).await
+        let views = views.iter().map(|(key, views)| (*key, &**views));
+        if self.is_store_older() {
+            return marks.keep_counted(views).await;
+        }
+        marks.write(views, self.replaced.noted()).await
     }
 }
 

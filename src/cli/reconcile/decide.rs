@@ -75,7 +75,8 @@ pub fn told(outcome: &Outcome, reconcile: &Reconcile) -> Done {
     let done = &outcome.done;
     let answer = json!({
         "adopted": { "events": done.events, "records": done.records },
-        "declared_dead": done.dead, "given_up": counted(&done.given_up), "elsewhere": done.elsewhere,
+        "declared_dead": done.dead, "given_up": counted(&done.given_up),
+        "stopped": done.stopped.iter().map(ToString::to_string).collect::<Vec<_>>(), "elsewhere": done.elsewhere,
         "repeatable": done.repeatable.iter().map(repeatable).collect::<Vec<_>>(),
         "strange": counted(&outcome.strange), "unseen": outcome.unseen.iter().map(unseen).collect::<Vec<_>>(),
         "missing": done.missing,
@@ -95,6 +96,15 @@ fn text(Outcome { done, strange, unseen }: &Outcome) -> String {
         done.records, done.events, done.dead
     );
     listed(&mut text, "declared dead, by topic:", &done.given_up);
+    if !done.stopped.is_empty() {
+        text.push_str(
+            "\nconsumers' copies of these tables may hold rows that are dead now; each stands still (log_rolled_back) until a \
+             new generation makes the copies begin anew:",
+        );
+    }
+    for code in &done.stopped {
+        let _ = write!(text, "\n  changtong resource new-generation {code}");
+    }
     listed(&mut text, "not written by the bus, by topic:", strange);
     if !unseen.is_empty() {
         text.push_str("\nnot looked into, and what they hold is not known:");

@@ -135,7 +135,12 @@ async fn declared_dead(pair: Pair) {
     server.kill().await;
     let (ok, said) = deployment.command(&["reconcile", "--declare-dead"], "node");
     assert!(ok && said.contains("declared 300 records dead"), "{said}");
+    assert!(said.contains("changtong resource new-generation "), "{said}");
     let server = deployment.start("node", None).await;
+    let refused = table.publish_once(&server, "after", AFTER).await.expect_err("copies hold what is dead");
+    assert_eq!(refused.code(), Some("log_rolled_back"), "{refused}");
+    let moved = table.new_generation(&server, None).await.expect("the way out");
+    assert_eq!(moved["copied"], BEFORE.len(), "{moved}");
     assert_eq!(table.visible(&server).await, once(&[BEFORE]), "only what the backup knows");
     // The key of the lost batch is free again: its retry publishes it once more.
     let receipt = table.publish(&server, "after", AFTER).await.expect("the retry");
@@ -156,6 +161,7 @@ async fn first_published_after(pair: Pair) {
     let topic = format!("300 {}ct.r.1", deployment.setting("CHANGTONG_LOG__PREFIX"));
     assert!(ok && said.contains(&topic), "{said}");
     let server = deployment.start("node", None).await;
+    table.new_generation(&server, None).await.expect("copies begin anew");
     table.publish(&server, "after", AFTER).await.expect("the topic is there to be published to");
     assert_eq!(table.visible(&server).await, once(&[AFTER]));
     server.kill().await;

@@ -121,8 +121,12 @@ impl Ledger for StoreLedger {
         Ok(state.map(|state| (state.account, state.position)))
     }
 
-    async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
-        settle::settle(self, settling).await
+    async fn settle(
+        &self,
+        settling: &Settling,
+        known: &[PartitionView],
+    ) -> Result<Vec<PartitionView>, Refusal> {
+        settle::settle(self, settling, known).await
     }
 
     async fn log_rolled_back(&self, resource: ResourceNumber, generation: Generation) -> Result<(), Refusal> {

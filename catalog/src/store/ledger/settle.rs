@@ -9,14 +9,21 @@ use crate::audit::{Actor, Event, LogRolledBack, Settled};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{EventId, Generation, ResourceNumber};
-use crate::ports::Settling;
-use crate::visibility::{PartitionView, Run, Settlement};
+use crate::ports::{Settling, store_older};
+use crate::visibility::{PartitionView, Run, Settlement, is_older};
 
-pub(super) async fn settle(ledger: &StoreLedger, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
+pub(super) async fn settle(
+    ledger: &StoreLedger,
+    settling: &Settling,
+    known: &[PartitionView],
+) -> Result<Vec<PartitionView>, Refusal> {
     let topic = (settling.topic.resource, settling.topic.generation);
     let mut tx = ledger.store.begin_moving().await?;
     tx.lock_exclusive(LockClass::Topic, topic.0).await?;
     let mut views = tx.views(&[topic]).await?.remove(&topic).unwrap_or_default();
+    if is_older(&views, known) {
+        return Err(store_older());
+    }
     let mut changes: BTreeMap<i32, Settlement> = BTreeMap::new();
     for (part, view) in (0..).zip(&mut views) {
         let at = usize::try_from(part).unwrap_or_default();

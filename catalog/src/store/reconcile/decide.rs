@@ -7,11 +7,12 @@ use super::super::visibility::{TopicKey, of};
 use super::super::{Lease, LockClass, Store, Tx};
 use super::exported::{Exported, Says};
 use super::report::{Decided, Repeatable, contradicts, not_held, undecided};
-use crate::audit::{Actor, Event, LogReconciled, Settled, TopicWanted, What};
+use crate::audit::{Actor, Event, LogReconciled, LogRolledBack, Settled, TopicWanted, What};
 use crate::clock::{Ids, Time};
 use crate::error::Refusal;
 use crate::ids::{AccountId, EventId, ResourceNumber, SchemaId, TopicName};
 use crate::ports::Topic;
+use crate::resource::Kind;
 use crate::visibility::{PartitionView, Run, Settlement, StoredRun, Verdict};
 
 /// What the log holds, as far as a decision needs it.
@@ -247,7 +248,20 @@ impl<'a> Deciding<'a> {
             if dead > 0 {
                 self.done.dead += dead;
                 self.done.given_up.insert(self.holds.name(*topic), dead);
+                self.stop_table(tx, *topic).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// A copy of a table may hold a row that was delivered and is dead now, and nothing that is still to come would take it
+    /// away: only another view does, which a new generation is.
+    async fn stop_table(&mut self, tx: &mut Tx, (resource, generation): TopicKey) -> Result<(), Refusal> {
+        let entry = tx.resource(resource).await?.filter(|entry| entry.file.kind == Kind::Table);
+        let Some(entry) = entry else { return Ok(()) };
+        if tx.stop_resource(resource, generation).await? {
+            self.done.stopped.push(entry.code);
+            self.said.push(LogRolledBack { resource, generation }.into());
         }
         Ok(())
     }

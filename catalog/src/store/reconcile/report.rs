@@ -15,6 +15,8 @@ pub struct Decided {
     pub dead: i64,
     /// The topics that the dead records lie in, with how many.
     pub given_up: BTreeMap<TopicName, i64>,
+    /// Tables among them: they stand still until they have a new generation, as copies may hold what is dead.
+    pub stopped: Vec<ResourceCode>,
     /// Events of publishes to resources, generations or under schemas that the store does not know.
     pub elsewhere: i64,
     /// Whoever published what was adopted may publish it once more.

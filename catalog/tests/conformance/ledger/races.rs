@@ -82,7 +82,7 @@ async fn a_settle_and_a_commit_at_once_leave_it_whole(store: &Store) {
         let noted_ends = vec![first + 10, 0, first + 10];
         let settle = tokio::spawn(async move {
             let settling = Settling { topic, noted_ends, first_kept: vec![0; 3] };
-            ledger.settle(&settling).await.unwrap();
+            ledger.settle(&settling, &[]).await.unwrap();
         });
         let answer = world.publish(vec![attempt]).await.remove(0);
         settle.await.unwrap();

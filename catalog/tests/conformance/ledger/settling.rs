@@ -6,7 +6,7 @@ use changtong_catalog::audit::{Build, EventCode};
 use changtong_catalog::clock::Clock;
 use changtong_catalog::conformance;
 use changtong_catalog::error::Code;
-use changtong_catalog::ports::{Attempt, CommitError, Group, Ledger, Receipt, Topic};
+use changtong_catalog::ports::{Attempt, CommitError, Group, Ledger, Receipt, Settling, Topic};
 use changtong_catalog::store::{LEASE, Store, StoreLedger};
 use changtong_catalog::visibility::{StoredRun, Verdict};
 use serde_json::json;
@@ -35,6 +35,21 @@ async fn holes_become_dead_in_one_event(store: &Store) {
     // What lies before the first kept record is forgotten.
     let views = world.settle([10, 4, 0], [3, 0, 0]).await;
     assert_eq!(views[0].runs, [dead(6, 7)]);
+}
+
+async fn a_store_that_lacks_what_it_held_settles_nothing(store: &Store) {
+    let world = world(store).await;
+    world.publish(vec![world.attempt(&[run(0, 0, 4), run(1, 0, 4)])]).await;
+    let known = world.views().await;
+    let settling = Settling { topic: world.topic.clone(), noted_ends: vec![9, 5, 0], first_kept: vec![0; 3] };
+    let mut more = known.clone();
+    more[1].insert(StoredRun { first: 7, last: 8, verdict: Verdict::Committed }).unwrap();
+    let refused = world.ledger.settle(&settling, &more).await.unwrap_err();
+    assert_eq!(refused.code, Code::StoreOlderThanLog);
+    assert_eq!(world.views().await, known);
+    assert_eq!(world.events(EventCode::Settled).await.len(), 0);
+    let settled = world.ledger.settle(&settling, &known).await.unwrap();
+    assert_eq!((settled[0].settled, settled[1].settled), (9, 5));
 }
 
 async fn of_a_settle_and_a_late_commit_the_first_wins(store: &Store) {
@@ -116,6 +131,7 @@ async fn views_are_none_before_the_topic_is_wanted(store: &Store) {
 
 conformance!(
     holes_become_dead_in_one_event,
+    a_store_that_lacks_what_it_held_settles_nothing,
     of_a_settle_and_a_late_commit_the_first_wins,
     a_topic_is_wanted_once,
     one_server_is_in_force,

@@ -137,7 +137,7 @@ impl World {
             noted_ends: noted_ends.to_vec(),
             first_kept: first_kept.to_vec(),
         };
-        self.ledger.settle(&settling).await.unwrap()
+        self.ledger.settle(&settling, &[]).await.unwrap()
     }
 
     /// Visible offsets of a partition up to the stable end.

@@ -99,9 +99,8 @@ struct Resolved {
 fn defaults(items: &[Item]) -> BTreeMap<String, serde_json::Value> {
     let schema: serde_json::Value = serde_json::from_str(&schema_text(items)).unwrap();
     let fields = schema["fields"].as_array().unwrap();
-    let default = |field: &serde_json::Value| {
-        Some((field["name"].as_str()?.to_owned(), field.get("default")?.clone()))
-    };
+    let default =
+        |field: &serde_json::Value| Some((field["name"].as_str()?.to_owned(), field.get("default")?.clone()));
     fields.iter().filter_map(default).collect()
 }
 

@@ -2,7 +2,6 @@
 //! here, and what they let out is told.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use changtong_catalog::error::{Code, Refusal};
@@ -103,7 +102,7 @@ impl Gate {
     /// Tells whether the store was found older; for readiness.
     #[must_use]
     pub fn is_store_older(&self) -> bool {
-        self.older.load(Ordering::Acquire)
+        self.committer.views().is_store_older()
     }
 }
 

@@ -9,7 +9,7 @@ use changtong_catalog::ports::CloseReason;
 use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
 
-use super::store::view;
+use super::directory::view;
 use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, until, whole};
 use crate::gate::From;
 

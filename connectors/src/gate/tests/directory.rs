@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use changtong_catalog::clock::Time;
+use changtong_catalog::cursor::view_digest;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::grant::{Grant, GrantState, Subscription};
 use changtong_catalog::ids::{
@@ -14,7 +15,7 @@ use changtong_catalog::resource::retention::Retention;
 use changtong_catalog::schema;
 use changtong_catalog::visibility::Run;
 
-use super::store::{MemoryStore, edges};
+use super::store::{MemoryStore, State};
 use super::world::consumer;
 
 /// The schema that the grant holds.
@@ -139,4 +140,14 @@ impl Directory for MemoryStore {
         });
         Ok(readers.collect())
     }
+}
+
+/// Of a generation that is not over.
+pub fn edges(topic: &Topic, begins: Vec<i64>) -> TopicEdges {
+    TopicEdges { topic: topic.clone(), begins, ends: None, ended_at: None, lost: Vec::new() }
+}
+
+/// The view of the grant as the store has it.
+pub fn view(state: &State) -> i64 {
+    view_digest(state.grant.as_ref().unwrap(), Generation(1))
 }

@@ -11,7 +11,7 @@ use changtong_catalog::ports::{Directory as _, TopicEdges};
 use changtong_catalog::resource::Kind;
 use changtong_catalog::visibility::Run;
 
-use super::store::edges;
+use super::directory::edges;
 use super::world::{Answer, SUBSCRIPTION, World, whole};
 use crate::gate::{Frame, Poll, Settings};
 

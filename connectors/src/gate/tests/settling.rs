@@ -6,6 +6,7 @@ use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::{Generation, WindowId};
 use changtong_catalog::ports::{CloseReason, Opening, Topic};
+use changtong_catalog::visibility::PartitionView;
 
 use super::log::LogFault;
 use super::store::StoreFault;
@@ -196,6 +197,54 @@ async fn a_store_behind_its_marks_moves_nothing_and_settles_nothing() {
     assert_eq!(code(restored.read(None).await), Code::StoreOlderThanLog);
     seconds(&restored, 30).await;
     assert_eq!(restored.store.state.lock().views, old, "what it does not know may have been acknowledged");
+}
+
+/// As a replica that had lagged takes the place of the database, under a server that goes on: its row says the same epoch.
+#[tokio::test]
+async fn a_store_that_goes_back_under_a_running_server_is_found_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let marks = dir.path().join("marks");
+    let world = World::new().restart(1, Some(marks.clone()));
+    world.subscribe(SUBSCRIPTION);
+    world.gate.recover().await.unwrap();
+    world.rows(0..9).await.unwrap();
+    seconds(&world, 1).await;
+    let old = world.store.state.lock().views.clone();
+    world.rows(9..18).await.unwrap();
+    seconds(&world, 1).await;
+    let newest = world.store.state.lock().views.clone();
+
+    // It has lost a publish that was acknowledged, and one comes before anybody notices: its ends hide the loss.
+    world.store.state.lock().views.clone_from(&old);
+    world.rows(18..36).await.unwrap();
+    let behind = world.store.state.lock().views.clone();
+    for _ in 0..30 {
+        world.clock.advance(Duration::from_secs(1));
+        let _ = world.gate.tick().await;
+    }
+    assert!(world.gate.is_store_older());
+    assert_eq!(world.store.state.lock().views, behind, "what it does not know is no hole");
+    assert_eq!(code(world.rows(40..41).await), Code::StoreOlderThanLog);
+    assert_eq!(code(world.read(None).await), Code::StoreOlderThanLog);
+
+    // A start does not forget it; with the database that was the newest there is nothing to decide but what came since.
+    let again = world.restart(2, Some(marks.clone()));
+    again.gate.recover().await.unwrap();
+    assert!(again.gate.is_store_older());
+    again.store.state.lock().views.clone_from(&newest);
+    let back = again.restart(3, Some(marks.clone()));
+    back.gate.recover().await.unwrap();
+    assert!(back.gate.is_store_older(), "what was acknowledged by the other is not in it");
+    let both = newest.into_iter().map(|(key, views)| {
+        let since = behind[&key].iter().map(|view| view.known_end());
+        let settled = views.into_iter().zip(since);
+        (key, settled.map(|(_, end)| PartitionView { settled: end, ..PartitionView::default() }).collect())
+    });
+    let both = both.collect();
+    back.store.state.lock().views = both;
+    let decided = back.restart(4, Some(marks));
+    decided.gate.recover().await.unwrap();
+    assert!(!decided.gate.is_store_older());
 }
 
 #[tokio::test]

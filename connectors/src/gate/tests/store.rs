@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use async_trait::async_trait;
 use changtong_catalog::api_key::Fallen;
 use changtong_catalog::clock::{Clock, Time};
-use changtong_catalog::cursor::{Cursor, farther, view_digest};
+use changtong_catalog::cursor::{Cursor, farther};
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::{Grant, Subscription, decide};
 use changtong_catalog::ids::{
@@ -14,10 +14,12 @@ use changtong_catalog::ids::{
 };
 use changtong_catalog::ports::*;
 use changtong_catalog::quota::{DayUse, Quota};
-use changtong_catalog::visibility::{PartitionView, Run, StoredRun, Verdict};
+use changtong_catalog::visibility::{PartitionView, Run, StoredRun, Verdict, is_older};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::watch;
+
+use super::directory::edges;
 
 /// What the next commit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,9 +332,16 @@ impl Ledger for MemoryStore {
         Ok(position.map(|position| (super::world::provider().account, position)))
     }
 
-    async fn settle(&self, settling: &Settling) -> Result<Vec<PartitionView>, Refusal> {
+    async fn settle(
+        &self,
+        settling: &Settling,
+        known: &[PartitionView],
+    ) -> Result<Vec<PartitionView>, Refusal> {
         let mut state = self.state.lock();
         let views = state.views.get_mut(&(settling.topic.resource, settling.topic.generation)).unwrap();
+        if is_older(views, known) {
+            return Err(store_older());
+        }
         for (at, view) in views.iter_mut().enumerate() {
             if let Some(change) = view.settle(settling.noted_ends[at], settling.first_kept[at]) {
                 view.apply(&change);
@@ -387,14 +396,4 @@ impl Ledger for MemoryStore {
             })
             .collect())
     }
-}
-
-/// Of a generation that is not over.
-pub fn edges(topic: &Topic, begins: Vec<i64>) -> TopicEdges {
-    TopicEdges { topic: topic.clone(), begins, ends: None, ended_at: None, lost: Vec::new() }
-}
-
-/// The view of the grant as the store has it.
-pub fn view(state: &State) -> i64 {
-    view_digest(state.grant.as_ref().unwrap(), Generation(1))
 }

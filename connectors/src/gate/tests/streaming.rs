@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::store::view;
+use super::directory::view;
 use super::world::{SUBSCRIPTION, World, consumer, until};
 use crate::gate::{EventStream, Follow, Frame, From};
 

@@ -22,8 +22,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::directory::view;
 use super::log::MemoryLog;
-use super::store::{MemoryStore, view};
+use super::store::MemoryStore;
 use crate::gate::*;
 use crate::log::Log;
 use crate::metrics::Metrics;
