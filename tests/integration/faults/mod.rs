@@ -19,6 +19,7 @@ mod pause;
 mod process;
 mod proxy;
 mod random;
+mod registry;
 mod restore;
 mod secured;
 mod store_gone;

@@ -48,7 +48,8 @@ async fn node_uses_the_registry(app: &TestApp) {
     let world = World::of(app).await;
     let user = format!("integrator:{}", world.provider.integrator.key());
     let url = format!("http://{}/registry", app.api);
-    let mut node = program("node", &["tests/registry/node/client.js", &url, &user]);
+    let steward = format!("operator:{}", world.operator.key());
+    let mut node = program("node", &["tests/registry/node/client.js", &url, &user, &steward]);
     let modules = PathBuf::from(folder).join("node_modules");
     said(node.env("NODE_PATH", modules), "node: all as it should be").await;
 }

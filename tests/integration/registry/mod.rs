@@ -4,6 +4,7 @@ mod access;
 mod bench;
 mod clients;
 mod parameters;
+mod resources;
 mod surface;
 mod wire;
 

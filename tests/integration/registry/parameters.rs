@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{delete, id_of, one, put, record, refused, two};
+use super::{delete, id_of, one, put, record, refused, two, wrong};
 use crate::support::{Client, TestApp, World, on_both_pairs};
 
 on_both_pairs!(
@@ -11,6 +11,9 @@ on_both_pairs!(
     schemas_by_the_rules_they_run,
     a_long_list_comes_whole,
     formats_tags_and_references,
+    what_breaks_is_taken_by_force,
+    every_answer_with_a_text_has_the_format_asked_for,
+    modes_within_go_with_the_contexts_own,
 );
 
 async fn registry(app: &TestApp) -> Client {
@@ -159,4 +162,77 @@ async fn formats_tags_and_references(app: &TestApp) {
     assert_eq!(by_id("?referenceFormat=QUALIFIED").await["references"], reference(":.x:inner"));
     let by_guid = registry.get(&format!("/schemas/guids/{guid}?format=resolved")).await.expect(200);
     assert!(by_guid["schema"].as_str().expect("a schema").contains("station"), "{by_guid}");
+}
+
+async fn what_breaks_is_taken_by_force(app: &TestApp) {
+    let registry = registry(app).await;
+    let versions = "/subjects/f/versions";
+    registry.post(versions, one()).await.expect(200);
+    for query in ["", "?force=false", "?force=yes"] {
+        refused(&registry.post(&format!("{versions}{query}"), wrong()).await, 409);
+    }
+    let forced = registry.post(&format!("{versions}?force=true"), wrong()).await;
+    assert_eq!(forced.expect(200)["version"], 2);
+    // It is a version as every other: later ones are held against it, and nothing else is passed over.
+    assert_eq!(id_of(&registry.post(versions, wrong()).await), id_of(&forced));
+    let unfit = record(r#"{"name":"station","type":"string","default":1}"#);
+    refused(&registry.post(&format!("{versions}?force=true"), unfit).await, 42201);
+    put(&registry, "/mode/f", json!({ "mode": "READONLY" })).await.expect(200);
+    refused(&registry.post(&format!("{versions}?force=true"), two()).await, 42205);
+}
+
+async fn every_answer_with_a_text_has_the_format_asked_for(app: &TestApp) {
+    let registry = registry(app).await;
+    registry.post("/subjects/inner/versions", one()).await.expect(200);
+    let kept = json!({ "type": "array", "items": "weather.Observation" });
+    let reference = json!([{ "name": "weather.Observation", "subject": "inner", "version": 1 }]);
+    let body = json!({ "schema": kept.to_string(), "references": reference });
+    let text = |answer: Value| -> Value {
+        serde_json::from_str(answer["schema"].as_str().expect("a schema")).expect("JSON")
+    };
+    let whole: Value = text(one());
+    let whole = json!({ "type": "array", "items": whole });
+    for (query, expected) in
+        [("", &kept), ("?format=resolved", &whole), ("?format=RESOLVED", &whole), ("?format=other", &kept)]
+    {
+        let registered = registry.post(&format!("/subjects/outer/versions{query}"), body.clone()).await;
+        let looked_up = registry.post(&format!("/subjects/outer{query}"), body.clone()).await;
+        let shown = registry.get(&format!("/subjects/outer/versions/1{query}")).await;
+        let alone = registry.get(&format!("/subjects/outer/versions/1/schema{query}")).await;
+        for answer in [registered, looked_up, shown] {
+            let answer = answer.expect(200);
+            assert_eq!((&answer["version"], &answer["references"]), (&json!(1), &reference), "{query}");
+            assert_eq!(text(answer), *expected, "{query}");
+        }
+        assert_eq!(alone.json(), *expected, "{query}");
+    }
+}
+
+async fn modes_within_go_with_the_contexts_own(app: &TestApp) {
+    let world = World::of(app).await;
+    let registry = app.registrant(world.provider.integrator.key());
+    let operator = app.registrant(world.operator.key());
+    let mode = async |path: &str| registry.get(path).await;
+    let set = async || {
+        for at in ["/mode", "/mode/:.x:"] {
+            put(&operator, at, json!({ "mode": "READONLY" })).await.expect(200);
+        }
+        for at in ["/mode/a", "/mode/:.x:b"] {
+            put(&registry, at, json!({ "mode": "READWRITE" })).await.expect(200);
+        }
+    };
+    set().await;
+    assert_eq!(delete(&operator, "/mode").await.expect(200), json!({ "mode": "READONLY" }));
+    assert_eq!(mode("/mode/a").await.expect(200)["mode"], "READWRITE", "its own stays");
+    set().await;
+    assert_eq!(delete(&operator, "/mode?recursive=true").await.expect(200), json!({ "mode": "READONLY" }));
+    refused(&mode("/mode/a").await, 40409);
+    assert_eq!(mode("/mode/:.x:b").await.expect(200)["mode"], "READWRITE", "of another context");
+    assert_eq!(mode("/mode/:.x:c?defaultToGlobal=true").await.expect(200)["mode"], "READONLY");
+    assert_eq!(
+        delete(&operator, "/mode/:.x:?recursive=true").await.expect(200),
+        json!({ "mode": "READONLY" })
+    );
+    refused(&mode("/mode/:.x:b").await, 40409);
+    assert_eq!(mode("/mode/:.x:c?defaultToGlobal=true").await.expect(200)["mode"], "READWRITE");
 }

@@ -1,14 +1,15 @@
-// The registry as Confluent's client for Node.js uses it: node client.js URL USER:PASSWORD. Whatever is not as it should
-// be ends the program with what it was.
+// The registry as Confluent's client for Node.js uses it: node client.js URL USER:PASSWORD STEWARD:PASSWORD, the second of
+// whom sets what counts for everything. Whatever is not as it should be ends the program with what it was.
 const assert = require('node:assert/strict');
 const { AvroDeserializer, AvroSerializer, SchemaRegistryClient, SerdeType } = require('@confluentinc/schemaregistry');
 
-const [url, user] = process.argv.slice(2);
-const client = new SchemaRegistryClient({
+const [url, user, steward] = process.argv.slice(2);
+const clientOf = (userInfo) => new SchemaRegistryClient({
   baseURLs: [url],
-  basicAuthCredentials: { credentialsSource: 'USER_INFO', userInfo: user },
+  basicAuthCredentials: { credentialsSource: 'USER_INFO', userInfo },
   maxRetries: 0,
 });
+const client = clientOf(user);
 const observation = (fields) => ({
   schemaType: 'AVRO',
   schema: JSON.stringify({ type: 'record', name: 'Observation', namespace: 'weather', fields }),
@@ -36,6 +37,8 @@ async function registers() {
   await refused(client.getId(subject, wrong), 40403);
   await refused(client.getId('node-nowhere', one), 40401);
   client.clearCaches();
+  const full = await client.getIdFullResponse(subject, two);
+  assert.deepEqual([full.id, full.version, full.subject, full.schema], [second, 2, subject, two.schema]);
   const normal = (info) => JSON.parse(info.schema).fields.map((field) => field.name);
   assert.deepEqual(normal(await client.getBySubjectAndId(subject, first.id)), ['station']);
   assert.deepEqual(normal(await client.getByGuid(first.guid)), ['station']);
@@ -71,6 +74,20 @@ async function compatible() {
   await refused(client.updateCompatibility(subject, 'SOMEHOW'), 42203);
 }
 
+async function setsWhatCountsForEverything() {
+  await refused(client.updateDefaultConfig({ compatibility: 'NONE' }), 40301);
+  await refused(client.updateDefaultCompatibility('NONE'), 40301);
+  const stewards = clientOf(steward);
+  assert.equal(await stewards.updateDefaultCompatibility('FULL'), 'FULL');
+  assert.equal(await stewards.getDefaultCompatibility(), 'FULL');
+  const config = await stewards.updateDefaultConfig({ compatibility: 'BACKWARD', normalize: false });
+  assert.deepEqual([config.compatibility, config.normalize], ['BACKWARD', false]);
+  const set = await stewards.getDefaultConfig();
+  assert.deepEqual([set.compatibilityLevel, set.normalize], ['BACKWARD', false]);
+  await refused(stewards.updateDefaultCompatibility('SOMEHOW'), 42203);
+  stewards.close();
+}
+
 async function serialises() {
   const serializer = new AvroSerializer(client, SerdeType.VALUE, { autoRegisterSchemas: false, useLatestVersion: true });
   await client.register('node-topic-value', two);
@@ -91,7 +108,7 @@ async function deletes() {
 }
 
 (async () => {
-  for (const step of [registers, metadataTravels, compatible, serialises, deletes]) await step();
+  for (const step of [registers, metadataTravels, compatible, setsWhatCountsForEverything, serialises, deletes]) await step();
   client.close();
   console.log('node: all as it should be');
 })().catch((error) => {
