@@ -9,6 +9,7 @@ use super::rules::RuleSet;
 use super::subject::{Context, Subject};
 use super::wrong::Wrong;
 use crate::avro::{self, Faults, Rules, Schema};
+use crate::ids::SchemaId;
 
 /// The one type of schema there is.
 pub const AVRO: &str = "AVRO";
@@ -64,6 +65,13 @@ impl Candidate {
     #[must_use]
     pub fn given_version(&self) -> Option<i32> {
         self.version.filter(|version| *version > 0)
+    }
+
+    /// Whether a version that stands has the numbers it comes with, if it comes with any.
+    #[must_use]
+    pub fn comes_as(&self, id: SchemaId, version: i32) -> bool {
+        self.given_id().is_none_or(|given| given == id.0)
+            && self.given_version().is_none_or(|given| given == version)
     }
 
     #[must_use]

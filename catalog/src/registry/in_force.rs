@@ -13,6 +13,14 @@ pub enum Part {
     Value,
 }
 
+/// What of which resource a subject is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub resource: ResourceNumber,
+    pub generation: Generation,
+    pub part: Part,
+}
+
 /// A schema of a resource that is or was in force: one version of its subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InForce {

@@ -25,7 +25,7 @@ pub use decide::{
     Compared, Earlier, Given, MOST_VERSIONS, Outcome, incompatible, next, not_looked_through, place,
     too_complex,
 };
-pub use in_force::{InForce, Part};
+pub use in_force::{InForce, Part, Place};
 pub use lookup::{Side, finds, same};
 pub use mode::Mode;
 pub use owner::{

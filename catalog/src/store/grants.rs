@@ -216,7 +216,15 @@ impl Tx {
             .bind(grant.created_at)
             .bind(grant.valid_until)
             .bind(grant.pseudonym_key.as_str())
-            .execute(conn))?)
+            .execute(conn))?)?;
+        self.note_schema(grant).await
+    }
+
+    /// Whatever a grant holds later, whoever read under it has the id that it held.
+    async fn note_schema(&mut self, grant: &Grant) -> Result<(), Refusal> {
+        const NOTE: &str = "INSERT INTO grant_schema (grant_id, schema_id) VALUES ($1, $2) \
+            ON CONFLICT (schema_id, grant_id) DO NOTHING";
+        rows!(self, |conn| query(NOTE).bind(grant.id).bind(grant.schema).execute(conn)).map(drop)
     }
 
     /// Saves a grant read in this transaction; its `version` is one above what was read.
@@ -236,7 +244,8 @@ impl Tx {
             .bind(grant.valid_until)
             .bind(&cause)
             .bind(&suspended_by)
-            .execute(conn))?)
+            .execute(conn))?)?;
+        self.note_schema(grant).await
     }
 }
 

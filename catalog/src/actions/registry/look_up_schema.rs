@@ -46,7 +46,7 @@ impl Question<'_> {
         Err(Wrong::SchemaNotFound(None))
     }
 
-    async fn under(&self, subject: &Subject, work: &mut Work) -> Result<Option<Registered>, Wrong> {
+    pub async fn under(&self, subject: &Subject, work: &mut Work) -> Result<Option<Registered>, Wrong> {
         let mut session = self.store.read().await?;
         let mut versions = match session.seen_versions(self.caller, subject, true).await {
             Ok(versions) => versions,

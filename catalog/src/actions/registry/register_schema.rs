@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::look_up_schema::Question;
 use super::prepare::{How, Prepared, Sent, broken, found};
 use super::{begin_referring, named, resource_schema, setting};
 use crate::actions::Act;
@@ -43,6 +44,10 @@ pub async fn register_schema(
         if let Some(of) = asked.check(&before)? {
             drop(session);
             return resource_schema::register(store, act, subject, (of, before.mode), (candidate, how)).await;
+        }
+        if let Err(refused) = before.mode.check_register(subject, candidate.given_id().is_some()) {
+            drop(session);
+            return asked.known(store).await?.ok_or(refused);
         }
         let sent = asked.fetch(&mut session, &before).await?;
         drop(session);
@@ -103,7 +108,7 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Whether the caller may; a resource's subject is another matter.
     fn check(&self, before: &Before) -> Result<Option<OfResource>, Wrong> {
-        let Self { act, subject, candidate, .. } = self;
+        let Self { act, subject, .. } = self;
         match &before.owner {
             None => {
                 check_free(&act.rules.topic_prefix, subject)?;
@@ -112,8 +117,16 @@ impl Asked<'_> {
             Some(Owner::Resource(of)) => return Ok(Some(*of)),
             Some(owner) => owner.check_write(act.caller, "Write", subject)?,
         }
-        before.mode.check_register(subject, candidate.given_id().is_some())?;
         Ok(None)
+    }
+
+    /// What stands is told where nothing may be registered too: whoever starts asks for what it has registered before.
+    async fn known(&self, store: &Store) -> Result<Option<Registered>, Wrong> {
+        let Self { act, subject, candidate, how } = self;
+        let caller = act.caller;
+        let question = Question { store, caller, candidate, normalize: how.normalize, with_deleted: false };
+        let found = question.under(subject, &mut Work::default()).await?;
+        Ok(found.filter(|one| candidate.comes_as(one.id, one.version)))
     }
 
     fn given(&self, before: &Before) -> Given {

@@ -15,9 +15,8 @@ use crate::actions::{Act, Proposed};
 use crate::compat::Work;
 use crate::error::{Code, Refusal, Text};
 use crate::evolution::Break;
-use crate::ids::TopicName;
 use crate::registry::{
-    Candidate, Earlier, Mode, OfResource, Part, Registered, Subject, VersionId, Wrong, by_revising,
+    Candidate, Earlier, Mode, OfResource, Part, Place, Registered, Subject, VersionId, Wrong, by_revising,
 };
 use crate::resource::{Resource, ResourceState, lifecycle};
 use crate::store::Store;
@@ -33,19 +32,20 @@ pub(super) async fn register(
     if visible::standing(act.caller, of.provider, of.state, of.share_type) != Sight::Whole {
         return Err(by_revising(subject));
     }
-    mode.check_register(subject, candidate.given_id().is_some())?;
     let asked = Asked { store, caller: act.caller, subject, candidate, normalize: how.normalize };
     let mut work = Work::default();
     let (new, same) = asked.read(&mut work).await?;
-    let given = candidate.given_version();
-    if let Some(same) = same.filter(|same| given.is_none_or(|version| version == same.version)) {
+    if let Some(same) = same.filter(|same| candidate.comes_as(same.id, same.version)) {
         return Ok(store.read().await?.registered(subject, same).await?);
     }
-    let numbered = given.is_some() || candidate.given_id().is_some();
+    mode.check_register(subject, candidate.given_id().is_some())?;
+    let numbered = candidate.given_version().is_some() || candidate.given_id().is_some();
     let plain = new.content.beside.is_empty() && !numbered;
-    let entry = store.read().await?.resource(of.number).await?.filter(|_| plain);
-    let prefix = &act.rules.topic_prefix;
-    let Some(entry) = entry.filter(|entry| may_put_in_force(act.caller, prefix, subject, entry)) else {
+    let mut session = store.read().await?;
+    let entry = session.resource(of.number).await?.filter(|_| plain);
+    let place = session.place_of(subject).await?;
+    drop(session);
+    let Some(entry) = entry.filter(|entry| may_put_in_force(act.caller, place, entry)) else {
         return Err(by_revising(subject));
     };
     // Whatever was judged ahead counts only for the entry as it stands under its lock.
@@ -77,8 +77,8 @@ pub(super) async fn check_compatible(
     let turn = turn(act.caller).await?;
     let mut session = store.read().await?;
     let ground = session.ground_of_all(of.number).await?;
-    let Some(mut ground) = ground.filter(|on| is_in_force(&act.rules.topic_prefix, subject, &on.entry))
-    else {
+    let place = session.place_of(subject).await?;
+    let Some(mut ground) = ground.filter(|on| is_in_force(place, &on.entry)) else {
         return Ok(vec![line("NOT_PERMITTED", &only_values(subject), "")]);
     };
     if lifecycle::may_check(act.caller, &ground.entry).is_ok() {
@@ -139,16 +139,16 @@ impl Asked<'_> {
 }
 
 /// For the head of its agency, where the entry says so.
-fn may_put_in_force(caller: &Caller, prefix: &str, subject: &Subject, entry: &Resource) -> bool {
+fn may_put_in_force(caller: &Caller, place: Option<Place>, entry: &Resource) -> bool {
     let head = caller.agency == entry.provider && caller.is(Role::Reviewer);
-    head && entry.file.auto_register && is_in_force(prefix, subject, entry)
+    head && entry.file.auto_register && is_in_force(place, entry)
 }
 
 /// Whether it is what may change of a resource: the values, in the generation in force, of what is published. Keys never
-/// change.
-fn is_in_force(prefix: &str, subject: &Subject, entry: &Resource) -> bool {
-    let topic = TopicName::records(prefix, entry.number, entry.generation);
-    subject.name == Part::Value.subject(&topic) && entry.state == ResourceState::Published
+/// change. A subject's name says it not: it keeps the prefix that its topic was named with.
+fn is_in_force(place: Option<Place>, entry: &Resource) -> bool {
+    let values = Place { resource: entry.number, generation: entry.generation, part: Part::Value };
+    place == Some(values) && entry.state == ResourceState::Published
 }
 
 /// What keeps an entry from being revised keeps the text from being registered. What the entry's items cannot become is

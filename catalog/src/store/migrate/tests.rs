@@ -20,12 +20,13 @@ fn names_are_numbered_in_order() {
 mod on_stores {
     use super::*;
     use crate::agency::{Agency, AgencyNames};
+    use crate::grant::Grant;
     use crate::ids::{Generation, ResourceCode, ResourceNumber, SchemaId, TopicName};
     use crate::ports::Topic;
     use crate::registry::{Part, Subject};
     use crate::resource::Resource;
     use crate::store::{ResourceChange, testing};
-    use crate::testing::resource;
+    use crate::testing::{caller, grant, request, resource};
 
     #[tokio::test]
     async fn both_folders_make_the_same_tables() {
@@ -173,6 +174,53 @@ mod on_stores {
         drop(session);
         store.close().await;
         fresh.done().await;
+    }
+
+    /// What 0010 made, undone.
+    const WITHOUT_GRANT_SCHEMAS: &str =
+        "DROP TABLE grant_schema; DELETE FROM migration WHERE name = '0010_grant_schemas'";
+
+    async fn what_grants_held_before_it_was_noted_is_noted(fresh: testing::Fresh) {
+        let at = resource().published_at.unwrap();
+        let mut tx = fresh.store.begin().await.unwrap();
+        for agency in [resource().provider, grant().consumer] {
+            let names = AgencyNames { code: None, name: format!("{agency}"), alias: None };
+            let agency = Agency { id: agency, names, suspended: false, version: 1, created_at: at };
+            tx.insert_agency(&agency).await.unwrap();
+        }
+        let mut ids = Vec::new();
+        for text in ["\"string\"", "\"int\"", "\"long\""] {
+            ids.push(tx.register_schema(text, at).await.unwrap().id);
+        }
+        published(&mut tx, 12, 1, [ids[0], ids[1]]).await;
+        let asked = request();
+        tx.insert_request(&asked, at).await.unwrap();
+        let held = Grant { schema: ids[2], ..grant() };
+        tx.insert_grant(&held).await.unwrap();
+        let done = match tx.conn() {
+            Conn::Sqlite(conn) => raw_sql(WITHOUT_GRANT_SCHEMAS).execute(conn).await.map(drop),
+            Conn::Postgres(conn) => raw_sql(WITHOUT_GRANT_SCHEMAS).execute(conn).await.map(drop),
+        };
+        done.unwrap();
+        tx.finish().await.unwrap();
+
+        let store = Store::open(&fresh.config).await.unwrap();
+        let known = store.registry_schema(&caller(2, 2, &[]), held.schema.0, None).await.unwrap();
+        assert_eq!(known.content.text, "\"long\"");
+        store.close().await;
+        fresh.done().await;
+    }
+
+    #[tokio::test]
+    async fn what_grants_held_before_it_was_noted_is_noted_in_sqlite() {
+        what_grants_held_before_it_was_noted_is_noted(testing::sqlite().await).await;
+    }
+
+    #[tokio::test]
+    async fn what_grants_held_before_it_was_noted_is_noted_in_postgres() {
+        if let Some(fresh) = testing::postgres().await {
+            what_grants_held_before_it_was_noted_is_noted(fresh).await;
+        }
     }
 
     #[tokio::test]

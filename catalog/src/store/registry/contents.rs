@@ -125,7 +125,7 @@ const HIGHEST: i64 = 1 << 30;
 pub(super) const FORGET: &str = "DELETE FROM schema_text WHERE id = $1 \
     AND NOT EXISTS (SELECT 1 FROM registry_version v WHERE v.context = '.' AND v.id = $1) \
     AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.value_schema = $1 OR r.key_schema = $1) \
-    AND NOT EXISTS (SELECT 1 FROM share_grant g WHERE g.schema_id = $1)";
+    AND NOT EXISTS (SELECT 1 FROM grant_schema g WHERE g.schema_id = $1)";
 
 impl Tx {
     /// Keeps new content: under the id it comes with, or the next. Ids are never given twice.

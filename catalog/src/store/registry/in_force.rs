@@ -5,7 +5,7 @@ use sqlx::{FromRow, query, query_as};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::ids::{Generation, ResourceNumber, SchemaId, TopicName};
-use crate::registry::{InForce, Part};
+use crate::registry::{InForce, Part, Place, Subject};
 use crate::store::dispatch::{on, one, rows};
 use crate::store::document::from_word;
 use crate::store::{Session, Tx};
@@ -55,6 +55,18 @@ impl Session {
             .bind(part.as_str())
             .fetch_all(conn))?;
         found.into_iter().map(InForce::try_from).collect()
+    }
+
+    /// What a subject of a resource is for, whatever it is called.
+    pub(crate) async fn place_of(&mut self, subject: &Subject) -> Result<Option<Place>, Refusal> {
+        const SELECT: &str = "SELECT resource, generation, part FROM registry_subject \
+            WHERE context = $1 AND name = $2 AND resource IS NOT NULL";
+        let found: Option<(ResourceNumber, Generation, String)> = on!(self, |conn| query_as(SELECT)
+            .bind(subject.context.as_str())
+            .bind(subject.name.as_str())
+            .fetch_optional(conn))?;
+        let place = |(resource, generation, part)| Ok(Place { resource, generation, part: from_word(part)? });
+        found.map(place).transpose()
     }
 
     async fn subject_of(

@@ -20,8 +20,9 @@ use crate::store::{Session, Store};
 /// Uses that are kept with a schema. Whoever sees none of them is looked for among all there are, by the store.
 const MOST_USES: usize = 100;
 
-pub(super) const GRANTS: &str = "SELECT r.provider, g.consumer FROM share_grant g \
-    JOIN resource r ON r.number = g.resource WHERE g.schema_id = $1 LIMIT $2";
+pub(super) const GRANTS: &str = "SELECT r.provider, g.consumer FROM grant_schema h \
+    JOIN share_grant g ON g.id = h.grant_id JOIN resource r ON r.number = g.resource \
+    WHERE h.schema_id = $1 LIMIT $2";
 
 /// Those of the id first: in the order that is asked for there are all versions of the context.
 pub(super) const VERSIONS: &str = "WITH v AS MATERIALIZED \

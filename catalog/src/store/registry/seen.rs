@@ -266,11 +266,11 @@ impl Session {
         Ok(sees == 1 || context.is_default() && self.granted(eyes, id).await?)
     }
 
-    /// Whether records of a grant of the caller's have it.
+    /// Whether records of a grant of the caller's have it, or had it when they were read.
     pub(super) async fn granted(&mut self, eyes: Eyes, id: SchemaId) -> Result<bool, Refusal> {
-        const GRANTED: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM share_grant g \
-            JOIN resource r ON r.number = g.resource \
-            WHERE g.schema_id = $3 AND ($2 OR r.provider = $1 OR g.consumer = $1)) THEN 1 ELSE 0 END";
+        const GRANTED: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM grant_schema h \
+            JOIN share_grant g ON g.id = h.grant_id JOIN resource r ON r.number = g.resource \
+            WHERE h.schema_id = $3 AND ($2 OR r.provider = $1 OR g.consumer = $1)) THEN 1 ELSE 0 END";
         let (granted,): (i32,) = on!(self, |conn| query_as(GRANTED)
             .bind(eyes.agency)
             .bind(eyes.steward)

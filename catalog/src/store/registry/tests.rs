@@ -27,11 +27,11 @@ const ASKED: [Asked; 10] = [
         given: "text, int, bigint",
         found: &["registry_version", "registry_subject", "resource"],
     },
-    Asked { sql: known::GRANTS, given: "int, bigint", found: &["share_grant", "resource"] },
+    Asked { sql: known::GRANTS, given: "int, bigint", found: &["grant_schema", "share_grant", "resource"] },
     Asked {
         sql: contents::FORGET,
         given: "int",
-        found: &["schema_text", "registry_version", "resource", "share_grant"],
+        found: &["schema_text", "registry_version", "resource", "grant_schema"],
     },
     Asked { sql: seen::SEES, given: SEEN, found: &["registry_version", "registry_subject", "resource"] },
     Asked { sql: seen::USES, given: USERS, found: &["registry_version", "registry_subject", "resource"] },
@@ -81,7 +81,7 @@ async fn sqlite_finds_by_indexes_what_is_asked_often() {
     }
     for (sql, index) in [
         (known::VERSIONS, "registry_version_id"),
-        (known::GRANTS, "share_grant_schema"),
+        (known::GRANTS, "sqlite_autoindex_grant_schema_1"),
         (contents::FORGET, "resource_value_schema"),
         (contents::FORGET, "resource_key_schema"),
         (seen::NAMES, "registry_subject_owner"),

@@ -144,6 +144,7 @@ async fn imported_schemas_keep_their_ids_and_versions(store: &Store) {
         42205,
         "without an id it is not imported"
     );
+    assert_eq!(with(numbered("\"float\"", 1, 5)).await.unwrap().id.0, 1, "what was taken away may come back");
     assert_eq!(store.registry_mode(&desk.one, &subject, false).await, Ok(Mode::Import));
     assert_eq!(desk.register("t", "\"bytes\"").await.id.0, 501, "ids go on above");
 }

@@ -1,13 +1,18 @@
 //! The subjects of resources: what is in force there, and that nothing but the entry changes it.
 
+use std::sync::Arc;
+
 use changtong_catalog::account::Caller;
-use changtong_catalog::actions::{self, Against};
+use changtong_catalog::actions::{self, Act, Against, Registering, Rules};
+use changtong_catalog::audit::Build;
+use changtong_catalog::clock::{Clock as _, ManualClock, SeededIds};
 use changtong_catalog::conformance;
 use changtong_catalog::grant::Cause;
 use changtong_catalog::ids::{AgencyId, Generation, TopicName};
+use changtong_catalog::ports::{Ledger as _, Topic};
 use changtong_catalog::registry::{Candidate, Deleted, Mode, Part, Subject, VersionId, Wrong};
-use changtong_catalog::resource::ShareType;
-use changtong_catalog::store::Store;
+use changtong_catalog::resource::{Resource, ShareType};
+use changtong_catalog::store::{Store, StoreLedger};
 use serde_json::json;
 
 use super::{Desk, of, record, referring};
@@ -143,6 +148,45 @@ async fn a_grants_schema_is_seen_by_both_sides(store: &Store) {
     assert_eq!(store.registry_schema(&stranger, grant.schema.0, None).await.unwrap_err().error_code(), 40403);
 }
 
+/// Whoever keeps what came by it reads that by the id it came with, whatever the grant holds now.
+async fn what_a_grant_held_is_still_seen(store: &Store) {
+    let desk = Desk::set(store).await;
+    let (office, consumer) = (&desk.office, &desk.consumer);
+    let entry = desk.stage.published(office, ShareType::Unconditional).await;
+    let asked = desk.stage.submitted(consumer, &entry).await;
+    let grant = async || store.read().await.unwrap().grant(asked.grant.unwrap()).await.unwrap().unwrap();
+    let held = grant().await.schema;
+    let stranger = Caller { agency: AgencyId(id(0x998)), ..desk.other.clone() };
+    let text = store.registry_schema(&consumer.integrator, held.0, None).await.unwrap().content.text.clone();
+
+    let mut file = entry.file.clone();
+    file.items[2].title = "机长姓名".to_owned();
+    desk.stage.revised(office, &entry, file, 40).await.unwrap();
+    let act = desk.stage.act(&consumer.integrator, 50);
+    actions::move_grant_schema(store, &act, asked.grant.unwrap(), None, 2).await.unwrap();
+    assert_ne!(grant().await.schema, held);
+    let seen = async || {
+        for caller in [&office.integrator, &consumer.integrator, &desk.authority] {
+            for id in [held, grant().await.schema] {
+                let known = store.registry_schema(caller, id.0, None).await.unwrap();
+                let by_guid = store.registry_guid(caller, &known.guid.to_string()).await.unwrap();
+                assert_eq!((known.id, by_guid.id), (id, id));
+            }
+        }
+        let unseen = store.registry_schema(&stranger, held.0, None).await.unwrap_err();
+        assert_eq!(unseen.error_code(), 40403);
+    };
+    seen().await;
+    // Nor is it forgotten with somebody's subject that has the same text.
+    let copy = Subject::read("copy");
+    let registered = desk.try_register(&consumer.integrator, "copy", &of(&text)).await.unwrap();
+    assert_eq!(registered.id, held);
+    for permanent in [false, true] {
+        actions::delete_subject(store, &act, &copy, permanent).await.unwrap();
+    }
+    seen().await;
+}
+
 async fn a_new_text_revises_the_entry_that_allows_it(store: &Store) {
     let desk = Desk::set(store).await;
     let entry = desk.opened(ShareType::Conditional).await;
@@ -186,19 +230,62 @@ async fn modes_and_numbers_count_for_them_too(store: &Store) {
         Candidate { id: Some(7), ..of(&text) },
         Candidate { version: Some(2), ..of(&text) },
         Candidate { version: Some(9), ..known.clone() },
-        Candidate { id: Some(before.id.0), ..known.clone() },
+        Candidate { id: Some(before.id.0 + 1), ..known.clone() },
     ] {
         assert_eq!(register(&numbered).await.unwrap_err().error_code(), 42205, "numbers are the entry's");
     }
-    assert_eq!(register(&Candidate { version: Some(1), ..known.clone() }).await, Ok(1), "its own number");
+    let own = [
+        known.clone(),
+        Candidate { version: Some(1), ..known.clone() },
+        Candidate { id: Some(before.id.0), ..known.clone() },
+    ];
+    for own in &own {
+        assert_eq!(register(own).await, Ok(1), "its own numbers");
+    }
     let steward = desk.stage.act(&desk.authority, 42);
     let everything = Subject::read("");
     for mode in [Mode::ReadOnly, Mode::ReadOnlyOverride, Mode::Import] {
         actions::set_mode(store, &steward, &everything, Some(mode), true).await.unwrap();
         assert_eq!(register(&of(&text)).await.unwrap_err().error_code(), 42205, "{mode:?}");
+        for own in &own {
+            assert_eq!(register(own).await, Ok(1), "{mode:?}: what is known has its id");
+        }
     }
     actions::set_mode(store, &steward, &everything, None, true).await.unwrap();
     assert_eq!(register(&of(&text)).await, Ok(2));
+}
+
+/// Its topic, made in the log.
+async fn topic_of(store: &Store, entry: &Resource) {
+    let (clock, ids) = (Arc::new(ManualClock::at(fixture::at(30))), Arc::new(SeededIds::new(9)));
+    let lease = store.take_server(id(0xF00), Build("0.1.0"), clock.now(), &*ids).await.unwrap();
+    let ledger = StoreLedger::new(store.clone(), clock, ids, lease.epoch);
+    let (resource, generation) = (entry.number, entry.generation);
+    let name = TopicName::records("", resource, generation);
+    let topic = Topic { name, resource, generation, partitions: 1, made: false };
+    ledger.topic_made(&ledger.want_topic(&topic).await.unwrap()).await.unwrap();
+}
+
+/// A prefix that is set later names later topics.
+async fn what_is_in_force_is_so_under_whatever_prefix(store: &Store) {
+    let desk = Desk::set(store).await;
+    let entry = desk.opened(ShareType::Conditional).await;
+    topic_of(store, &entry).await;
+    let rules = Rules { topic_prefix: "later.".to_owned(), ..desk.stage.rules.clone() };
+    let act = Act { rules: &rules, ..desk.stage.act(&desk.office.head, 40) };
+    store.name_subjects(&rules.topic_prefix).await.unwrap();
+    let subject = Subject::read("ct.r.1-value");
+    let before = store.registry_version(&desk.one, &subject, VersionId::Latest, false).await.unwrap();
+    let field = r#",{"name":"gate","type":["null","string"],"default":null,"title":"登机口","grade":1}]}"#;
+    let new = of(&format!("{}{field}", before.content.text.strip_suffix("]}").unwrap()));
+    let compatible = actions::check_compatibility(store, &act, &subject, &new, Against::All, false).await;
+    assert_eq!(compatible, Ok(Vec::new()));
+    let how = Registering::default();
+    let after = actions::register_schema(store, &act, &subject, &new, how).await.unwrap();
+    assert_eq!((after.version, &after.subject), (2, &subject));
+    let key = Subject::read("ct.r.1-key");
+    let refused = actions::register_schema(store, &act, &key, &new, how).await.unwrap_err();
+    assert_eq!(refused.error_code(), 42205, "keys never change");
 }
 
 async fn who_refers_to_them_does_not_hold_them(store: &Store) {
@@ -275,6 +362,7 @@ async fn each_generation_has_subjects_of_its_own(store: &Store) {
 
 conformance!(
     modes_and_numbers_count_for_them_too,
+    what_is_in_force_is_so_under_whatever_prefix,
     who_refers_to_them_does_not_hold_them,
     what_is_answered_is_what_was_put_in_force,
     each_generation_has_subjects_of_its_own,
@@ -284,4 +372,5 @@ conformance!(
     a_withheld_entry_shows_its_schemas_to_nobody_else,
     what_is_retired_may_be_hidden_not_forgotten,
     a_grants_schema_is_seen_by_both_sides,
+    what_a_grant_held_is_still_seen,
 );

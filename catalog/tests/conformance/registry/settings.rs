@@ -3,7 +3,7 @@
 use changtong_catalog::account::Caller;
 use changtong_catalog::actions::{self, Against};
 use changtong_catalog::conformance;
-use changtong_catalog::registry::{Candidate, Config, Context, Mode, Subject, Wrong};
+use changtong_catalog::registry::{Candidate, Config, Context, Deleted, Mode, Subject, Wrong};
 use changtong_catalog::store::Store;
 use serde_json::json;
 
@@ -101,6 +101,49 @@ async fn nothing_changes_where_reading_is_all(store: &Store) {
         40409
     );
     assert_eq!(desk.stage.events_from(35).await, ["registry.mode", "registry.mode"]);
+}
+
+/// Where nothing new may come, what is there is answered: whoever starts meanwhile asks for it once more.
+async fn what_is_known_has_its_id_whatever_the_mode(store: &Store) {
+    let desk = Desk::set(store).await;
+    let (text, later) = (record(&["a"]), record(&["a", "b?"]));
+    let known = desk.register("s", &text).await;
+    let hidden = desk.register("s", &later).await;
+    desk.delete_version("s", hidden.version, false).await.unwrap();
+    let turned = [r#"{"type":"string","x":1,"y":2}"#, r#"{"type":"string","y":2,"x":1}"#];
+    let plain = desk.register("t", turned[0]).await;
+    let operator = desk.operator();
+    let set = async |at: &str, mode| {
+        let act = desk.stage.act(&operator, 33);
+        actions::set_mode(store, &act, &Subject::read(at), mode, true).await.unwrap();
+    };
+    let register = async |candidate: &Candidate| desk.try_register(&desk.one, "s", candidate).await;
+    let numbered = |id: i32, version: i32| Candidate { id: Some(id), version: Some(version), ..of(&text) };
+    let own = Candidate { id: Some(known.id.0), ..of(&text) };
+    assert_eq!(register(&own).await.as_ref(), Ok(&known), "its own id is no import");
+    for (at, mode) in [
+        ("", Mode::ReadOnly),
+        ("", Mode::ReadOnlyOverride),
+        ("", Mode::Import),
+        (":.__GLOBAL:", Mode::Forward),
+    ] {
+        set(at, Some(mode)).await;
+        assert_eq!(register(&of(&text)).await.as_ref(), Ok(&known), "{mode:?}");
+        assert_eq!(register(&own).await.as_ref(), Ok(&known), "{mode:?}");
+        assert_eq!(register(&numbered(known.id.0, 1)).await.as_ref(), Ok(&known), "{mode:?}");
+        assert_eq!(desk.try_register(&desk.one, "t", &of(turned[1])).await.as_ref(), Ok(&plain), "{mode:?}");
+        for new in [later.clone(), record(&["a", "c?"]), "\"int\"".to_owned()] {
+            assert_eq!(register(&of(&new)).await.unwrap_err().error_code(), 42205, "{mode:?}: {new}");
+        }
+        let wrong = if mode.imports() { 42207 } else { 42205 };
+        assert_eq!(register(&numbered(900, 1)).await.unwrap_err().error_code(), wrong, "{mode:?}");
+        let elsewhere = desk.try_register(&desk.one, "u", &of(&text)).await.unwrap_err();
+        assert_eq!(elsewhere.error_code(), 42205, "{mode:?}: of another subject");
+        let foreign = desk.try_register(&desk.other, "s", &of(&text)).await.unwrap_err();
+        assert_eq!(foreign.error_code(), 40301, "{mode:?}: nor for who may not");
+        set(at, None).await;
+    }
+    assert_eq!(store.registry_versions(&desk.one, &Subject::read("s"), Deleted::With).await, Ok(vec![1, 2]));
 }
 
 async fn read_only_over_all_counts_before_a_subjects_own_mode(store: &Store) {
@@ -225,6 +268,7 @@ conformance!(
     what_stands_beside_a_text_is_bounded,
     a_subjects_own_level_counts_before_its_contexts,
     nothing_changes_where_reading_is_all,
+    what_is_known_has_its_id_whatever_the_mode,
     read_only_over_all_counts_before_a_subjects_own_mode,
     what_is_always_there_is_not_deleted,
 );
