@@ -108,6 +108,10 @@ pub trait Log: Send + Sync + 'static {
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal>;
 
+    /// The last records that a read brought of their partitions, in its order, which nobody used: the next read is likely to
+    /// begin with them.
+    fn put_back(&self, _topic: &TopicName, _unused: Vec<LogRecord>) {}
+
     /// The extents of all partitions of each topic, in bulk; a topic that cannot be asked is left out.
     async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal>;
 

@@ -133,7 +133,7 @@ impl Fetcher {
         let bytes = usize::try_from(room.bytes).unwrap_or(READ).clamp(PIECE, READ);
         let permit =
             || Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
-        let records = match &self.over {
+        let mut records = match &self.over {
             Some(over) => over.read(gate, &ranges, permit, bytes).await?,
             None => gate.tail.read(permit(), &ranges, bytes).await?,
         };
@@ -145,10 +145,14 @@ impl Fetcher {
             let mut rendering = self.rendering.clone();
             let rendered = aside(move || {
                 let pieces = rendering.render(&records, &ranges, room);
-                (rendering, pieces, held)
+                records.retain(|record| rendering.is_unused(record));
+                (rendering, pieces, held, records)
             });
-            let (rendering, pieces, held) = rendered.await.map_err(|_| refusals::fault())?;
+            let (rendering, pieces, held, unused) = rendered.await.map_err(|_| refusals::fault())?;
             self.rendering = rendering;
+            if !unused.is_empty() {
+                gate.log.put_back(&self.topic.name, unused);
+            }
             (pieces?, held)
         };
         let passed_over_all = pieces.iter().all(|piece| piece.sent == 0);
@@ -203,6 +207,11 @@ impl Rendering {
             self.next[at] = record.offset + 1;
         }
         Ok(cutter.finish())
+    }
+
+    fn is_unused(&self, record: &LogRecord) -> bool {
+        let next = usize::try_from(record.partition).ok().and_then(|at| self.next.get(at));
+        next.is_some_and(|next| record.offset >= *next)
     }
 
     /// The partition's index if the record is the very next one that was asked for in its partition. Behind a gap

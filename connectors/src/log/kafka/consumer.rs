@@ -130,6 +130,15 @@ impl Readers {
         }
     }
 
+    /// A reader that stands beyond what was used would have to be moved, or another made, and bring it anew.
+    pub(super) fn put_unused_back(&self, topic: &TopicName, unused: Vec<LogRecord>) {
+        let mut waiting = self.waiting.lock();
+        let mut readers = waiting.iter_mut().flatten().map(|(_, reader)| reader);
+        if let Some(reader) = readers.find(|reader| reader.gave(topic, &unused)) {
+            reader.take_back(unused);
+        }
+    }
+
     pub(super) fn give_up_old(&self) {
         let mut old = Vec::new();
         if let Some(waiting) = self.waiting.lock().as_mut() {

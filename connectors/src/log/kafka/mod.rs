@@ -13,6 +13,7 @@ mod copies;
 pub mod damage;
 mod lately;
 mod offsets;
+mod pace;
 mod producer;
 mod reader;
 mod statistics;
@@ -178,6 +179,10 @@ impl Log for KafkaLog {
         }
         let asked = Asked { topic, ranges, most: permit.most(), max_bytes };
         self.readers.read(asked, deadline.saturating_duration_since(Instant::now())).await
+    }
+
+    fn put_back(&self, topic: &TopicName, unused: Vec<LogRecord>) {
+        self.readers.put_unused_back(topic, unused);
     }
 
     async fn extents(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {

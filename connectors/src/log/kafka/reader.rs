@@ -17,15 +17,10 @@ use super::broker_refused;
 use super::config::Speaker;
 use super::copies::Copies;
 use super::offsets::Asker;
+use super::pace::{Pace, Step};
 use crate::log::{LogRecord, Range, refusals};
 
-/// A read that has something answers when nothing has come for this long.
-const QUIET: Duration = Duration::from_millis(150);
-/// A read that has nothing asks this often whether there is anything.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 pub(super) const POLL: Duration = Duration::from_millis(50);
-/// Records that come one behind the other without a look at the clock, which costs as much as a record.
-const UNTIMED: u32 = 64;
 /// A batch whose checksum does not fit is passed over, and what follows it in the same answer shows the gap. Where nothing
 /// does, it comes again and again: after so many times it is looked for (`checksum.rs`).
 pub(super) const BAD_AGAIN: u32 = 3;
@@ -74,52 +69,6 @@ impl Want {
     }
 }
 
-/// When a read looks at the clock, and what it does then.
-struct Pace {
-    quiet_since: Instant,
-    taken: usize,
-    since_clock: u32,
-}
-
-enum Step {
-    On,
-    /// Nothing has come for long, or the time is up.
-    Enough,
-    /// Whether there is anything at all.
-    Ask,
-}
-
-impl Pace {
-    fn begin(taken: usize) -> Self {
-        Self { quiet_since: Instant::now(), taken, since_clock: 0 }
-    }
-
-    fn step(&mut self, came: bool, taken: usize, deadline: Instant) -> Step {
-        self.since_clock += 1;
-        if came && self.since_clock < UNTIMED {
-            return Step::On;
-        }
-        self.since_clock = 0;
-        let now = Instant::now();
-        let quiet = now - self.quiet_since;
-        if now >= deadline {
-            return Step::Enough;
-        }
-        if taken > self.taken {
-            (self.quiet_since, self.taken) = (now, taken);
-            return Step::On;
-        }
-        match taken {
-            0 if quiet >= ASK_AGAIN => {
-                self.quiet_since = now;
-                Step::Ask
-            }
-            1.. if quiet >= QUIET => Step::Enough,
-            _ => Step::On,
-        }
-    }
-}
-
 impl Reader {
     pub(super) fn make(config: &ClientConfig, topic: &TopicName, far: bool) -> Result<Self, Refusal> {
         let consumer = config.create_with_context(Speaker).map_err(|error| broker_refused(&error))?;
@@ -139,6 +88,26 @@ impl Reader {
         let stands_at =
             |range: &Range| self.partitions.get(&range.partition).map(|p| p.next) == Some(range.from);
         self.topic == *topic && ranges.iter().all(stands_at)
+    }
+
+    /// Whether these, in the order in which they came, are the last that it gave of their partitions.
+    pub(super) fn gave(&self, topic: &TopicName, records: &[LogRecord]) -> bool {
+        let last: BTreeMap<i32, i64> =
+            records.iter().map(|record| (record.partition, record.offset)).collect();
+        let stands_behind = |(partition, offset): (&i32, &i64)| {
+            self.partitions.get(partition).map(|p| p.next) == Some(offset + 1)
+        };
+        self.topic == *topic && last.iter().all(stands_behind)
+    }
+
+    /// The next read begins with what nobody used of the last.
+    pub(super) fn take_back(&mut self, unused: Vec<LogRecord>) {
+        for record in unused.into_iter().rev() {
+            let Some(held) = self.partitions.get_mut(&record.partition) else { continue };
+            held.next = record.offset;
+            self.ahead_bytes += size(&record);
+            held.ahead.push_front(record);
+        }
     }
 
     pub(super) fn assign(&mut self, topic: &TopicName, ranges: &[Range]) -> Result<(), Refusal> {

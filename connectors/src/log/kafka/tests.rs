@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::{KafkaLog, KafkaMetrics, KafkaSettings};
 use crate::gate::{Permit, PermitKind};
 use crate::log::conformance::{DEADLINE, Engine, append, conformance, entry, make, range, steward, topic_of};
-use crate::log::{Log, Range, TopicSpec};
+use crate::log::{Log, LogRecord, Range, TopicSpec};
 
 /// The broker's address; without one the tests fail and say what to do, unless the run goes without Kafka.
 #[expect(clippy::disallowed_methods, reason = "the test run says where its engines are")]
@@ -175,6 +175,41 @@ async fn however_many_the_partitions_one_consumer_reads_them_to_their_ends() {
         }
     }
     assert_eq!(consumers_made(&registry), 1.0);
+    engine.stop().await;
+}
+
+/// Whoever made an answer of a part of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_and_not_used_is_given_again_without_another_consumer() {
+    const EACH: i64 = 200;
+    let Some(mut engine) = Kafka::start().await else { return };
+    let registry = watched(&mut engine).await;
+    let topic = make(&engine, 1, 3).await;
+    for partition in 0..3 {
+        let entries = (0..EACH).map(|n| entry(partition, "k", &format!("{partition} {n}"))).collect();
+        append(&*engine.log, &topic, entries).await.unwrap();
+    }
+    let mut next = [0; 3];
+    while next.iter().any(|next| *next < EACH) {
+        let ranges = (0..3).map(|at| range(at, next[at as usize], EACH));
+        let ranges: Vec<Range> = ranges.filter(|range| range.from < range.to).collect();
+        let mut read = engine.log.read(steward(&topic, 60), &ranges, 1 << 20).await.unwrap();
+        let unused = read.split_off(read.len().div_ceil(2));
+        for record in read {
+            let next = &mut next[record.partition as usize];
+            assert_eq!(record.offset, *next);
+            let value = format!("{} {}", record.partition, record.offset);
+            assert_eq!(record.value.unwrap(), value.as_bytes());
+            *next += 1;
+        }
+        engine.log.put_back(&topic, unused);
+    }
+    assert_eq!(consumers_made(&registry), 1.0);
+    // What nobody gave is not taken: the next read asks the brokers.
+    let made_up = LogRecord { partition: 0, offset: 7, appended_ms: 0, key: None, value: None };
+    engine.log.put_back(&topic, vec![made_up]);
+    let read = engine.log.read(steward(&topic, 9), &[range(0, 7, EACH)], 1 << 20).await.unwrap();
+    assert_eq!(read[0].value.as_deref(), Some(&b"0 7"[..]));
     engine.stop().await;
 }
 
