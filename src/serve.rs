@@ -74,13 +74,14 @@ impl Server {
             turning_away,
             metrics: app.metrics.http.clone(),
         };
-        let doors = |router, limits, crowd| Doors { router, limits, slow: slow.clone(), crowd };
+        let doors = |router, limits, crowd, alive| Doors { router, limits, slow: slow.clone(), crowd, alive };
         let crowds = [http::turning_away(app.clone()), http::registry::turning_away(app.clone())].map(crowd);
         let [of_api, of_registry] = crowds.map(Some);
+        let alive = Some(app.alive.clone());
         let serving = [
-            serve(api, doors(http::router(app.clone()), limits, of_api)),
-            serve(registry, doors(http::registry::router(app.clone()), limits, of_registry)),
-            serve(operations, doors(http::operations_router(app.clone()), few, None)),
+            serve(api, doors(http::router(app.clone()), limits, of_api, alive.clone())),
+            serve(registry, doors(http::registry::router(app.clone()), limits, of_registry, alive)),
+            serve(operations, doors(http::operations_router(app.clone()), few, None, None)),
         ];
         let jobs = jobs::start(&app);
         tracing::info!(

@@ -1,43 +1,31 @@
-//! What was let out and is not written yet: the bytes between the gate and the socket. Once a connection has carried
-//! records they leave only while this server's lease stands (protocol.md 10): a process that was paused past it finds
-//! them here when it goes on, and another server may have revoked what they rest on.
+//! What was let out and is not written yet: the bytes between a handler and the socket. They leave only while this
+//! server's lease stands (protocol.md 10): a process that was paused past it finds them here when it goes on, and another
+//! server may have changed meanwhile whatever they rest on.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use changtong_connectors::gate::Alive;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Whether the connection carries records, and under which lease. In every request's extensions.
-#[derive(Clone, Default)]
-pub struct Leaving(Arc<OnceLock<Alive>>);
-
-impl Leaving {
-    /// From here on nothing leaves once the lease is over.
-    pub fn carries_records(&self, alive: &Alive) {
-        // Set before by an earlier answer of the connection: there is one lease.
-        let _ = self.0.set(alive.clone());
-    }
-
-    fn may_leave(&self) -> io::Result<()> {
-        match self.0.get().map(Alive::check) {
-            Some(Err(refusal)) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, refusal)),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// A connection whose writes ask.
 pub struct Guarded<S> {
     stream: S,
-    leaving: Leaving,
+    /// `None`: what it says rests on no database.
+    alive: Option<Alive>,
 }
 
 impl<S> Guarded<S> {
-    pub fn new(stream: S, leaving: Leaving) -> Self {
-        Self { stream, leaving }
+    pub fn new(stream: S, alive: Option<Alive>) -> Self {
+        Self { stream, alive }
+    }
+
+    fn may_leave(&self) -> io::Result<()> {
+        match self.alive.as_ref().map(Alive::check) {
+            Some(Err(refusal)) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, refusal)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -57,7 +45,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.leaving.may_leave()?;
+        self.may_leave()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -66,7 +54,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.leaving.may_leave()?;
+        self.may_leave()?;
         Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
     }
 
@@ -85,6 +73,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use changtong_catalog::clock::{Clock as _, ManualClock, Time};
@@ -94,22 +83,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn records_leave_only_while_the_lease_stands() {
+    async fn bytes_leave_only_while_the_lease_stands() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (leaving, clock) = (Leaving::default(), Arc::new(ManualClock::at(Time::UNIX_EPOCH)));
-        let mut written = Guarded::new(listener.accept().await.unwrap().0, leaving.clone());
+        let clock = Arc::new(ManualClock::at(Time::UNIX_EPOCH));
         let alive = Alive::new(clock.clone());
-        written.write_all(b"no lease yet, no record either").await.unwrap();
+        let mut written = Guarded::new(listener.accept().await.unwrap().0, Some(alive.clone()));
         alive.extend(clock.monotonic() + Duration::from_secs(10));
-        leaving.carries_records(&alive);
-        written.write_all(b"; a record").await.unwrap();
+        written.write_all(b"an answer").await.unwrap();
         clock.advance(Duration::from_secs(10));
         let refused = written.write_all(b"; another").await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionAborted);
         drop(written);
         let mut arrived = String::new();
         reader.read_to_string(&mut arrived).await.unwrap();
-        assert_eq!(arrived, "no lease yet, no record either; a record");
+        assert_eq!(arrived, "an answer");
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use changtong_catalog::error::Refusal;
+use changtong_connectors::gate::Alive;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::frame::Peer;
-use super::leaving::{Guarded, Leaving};
+use super::leaving::Guarded;
 use super::shares::{Share, Shares};
 use super::slow::Slow;
 use crate::telemetry::HttpMetrics;
@@ -45,6 +46,8 @@ pub struct Doors {
     pub slow: Slow,
     /// Whose share each address holds; `None` where callers are the operator's own.
     pub crowd: Option<Crowd>,
+    /// Whose lease must stand for a byte to leave; `None` where a server that lost it is asked how it is.
+    pub alive: Option<Alive>,
 }
 
 /// No address holds more than its share of the connections.
@@ -104,7 +107,7 @@ pub fn serve(listener: TcpListener, doors: Doors) -> Serving {
 }
 
 async fn accept(listener: TcpListener, doors: Doors, stop: &CancellationToken, tasks: &TaskTracker) {
-    let Doors { router, limits, slow, crowd } = doors;
+    let Doors { router, limits, slow, crowd, alive } = doors;
     let patient = Arc::new(builder(limits));
     let short = Arc::new(builder(ConnectionLimits { head_within: TURNED_AWAY_WITHIN, ..limits }));
     let free = Arc::new(Semaphore::new(limits.connections));
@@ -141,9 +144,9 @@ async fn accept(listener: TcpListener, doors: Doors, stop: &CancellationToken, t
                     },
                 };
                 let stop = stop.clone();
-                let slow = slow.clone();
+                let (slow, alive) = (slow.clone(), alive.clone());
                 tasks.spawn(async move {
-                    connection(stream, peer, &builder, router, slow, &stop).await;
+                    connection((stream, peer), &builder, router, slow, alive, &stop).await;
                     drop(held);
                 });
             }
@@ -167,21 +170,19 @@ fn builder(limits: ConnectionLimits) -> Builder {
 }
 
 async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
     builder: &Builder,
     router: Router,
     slow: Slow,
+    alive: Option<Alive>,
     stop: &CancellationToken,
 ) {
     // Small answers should not wait for company.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let leaving = Leaving::default();
-    let stream = Guarded::new(slow.watch(stream, peer), leaving.clone());
+    let stream = Guarded::new(slow.watch(stream, peer), alive);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(leaving.clone());
         request.extensions_mut().insert(Peer(peer.ip()));
         router.clone().oneshot(request)
     });

@@ -134,7 +134,10 @@ fn open(wanted: SocketAddr, metrics: &OwnMetrics) -> Result<Serving, Failure> {
     // A page as small as this one is counted nowhere when its reader stops.
     let uncounted = Metrics::new().map_err(|error| Failure::Failed(format!("metrics: {error}")))?.http;
     let slow = Slow::new(PAGE.head_within, uncounted);
-    Ok(serve(listener, Doors { router: process_router(metrics.clone()), limits: PAGE, slow, crowd: None }))
+    Ok(serve(
+        listener,
+        Doors { router: process_router(metrics.clone()), limits: PAGE, slow, crowd: None, alive: None },
+    ))
 }
 
 /// The file as a value and as what it says.

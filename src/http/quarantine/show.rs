@@ -1,7 +1,7 @@
 //! `GET /quarantine/{id}`: with the record as it came. Its event is written before its bytes are shown.
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use changtong_catalog::clock::Clock as _;
@@ -11,7 +11,6 @@ use changtong_connectors::gate::Format;
 use serde::Serialize;
 
 use super::{Shown, owned, place};
-use crate::http::leaving::Leaving;
 use crate::http::parts::At;
 use crate::http::problem::Answer;
 use crate::http::{Known, Web};
@@ -33,9 +32,7 @@ pub async fn show(
     State(app): State<Web>,
     Known(caller): Known,
     At(id): At<QuarantineId>,
-    Extension(leaving): Extension<Leaving>,
 ) -> Answer<Json<WithRecord>> {
-    leaving.carries_records(&app.alive);
     let (entry, resource) = owned(&app, &caller, id).await?;
     let original = app.gate.original(&caller, &place(&entry)).await?;
     app.store.show_quarantined(&caller, &entry, app.clock.now(), &*app.ids).await?;

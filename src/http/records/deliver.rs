@@ -3,7 +3,6 @@
 
 use std::num::NonZeroU64;
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +14,6 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::stream::{self, EVENTS};
-use crate::http::leaving::Leaving;
 use crate::http::parts::{Asked, At};
 use crate::http::problem::{Answer, Language};
 use crate::http::{Known, Web};
@@ -38,10 +36,8 @@ pub async fn deliver(
     Known(caller): Known,
     At(subscription): At<SubscriptionId>,
     Asked(read): Asked<Read>,
-    Extension(leaving): Extension<Leaving>,
     headers: HeaderMap,
 ) -> Answer {
-    leaving.carries_records(&app.alive);
     let (purpose, form) = (purpose(&headers)?, form(&headers)?);
     if form == Form::Events {
         let bounds = [read.limit.is_some(), read.max_bytes.is_some(), read.wait.is_some()];

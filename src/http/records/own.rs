@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU64;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use changtong_catalog::error::{Code, Refusal};
@@ -13,7 +12,6 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::deliver::{AVRO, Form, form, unsayable};
-use crate::http::leaving::Leaving;
 use crate::http::parts::{Asked, At};
 use crate::http::problem::Answer;
 use crate::http::{Known, Web};
@@ -33,10 +31,8 @@ pub async fn own(
     Known(caller): Known,
     At(resource): At<ResourceCode>,
     Asked(read): Asked<Read>,
-    Extension(leaving): Extension<Leaving>,
     headers: HeaderMap,
 ) -> Answer {
-    leaving.carries_records(&app.alive);
     let file = match form(&headers)? {
         Form::Lines => false,
         Form::File => true,

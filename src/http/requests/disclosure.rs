@@ -1,8 +1,8 @@
 //! `POST /requests/{id}/disclosure`: what the consumer would see if the provider agreed so: items, derived schema, a
 //! sample of records, what else is revealed. Changes nothing; a sample leaves its event.
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::grant::Grant;
@@ -18,7 +18,6 @@ use serde_json::value::RawValue;
 use super::sample::{Sampled, sample};
 use super::visible;
 use crate::app::App;
-use crate::http::leaving::Leaving;
 use crate::http::parts::{At, Document};
 use crate::http::problem::Answer;
 use crate::http::{Known, Web};
@@ -49,10 +48,8 @@ pub async fn disclosure(
     State(app): State<Web>,
     Known(caller): Known,
     At(id): At<RequestId>,
-    Extension(leaving): Extension<Leaving>,
     Document { value: agreement, .. }: Document<Agreement>,
 ) -> Answer<Json<Disclosed>> {
-    leaving.carries_records(&app.alive);
     let (request, entry) = visible(&mut app.store.read().await?, &caller, id).await?;
     // Whoever will agree may look, and so may the one who prepares it.
     lifecycle::may(&caller, &request, entry.provider, Act::Agree, false)?;
