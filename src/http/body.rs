@@ -60,8 +60,8 @@ pub async fn read(
 ) -> Result<Held, Refusal> {
     let coding = coding(headers)?;
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits.arriving.0) {
-        return Err(too_large(limits.arriving));
+    if let Some(length) = announced.filter(|length| *length > limits.arriving.0) {
+        return Err(announced_too_large(limits.arriving, length));
     }
     let arrived = Arc::new(AtomicUsize::new(0));
     let pieces = StreamReader::new(Box::pin(bounded(body, limits, arrived.clone())));
@@ -88,7 +88,7 @@ pub async fn read(
             break;
         }
         if bytes.len() > limits.decompressed.0 {
-            return Err(decompressed_too_large(limits.decompressed));
+            return Err(decompressed_too_large(limits.decompressed, bytes.len()));
         }
         let allowed = arrived.load(Ordering::Relaxed).saturating_mul(limits.ratio).max(RATIO_FREE);
         if coding != Coding::Identity && bytes.len() > allowed {
@@ -138,7 +138,7 @@ fn bounded(
                 Ok(Some(Err(refusal))) => Err(refusal),
                 Ok(Some(Ok(piece))) => {
                     let sum = arrived.fetch_add(piece.len(), Ordering::Relaxed) + piece.len();
-                    if sum > limits.arriving.0 { Err(too_large(limits.arriving)) } else { Ok(piece) }
+                    if sum > limits.arriving.0 { Err(too_large(limits.arriving, sum)) } else { Ok(piece) }
                 }
             };
             Some((piece.map_err(io::Error::other), pieces))
@@ -183,24 +183,38 @@ fn too_slow(rate: usize) -> Refusal {
     .with("value", rate)
 }
 
-fn too_large(Bound(most, limit): Bound) -> Refusal {
+fn announced_too_large(Bound(most, limit): Bound, actual: usize) -> Refusal {
     Refusal::new(
         Code::BodyTooLarge,
-        format!("请求体超过 {most} 字节;请分批发送"),
-        format!("the body has more than {most} bytes; send it in parts"),
+        format!("请求体有 {actual} 字节,超过 {most} 字节;请分批发送"),
+        format!("the body has {actual} bytes, more than {most}; send it in parts"),
     )
     .with("limit", limit)
     .with("value", most)
+    .with("actual", actual)
 }
 
-fn decompressed_too_large(Bound(most, limit): Bound) -> Refusal {
+/// Of unknown length: what follows is not read, so nobody knows how much it is.
+fn too_large(Bound(most, limit): Bound, read: usize) -> Refusal {
     Refusal::new(
-        Code::DecompressedTooLarge,
-        format!("请求体解压后超过 {most} 字节;请分批发送"),
-        format!("the body has more than {most} bytes once decompressed; send it in parts"),
+        Code::BodyTooLarge,
+        format!("请求体至少有 {read} 字节,超过 {most} 字节;请分批发送"),
+        format!("the body has at least {read} bytes, more than {most}; send it in parts"),
     )
     .with("limit", limit)
     .with("value", most)
+    .with("at_least", read)
+}
+
+fn decompressed_too_large(Bound(most, limit): Bound, read: usize) -> Refusal {
+    Refusal::new(
+        Code::DecompressedTooLarge,
+        format!("请求体解压后至少有 {read} 字节,超过 {most} 字节;请分批发送"),
+        format!("the body has at least {read} bytes once decompressed, more than {most}; send it in parts"),
+    )
+    .with("limit", limit)
+    .with("value", most)
+    .with("at_least", read)
 }
 
 fn ratio_too_large(most: usize) -> Refusal {

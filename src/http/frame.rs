@@ -156,7 +156,8 @@ fn check_head(app: &App, request: &Request) -> Result<(), Refusal> {
             format!("the address has {uri} bytes, more than {}", limits.uri.0),
         )
         .with("limit", "http.uri")
-        .with("value", limits.uri.0));
+        .with("value", limits.uri.0)
+        .with("actual", uri));
     }
     let size = size_of(request.headers());
     if size > limits.headers.0 {
@@ -166,7 +167,8 @@ fn check_head(app: &App, request: &Request) -> Result<(), Refusal> {
             format!("the headers have {size} bytes, more than {}", limits.headers.0),
         )
         .with("limit", "http.headers")
-        .with("value", limits.headers.0));
+        .with("value", limits.headers.0)
+        .with("actual", size));
     }
     Ok(())
 }

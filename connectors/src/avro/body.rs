@@ -121,7 +121,7 @@ impl Sink<'_> {
         let index = self.index;
         self.index += 1;
         if index >= self.limits.records {
-            return Err(too_many(self.limits.records));
+            return Err(too_many(self.limits.records, self.index));
         }
         if length > self.limits.record_bytes {
             return Err(too_large(index, length, self.limits.record_bytes));
@@ -194,13 +194,15 @@ pub(super) fn malformed(zh: String, en: String) -> Refusal {
     Refusal::new(Code::BadRequest, zh, en)
 }
 
-fn too_many(most: usize) -> Refusal {
+/// What follows is not read, so nobody knows how many there are.
+fn too_many(most: usize, read: usize) -> Refusal {
     Refusal::new(
         Code::BatchTooLarge,
-        format!("一次至多 {most} 条记录,请分批"),
-        format!("at most {most} records a batch; send several"),
+        format!("一次至多 {most} 条记录,本批至少有 {read} 条,请分批"),
+        format!("at most {most} records a batch, and this one has at least {read}; send several"),
     )
     .with("limit", most)
+    .with("at_least", read)
 }
 
 pub(super) fn too_large(index: usize, size: usize, most: usize) -> Refusal {

@@ -159,4 +159,5 @@ fn too_large(index: usize, bytes: usize) -> Refusal {
     )
     .with("index", index)
     .with("limit", RECORD_MAX)
+    .with("actual", bytes)
 }

@@ -51,8 +51,10 @@ async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
 
     let batch = |records: usize| (0..records).map(|hour| observation("EWR", hour)).collect::<Vec<Value>>();
     scene.publish(&batch(20)).await.expect(200);
-    let problem = refused(&scene.publish(&batch(21)).await, 413, "batch_too_large");
-    assert_eq!(problem["limit"], 20);
+    for records in [21, 24] {
+        let problem = refused(&scene.publish(&batch(records)).await, 413, "batch_too_large");
+        assert_eq!((&problem["limit"], &problem["at_least"]), (&json!(20), &json!(21)), "read no further");
+    }
 
     let body = 256 << 10;
     let padded = |bytes: usize| {
@@ -61,7 +63,7 @@ async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
     };
     send(&scene, padded(body)).await.expect(200);
     let problem = refused(&send(&scene, padded(body + 1)).await, 413, "body_too_large");
-    assert_eq!((&problem["limit"], &problem["value"]), (&json!("limits.body"), &json!(body)));
+    names_limit_and_size(&problem, "limits.body", body, body + 1);
 
     // Of unknown length, in pieces.
     let pieces = futures::stream::iter((0..257).map(|_| Ok::<_, std::io::Error>(vec![b'\n'; 1 << 10])));
@@ -69,7 +71,11 @@ async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
     let request = scene.world.provider.integrator.request("post", &scene.records());
     let request = request.header("content-type", "application/x-ndjson");
     let reply = Reply::of(request.body(reqwest::Body::wrap_stream(pieces))).await;
-    assert_eq!(refused(&reply, 413, "body_too_large")["limit"], "limits.body");
+    let problem = refused(&reply, 413, "body_too_large");
+    assert_eq!((&problem["limit"], &problem["value"]), (&json!("limits.body"), &json!(body)));
+    let read = problem["at_least"].as_u64().expect("how much of it was read") as usize;
+    assert!((body + 1..=body + (1 << 10)).contains(&read), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|text| text.contains(&read.to_string())), "{problem}");
     assert_eq!(reply.headers["connection"], "close", "the rest stays unread");
 
     let mut seen: Vec<String> = scene.own().await.iter().map(|line| line["record"].to_string()).collect();
@@ -96,12 +102,12 @@ async fn heads_addresses_and_documents_have_limits_of_their_own() {
     };
     caller.get(&path(1 << 10)).await.expect(200);
     let problem = refused(&caller.get(&path((1 << 10) + 1)).await, 414, "uri_too_long");
-    assert_eq!((&problem["limit"], &problem["value"]), (&json!("http.uri"), &json!(1 << 10)));
+    names_limit_and_size(&problem, "http.uri", 1 << 10, (1 << 10) + 1);
     assert!(in_chinese(caller, "get", &path(2000), None).await.contains("地址长 2000 字节"));
 
     let largest = largest_header(caller, 2 << 10).await;
     let problem = refused(&padded_head(caller, largest + 1).await, 431, "headers_too_large");
-    assert_eq!((&problem["limit"], &problem["value"]), (&json!("http.headers"), &json!(2 << 10)));
+    names_limit_and_size(&problem, "http.headers", 2 << 10, (2 << 10) + 1);
 
     let document = |bytes: usize| {
         let mut file = crate::support::resource_file("conditional");
@@ -116,9 +122,18 @@ async fn heads_addresses_and_documents_have_limits_of_their_own() {
     assert_ne!(taken.status, 413, "judged by what it says: {}", taken.text);
     let refusal = caller.post("/api/v1/resources", document((4 << 10) + 1)).await;
     let problem = refused(&refusal, 413, "body_too_large");
-    assert_eq!((&problem["limit"], &problem["value"]), (&json!("limits.document"), &json!(4 << 10)));
+    names_limit_and_size(&problem, "limits.document", 4 << 10, (4 << 10) + 1);
     scene.others_are_served().await;
     app.stop().await;
+}
+
+/// In members and in words.
+#[track_caller]
+fn names_limit_and_size(problem: &Value, limit: &str, most: usize, actual: usize) {
+    let members = (&problem["limit"], &problem["value"], &problem["actual"]);
+    assert_eq!(members, (&json!(limit), &json!(most), &json!(actual)), "{problem}");
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!([most, actual].iter().all(|bytes| detail.contains(&bytes.to_string())), "{detail}");
 }
 
 async fn padded_head(caller: &Client, bytes: usize) -> Reply {

@@ -107,7 +107,7 @@ impl<'w, 'r> Window<'w, 'r> {
         self.inflated.from += taken;
         self.inflated.to += given;
         if self.inflated.to > self.limits.decompressed as u64 {
-            return Err(too_large(self.limits.decompressed));
+            return Err(too_large(self.limits.decompressed, self.inflated.to));
         }
         let allowed = self.inflated.from.saturating_mul(self.limits.ratio as u64).max(RATIO_FREE);
         if self.inflated.to > allowed {
@@ -167,14 +167,17 @@ fn does_not_inflate() -> Refusal {
     )
 }
 
-fn too_large(most: usize) -> Refusal {
+fn too_large(most: usize, read: u64) -> Refusal {
     Refusal::new(
         Code::DecompressedTooLarge,
-        format!("容器文件的数据块解压后超过 {most} 字节;请分批发送"),
-        format!("the container file's blocks have more than {most} bytes once inflated; send it in parts"),
+        format!("容器文件的数据块解压后至少有 {read} 字节,超过 {most} 字节;请分批发送"),
+        format!(
+            "the container file's blocks have at least {read} bytes once inflated, more than {most}; send it in parts"
+        ),
     )
     .with("limit", "limits.decompressed")
     .with("value", most)
+    .with("at_least", read)
 }
 
 fn ratio_too_large(most: usize) -> Refusal {

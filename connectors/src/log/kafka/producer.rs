@@ -262,6 +262,8 @@ fn too_many(records: usize) -> Refusal {
         format!("一次写入 {records} 条,超过上限 {MOST}"),
         format!("{records} records in one append, more than {MOST}"),
     )
+    .with("limit", MOST)
+    .with("actual", records)
 }
 
 fn queue_full() -> Refusal {
