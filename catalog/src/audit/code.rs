@@ -110,6 +110,7 @@ codes! {
     DeliverSought "deliver.sought"
     StewardRead "steward.read"
     PreviewShown "preview"
+    QuarantineAdded "quarantine.added"
     QuarantineShown "quarantine.shown"
     QuarantineReplayed "quarantine.replayed"
     QuarantineDiscarded "quarantine.discarded"

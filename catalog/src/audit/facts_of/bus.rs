@@ -102,6 +102,12 @@ events! {
         request: Option<RequestId>,
         sent: i64,
     }
+    /// Records of a batch that do not fit, kept for the owner to decide on.
+    QuarantineAdded {
+        resource: ResourceNumber,
+        batch: BatchId,
+        records: i64,
+    }
     QuarantineShown {
         quarantine: QuarantineId,
         resource: ResourceNumber,

@@ -9,7 +9,7 @@ use super::delivering::Delivering;
 use super::facts::Facts;
 use super::publishing::Publishing;
 use super::receipts;
-use crate::audit::{Actor, Batch, Event, Published, QuarantineReplayed, What};
+use crate::audit::{Actor, Batch, Event, Published, QuarantineAdded, QuarantineReplayed, What};
 use crate::clock::Time;
 use crate::error::Refusal;
 use crate::grant::decide::POLICY;
@@ -50,9 +50,10 @@ async fn write_events(
     now: Time,
 ) -> Result<BTreeMap<BatchId, EventRef>, Refusal> {
     let published = published(publishing, &group.attempts)?;
-    let replayed = publishing.committed(&group.attempts).filter_map(|(_, attempt)| replayed(attempt));
+    let committed = || publishing.committed(&group.attempts).map(|(_, attempt)| attempt);
+    let decided = committed().filter_map(set_aside).chain(committed().filter_map(replayed));
     let moved = delivering.said.iter().cloned();
-    let said = published.into_iter().map(|(actor, it)| (actor, What::from(it))).chain(replayed).chain(moved);
+    let said = published.into_iter().map(|(actor, it)| (actor, What::from(it))).chain(decided).chain(moved);
     let events: Vec<Event> =
         said.map(|(actor, what)| Event::new(EventId(ledger.ids.uuid(now)), now, actor, what)).collect();
     let refs = tx.record_all(&events).await?;
@@ -63,6 +64,13 @@ async fn write_events(
         }
     }
     Ok(batches)
+}
+
+/// That records of a batch were set aside.
+fn set_aside(attempt: &Attempt) -> Option<(Actor, What)> {
+    let records = receipts::count(&attempt.quarantined);
+    let what = QuarantineAdded { resource: attempt.resource, batch: attempt.batch, records };
+    (records > 0).then(|| (Actor::from(&attempt.caller), what.into()))
 }
 
 /// That a record set aside was published again.

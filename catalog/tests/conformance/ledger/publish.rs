@@ -179,6 +179,10 @@ async fn rejected_records_are_indexed_with_their_attempt(store: &Store) {
     let mut lost = Attempt { generation: Generation(2), ..world.attempt(&[run(0, 2, 3)]) };
     lost.quarantined = vec![world.rejected("x")];
     world.publish(vec![lost]).await;
+    // Nor an event; what counts has one, however many records were set aside.
+    let events = world.events(EventCode::QuarantineAdded).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!((&events[0]["batch"], &events[0]["records"]), (&attempt.batch.to_string().into(), &2.into()));
 
     let mut rows = store.quarantine(world.number(), None, None, 10).await.unwrap();
     rows.sort_by_key(|row| std::cmp::Reverse(row.path.len()));
