@@ -158,6 +158,11 @@ fn rates(limits: &Limits) -> gate::Limits {
             limits.account_records_per_second,
             limits.account_bytes_per_second,
         ),
+        key: rates(
+            limits.key_requests_per_second,
+            limits.key_records_per_second,
+            limits.key_bytes_per_second,
+        ),
         resource: rates(
             limits.resource_requests_per_second,
             limits.resource_records_per_second,

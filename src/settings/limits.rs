@@ -43,6 +43,12 @@ section! {
         account_records_per_second: Option<u32> = "1000000";
         /// Bytes a second of one account; not set: no limit.
         account_bytes_per_second: Option<u32> = "536870912";
+        /// Requests a second with one key of an account; not set: no limit.
+        key_requests_per_second: Option<u32> = "";
+        /// Records a second with one key of an account; not set: no limit.
+        key_records_per_second: Option<u32> = "";
+        /// Bytes a second with one key of an account; not set: no limit.
+        key_bytes_per_second: Option<u32> = "";
         /// Requests a second on one resource; not set: no limit.
         resource_requests_per_second: Option<u32> = "";
         /// Records a second on one resource; not set: no limit.

@@ -192,7 +192,7 @@ impl Gate {
         self.ledger.source_position(resource, source).await
     }
 
-    /// A call that moves no records: it weighs one request on bus, agency and account.
+    /// A call that moves no records: it weighs one request on bus, agency, account and key.
     pub fn call(&self, caller: &Caller) -> Result<(), Refusal> {
         self.alive.admit()?;
         self.weigh(&self.caller_levels(caller))
@@ -227,12 +227,13 @@ impl Gate {
         self.alive.admit()
     }
 
-    fn caller_levels(&self, caller: &Caller) -> [(Subject, Rates); 3] {
+    fn caller_levels(&self, caller: &Caller) -> [(Subject, Rates); 4] {
         let limits = &self.settings.limits;
         [
             (Subject::Bus, limits.bus),
             (Subject::Agency(caller.agency), limits.agency),
             (Subject::Account(caller.account), limits.account),
+            (Subject::Key(caller.key.clone()), limits.key),
         ]
     }
 

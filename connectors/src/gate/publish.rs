@@ -238,8 +238,8 @@ impl Gate {
         standing: &ResourceStanding,
         cost: Cost,
     ) -> Result<(), Refusal> {
-        let [bus, agency, account] = self.caller_levels(&publish.caller);
-        self.limiter.take(&[bus, agency, account, self.resource_level(standing.resource.number)], cost)
+        let [bus, agency, account, key] = self.caller_levels(&publish.caller);
+        self.limiter.take(&[bus, agency, account, key, self.resource_level(standing.resource.number)], cost)
     }
 }
 

@@ -60,6 +60,7 @@ pub struct Limits {
     pub bus: Rates,
     pub agency: Rates,
     pub account: Rates,
+    pub key: Rates,
     pub resource: Rates,
 }
 

@@ -1,4 +1,4 @@
-//! Rates: how much a bus, an agency, an account, a resource and a grant may move a second, in that order
+//! Rates: how much a bus, an agency, an account, a key, a resource and a grant may move a second, in that order
 //! (DESIGN.md 6). Many keys of one agency share its limit; a call that one level refuses takes nothing from any.
 
 mod bucket;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use changtong_catalog::clock::{Clock, rfc3339};
 use changtong_catalog::error::{Code, Refusal};
-use changtong_catalog::ids::{AccountId, AgencyId, GrantId, ResourceNumber};
+use changtong_catalog::ids::{AccountId, AgencyId, GrantId, KeyId, ResourceNumber};
 use changtong_catalog::request::GrantLimits;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
@@ -52,11 +52,12 @@ impl Rates {
 }
 
 /// Whose rate it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     Bus,
     Agency(AgencyId),
     Account(AccountId),
+    Key(KeyId),
     Resource(ResourceNumber),
     Grant(GrantId),
 }
@@ -68,6 +69,7 @@ impl Subject {
             Self::Bus => "bus",
             Self::Agency(_) => "agency",
             Self::Account(_) => "account",
+            Self::Key(_) => "key",
             Self::Resource(_) => "resource",
             Self::Grant(_) => "grant",
         }
@@ -114,7 +116,7 @@ impl Cost {
 /// One limit and what is left of it now, for `whoami` and `grant show`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Left {
-    /// `bus`, `agency`, `account`, `resource` or `grant`.
+    /// `bus`, `agency`, `account`, `key`, `resource` or `grant`.
     pub level: &'static str,
     /// `requests_per_second`, `records_per_second` or `bytes_per_second`.
     pub limit: &'static str,
@@ -171,9 +173,9 @@ impl Limiter {
         let now = self.reading();
         let subjects = self.subjects.lock();
         let least = |measure| {
-            let left = |&(subject, rates): &(Subject, Rates)| match rates.of(measure) {
+            let left = |(subject, rates): &(Subject, Rates)| match rates.of(measure) {
                 None => u64::MAX,
-                Some(value) => u64::from(Buckets::of(&subjects, subject, rates).left(measure, value, now)),
+                Some(value) => u64::from(Buckets::of(&subjects, subject, *rates).left(measure, value, now)),
             };
             levels.iter().map(left).min().unwrap_or(u64::MAX)
         };
@@ -191,8 +193,8 @@ impl Limiter {
         let now = self.reading();
         let subjects = self.subjects.lock();
         let mut all = Vec::new();
-        for &(subject, rates) in levels {
-            let buckets = Buckets::of(&subjects, subject, rates);
+        for (subject, rates) in levels {
+            let buckets = Buckets::of(&subjects, subject, *rates);
             for measure in Measure::ALL {
                 let Some(value) = rates.of(measure) else { continue };
                 let left = buckets.left(measure, value, now);
@@ -230,8 +232,8 @@ impl Limiter {
     }
 
     fn refused(&self, short: &Short, now: Reading) -> Refusal {
-        let Short { subject, measure, value, asked, bucket } = *short;
-        let (level, limit) = (subject.level(), measure.name());
+        let Short { level, measure, value, asked, bucket } = *short;
+        let limit = measure.name();
         let Some((n, rate)) = u32::try_from(asked).ok().filter(|n| *n <= value).zip(NonZeroU32::new(value))
         else {
             return too_much(level, limit, value, asked);
@@ -254,8 +256,8 @@ impl Limiter {
 
 impl Buckets {
     /// What a subject that nothing is known of, or whose rates have changed, has left: everything.
-    fn of(subjects: &Subjects, subject: Subject, rates: Rates) -> Self {
-        let known = subjects.get(&subject).filter(|buckets| buckets.rates == rates);
+    fn of(subjects: &Subjects, subject: &Subject, rates: Rates) -> Self {
+        let known = subjects.get(subject).filter(|buckets| buckets.rates == rates);
         known.copied().unwrap_or(Self { rates, buckets: [Bucket::default(); 3] })
     }
 
@@ -274,7 +276,7 @@ impl Buckets {
 
 /// The limit that is too narrow for a call, as it stood.
 struct Short {
-    subject: Subject,
+    level: &'static str,
     measure: Measure,
     value: u32,
     asked: u64,
@@ -282,13 +284,13 @@ struct Short {
 }
 
 fn fits(subjects: &Subjects, levels: &Levels, cost: Cost, now: Reading) -> Result<(), Short> {
-    for &(subject, rates) in limited(levels) {
-        let buckets = Buckets::of(subjects, subject, rates);
+    for (subject, rates) in limited(levels) {
+        let buckets = Buckets::of(subjects, subject, *rates);
         for measure in Measure::ALL {
             let (bucket, asked) = (buckets.bucket(measure), cost.of(measure));
             let Some(value) = rates.of(measure).filter(|_| asked > 0) else { continue };
             if without(bucket, asked, value, now).is_none() {
-                return Err(Short { subject, measure, value, asked, bucket });
+                return Err(Short { level: subject.level(), measure, value, asked, bucket });
             }
         }
     }
@@ -296,8 +298,8 @@ fn fits(subjects: &Subjects, levels: &Levels, cost: Cost, now: Reading) -> Resul
 }
 
 fn charge(subjects: &mut Subjects, levels: &Levels, cost: Cost, now: Reading) {
-    for &(subject, rates) in limited(levels) {
-        let mut buckets = Buckets::of(subjects, subject, rates);
+    for (subject, rates) in limited(levels) {
+        let mut buckets = Buckets::of(subjects, subject, *rates);
         for measure in Measure::ALL {
             let taken = rates
                 .of(measure)
@@ -306,7 +308,7 @@ fn charge(subjects: &mut Subjects, levels: &Levels, cost: Cost, now: Reading) {
                 buckets.buckets[measure as usize] = taken;
             }
         }
-        subjects.insert(subject, buckets);
+        subjects.insert(subject.clone(), buckets);
     }
 }
 

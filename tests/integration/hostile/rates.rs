@@ -1,4 +1,4 @@
-//! Case 25: many keys of one agency, and cheap calls that hide dear ones. The server's rates stand still here: what was
+//! Case 25: many keys of one agency, one key that takes all, and cheap calls that hide dear ones. The server's rates stand still here: what was
 //! taken stays taken, so sums are exact, however fast or slow the machine is.
 
 use serde_json::{Value, json};
@@ -28,12 +28,7 @@ async fn many_keys_of_one_agency_share_its_limits() {
         if reply.status == 200 {
             served += 1;
         } else {
-            let problem = refused(&reply, 429, "rate_limited");
-            assert_eq!(
-                (&problem["level"], &problem["limit"]),
-                (&json!("agency"), &json!("requests_per_second"))
-            );
-            assert!(reply.headers.contains_key("retry-after"), "when to come back");
+            is_limited(&reply, "agency", "requests_per_second");
         }
     }
     assert_eq!(served, REQUESTS, "the sum over a hundred keys is the agency's");
@@ -48,6 +43,68 @@ async fn many_keys_of_one_agency_share_its_limits() {
     }
     server.kill().await;
     deployment.done().await;
+}
+
+const OF_A_KEY: [(&str, usize); 3] = [("REQUESTS", 120), ("RECORDS", 500), ("BYTES", 256 << 10)];
+
+/// One key that does as much as it can leaves its account's other keys what is theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_has_limits_of_its_own() {
+    let Some(mut deployment) = Deployment::new(Pair::Embedded).await else { return };
+    for (limit, value) in OF_A_KEY {
+        deployment.set(&format!("CHANGTONG_LIMITS__KEY_{limit}_PER_SECOND"), value.to_string());
+    }
+    let server = deployment.start("node", Some("rates.stand_still=on")).await;
+    let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
+    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let keys = format!("/api/v1/accounts/{}/keys", scene.world.provider.integrator_account);
+    let mut callers = Vec::new();
+    for _ in 0..3 {
+        let key = scene.world.authority.post(&keys, json!({ "roles": ["integrator"] })).await.expect(201);
+        callers.push(scene.world.authority.with_key(key["text"].as_str().expect("a key")));
+    }
+    let [asks, heavy, many] = &callers[..] else { panic!("three keys") };
+    let other = &scene.world.provider.integrator;
+
+    let [requests, records, bytes] = OF_A_KEY.map(|(_, value)| value);
+    for _ in 0..requests {
+        asks.get("/api/v1/whoami").await.expect(200);
+    }
+    is_limited(&asks.get("/api/v1/whoami").await, "key", "requests_per_second");
+    publish(&scene, heavy, &bodies("H", 10, bytes / 15)).await.expect(200);
+    is_limited(&publish(&scene, heavy, &bodies("I", 10, bytes / 15)).await, "key", "bytes_per_second");
+    publish(&scene, many, &bodies("M", records - 100, 0)).await.expect(200);
+    let refusal = publish(&scene, many, &bodies("N", 101, 0)).await;
+    let problem = is_limited(&refusal, "key", "records_per_second");
+    assert_eq!((&problem["used"], &problem["left"]), (&json!(records - 100), &json!(100)));
+    // The account's other keys have all that is theirs, and what was refused left nothing behind.
+    publish(&scene, other, &bodies("O", 10, bytes / 15)).await.expect(200);
+    publish(&scene, other, &bodies("P", records - 10, 0)).await.expect(200);
+    assert_eq!(scene.own().await.len(), 10 + (records - 100) + records);
+    for caller in [&scene.world.provider.editor, &scene.world.consumer.editor] {
+        caller.get("/api/v1/resources").await.expect(200);
+    }
+    server.kill().await;
+    deployment.done().await;
+}
+
+/// Few records of many bytes, and many of few. Blanks count: they were read and judged.
+fn bodies(stations: &str, count: usize, blanks: usize) -> String {
+    let line = |n| format!("{}{}\n", observation(&format!("{stations}{n}"), 1), " ".repeat(blanks));
+    (0..count).map(line).collect()
+}
+
+async fn publish(scene: &Scene, caller: &Client, body: &str) -> Reply {
+    let request = caller.request("post", &scene.records()).header("content-type", "application/x-ndjson");
+    Reply::of(request.body(body.to_owned())).await
+}
+
+#[track_caller]
+fn is_limited(reply: &Reply, level: &str, limit: &str) -> Value {
+    let problem = refused(reply, 429, "rate_limited");
+    assert_eq!((&problem["level"], &problem["limit"]), (&json!(level), &json!(limit)));
+    assert!(reply.headers.contains_key("retry-after"), "when to come back");
+    problem
 }
 
 /// A hundred of them, of ten accounts.
@@ -77,30 +134,17 @@ async fn dear_calls_weigh_what_they_move(scene: &Scene) {
     let (one, other) =
         (&world.provider.integrator, world.authority.with_key(key["text"].as_str().expect("a key")));
 
-    // Few records of many bytes, and many of few. Blanks count: they were read and judged.
-    let bodies = |stations: &str, count: usize, blanks: usize| -> String {
-        let line = |n| format!("{}{}\n", observation(&format!("{stations}{n}"), 1), " ".repeat(blanks));
-        (0..count).map(line).collect()
-    };
-    let publish = async |caller: &Client, body: &str| {
-        let request = caller.request("post", &scene.records()).header("content-type", "application/x-ndjson");
-        Reply::of(request.body(body.to_owned())).await
-    };
-    let limited = |reply: &Reply, limit: &str| -> Value {
-        let problem = refused(reply, 429, "rate_limited");
-        assert_eq!((&problem["level"], &problem["limit"]), (&json!("agency"), &json!(limit)));
-        problem
-    };
     let heavy = bodies("H", 10, 60_000);
     assert!(heavy.len() * 2 > BYTES && heavy.len() < BYTES * 2 / 3);
-    publish(one, &heavy).await.expect(200);
-    limited(&publish(&other, &bodies("I", 10, 60_000)).await, "bytes_per_second");
+    publish(scene, one, &heavy).await.expect(200);
+    is_limited(&publish(scene, &other, &bodies("I", 10, 60_000)).await, "agency", "bytes_per_second");
     let many = bodies("M", 600, 0);
-    publish(&other, &many).await.expect(200);
-    let problem = limited(&publish(one, &bodies("N", 600, 0)).await, "records_per_second");
+    publish(scene, &other, &many).await.expect(200);
+    let refusal = publish(scene, one, &bodies("N", 600, 0)).await;
+    let problem = is_limited(&refusal, "agency", "records_per_second");
     assert_eq!((&problem["used"], &problem["left"]), (&json!(610), &json!(390)));
-    publish(one, &bodies("O", 390, 0)).await.expect(200);
-    limited(&publish(&other, &bodies("P", 1, 0)).await, "records_per_second");
+    publish(scene, one, &bodies("O", 390, 0)).await.expect(200);
+    is_limited(&publish(scene, &other, &bodies("P", 1, 0)).await, "agency", "records_per_second");
     assert_eq!(scene.own().await.len(), RECORDS, "nothing of what was refused");
     // Other agencies have their own.
     world.consumer.editor.get("/api/v1/resources").await.expect(200);
