@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod connectors;
+mod core_dump;
 pub mod first_start;
 mod generation;
 pub mod http;

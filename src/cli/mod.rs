@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use serde_json::Value;
 
+use crate::core_dump;
 use crate::settings::{Flag, Loaded, SettingsError, Sources};
 use failure::Done;
 
@@ -148,6 +149,7 @@ fn end_with_the_reader() {
 }
 
 fn run(command: &Command) -> Done {
+    core_dump::keep_none()?;
     match command {
         Command::Demo(command) => Ok(demo::run(command)?),
         Command::Doctor(command) => doctor::run(command),

@@ -1,5 +1,6 @@
 //! The server as a process of its own: what it said, holds in memory and ends with, and signals for it.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -44,6 +45,12 @@ impl Process {
         self.child.wait().expect("its state").code().expect("it was not killed")
     }
 
+    /// Waits for its end by a signal; whether the system wrote its memory out.
+    pub async fn dumps_core(&mut self) -> bool {
+        self.ended().await;
+        self.child.wait().expect("its state").core_dumped()
+    }
+
     /// Waits until it has ended by itself or by its fault.
     pub async fn ended(&mut self) {
         while self.child.try_wait().expect("its state").is_none() {
@@ -55,6 +62,14 @@ impl Process {
     pub async fn stands_still(&self) {
         let stat = format!("/proc/{}/stat", self.child.id());
         while !std::fs::read_to_string(&stat).expect("its state").contains(") T ") {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// Waits until it has ended by itself, for somebody else to look at how.
+    pub async fn is_gone(&self) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        while !std::fs::read_to_string(&stat).expect("its state").contains(") Z ") {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }

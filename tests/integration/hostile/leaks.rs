@@ -105,6 +105,27 @@ fn of_the_process(server: &Process, planted: &[&str]) {
         let bytes = std::fs::read(format!("/proc/{}/{file}", server.id())).expect("its state");
         silent(file, &String::from_utf8_lossy(&bytes), planted);
     }
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("its limits");
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("a limit");
+    // Soft and hard; less than a page is no file, and 1 is what keeps a dump from a program that takes them.
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>(), ["1", "1", "bytes"]);
+}
+
+/// What it holds in memory when it is ended by a fault is written nowhere, whatever the shell that started it allows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_dies_leaves_no_core_dump() {
+    let deployment = Deployment::new(Pair::Embedded).await.expect("always there");
+    let here = deployment.folder().join("here");
+    std::fs::create_dir(&here).expect("a folder");
+    let shell = "ulimit -c unlimited; cd \"$0\" && exec \"$@\"";
+    let by = ["sh", "-c", shell, &here.display().to_string()].map(str::to_owned);
+    let mut server = deployment.spawn_through(&by, "node");
+    assert!(server.serves().await, "{}", server.said());
+    server.signal("-ABRT");
+    assert!(!server.dumps_core().await, "its memory was written out");
+    let left: Vec<_> = std::fs::read_dir(&here).expect("the folder").collect();
+    assert!(left.is_empty(), "{left:?}");
+    deployment.done().await;
 }
 
 fn people() -> Value {
