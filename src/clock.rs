@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use changtong_catalog::clock::{Clock, Ids, Time, to_micros};
-use chrono::DateTime;
+use changtong_connectors::fault;
+use chrono::{DateTime, TimeDelta};
 
 /// A store whose time moves by more than this against ours cannot be believed, nor can we.
 const JUMP: Duration = Duration::from_secs(5);
@@ -80,12 +81,22 @@ impl Clock for StoreClock {
 #[derive(Debug)]
 pub struct MachineClock {
     origin: Instant,
+    /// The last look was one ahead: where a fault test lets the clock swing.
+    ahead: AtomicBool,
 }
 
 impl MachineClock {
     #[must_use]
     pub fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: Instant::now(), ahead: AtomicBool::new(false) }
+    }
+
+    fn wrong_by(&self) -> TimeDelta {
+        if !fault::holds(fault::CLOCK_SWINGS) {
+            return TimeDelta::zero();
+        }
+        let behind = self.ahead.fetch_xor(true, Ordering::Relaxed);
+        TimeDelta::days(if behind { -2 } else { 2 })
     }
 }
 
@@ -93,7 +104,7 @@ impl Clock for MachineClock {
     fn now(&self) -> Time {
         #[expect(clippy::disallowed_methods, reason = "the one look at the machine's clock behind `Clock`")]
         let now = std::time::SystemTime::now();
-        to_micros(now.into())
+        to_micros(now.into()) + self.wrong_by()
     }
 
     fn monotonic(&self) -> Duration {

@@ -27,6 +27,9 @@ pub const COMPARING: &str = "connectors.comparing";
 /// Rates see no time pass: what was taken of them stays taken.
 pub const RATES_STAND_STILL: &str = "rates.stand_still";
 
+/// The machine's clock is two days ahead at one look, and two days behind at the next.
+pub const CLOCK_SWINGS: &str = "clock.swings";
+
 /// Whether `CHANGTONG_FAULT` is `NAME=on`: something is otherwise for as long as the process runs.
 #[cfg(feature = "faults")]
 #[must_use]

@@ -126,6 +126,29 @@ fn a_library_is_named_only_where_its_seam_is() {
     none("sqlx, rdkafka and axum stay behind their seams", breaches);
 }
 
+/// What reads a machine's own clock, and where it may stand. A server is none of these places: whatever its machine believes,
+/// it goes by what the store says, and by a monotonic clock in between.
+const CLOCKS: [(&str, &[&str]); 5] = [
+    ("SystemTime::now", &["src/clock.rs"]),
+    ("Utc::now", &["src/cli/doctor/engines.rs"]),
+    ("Local::now", &[]),
+    ("now_v7", &[]),
+    ("MachineClock::start", &["src/cli/connector/run.rs"]),
+];
+
+#[test]
+fn case_13_a_server_looks_at_no_clock_but_the_stores() {
+    let mut breaches = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        for (clock, places) in CLOCKS {
+            if !places.contains(&source.path.as_str()) && source.code().any(|(_, line)| line.contains(clock)) {
+                breaches.push(format!("{} in {}", clock, source.path));
+            }
+        }
+    }
+    none("the machine's clock is looked at", breaches);
+}
+
 #[test]
 fn no_lint_is_allowed_and_no_test_is_ignored() {
     let mut breaches = Vec::new();

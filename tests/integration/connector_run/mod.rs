@@ -1,6 +1,8 @@
 //! Connectors in processes of their own against the real application: what the server's list and the process's own page
 //! say of them, the orders they obey, and what they refuse to begin with.
 
+#[cfg(feature = "faults")]
+mod clock;
 mod refusals;
 
 use std::path::Path;
