@@ -6,6 +6,7 @@ mod checksum;
 mod cluster;
 mod connectors;
 mod damage;
+mod database;
 pub mod deployment;
 mod died;
 mod full_disk;
