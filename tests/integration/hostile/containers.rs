@@ -1,11 +1,14 @@
 //! Container files that are bombs (cases 3, 4 and 5), sent to a server of its own whose memory is measured.
 
+use std::time::{Duration, Instant};
+
 use async_compression::tokio::write::GzipEncoder;
 use changtong::profiles::Profiles;
 use changtong_catalog::avro::{MOST_BYTES, MOST_FIELDS, MOST_SYMBOLS};
 use changtong_connectors::avro::container::{head, put_block};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
+use tokio::process::Child;
 
 use crate::shell::{PEOPLE, Shell, stop};
 use crate::support::{Client, Reply, number};
@@ -59,18 +62,8 @@ async fn send(client: &Client, body: &[u8], coding: &str, language: &str) -> Rep
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bombs_are_refused_by_name_in_bounded_memory() {
     let shell = Shell::new();
-    let server = shell.serve(&["serve", "--dev"]).await;
+    let (server, provider, other) = serving(&shell).await;
     let process = server.id().expect("it runs");
-    shell.line("agency add stats --name 统计局 --code 11999999FAKE00021N").await;
-    shell.line("agency add emergency --name 应急管理局 --code 12440000FAKE0003XR").await;
-    shell.write("people.toml", PEOPLE);
-    shell.line("resource apply people.toml --publish --as stats").await;
-    let profiles = Profiles::open(&shell.profiles()).expect("profiles");
-    let client = |name: &str| {
-        let profile = profiles.get(name).expect("a profile");
-        Client::new(profile.url.clone(), Some(profile.key.clone()))
-    };
-    let (provider, other) = (client("stats"), client("emergency"));
 
     let entry = async || {
         let path = "/api/v1/resources/300000-000001";
@@ -107,6 +100,92 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
     let kept = provider.get("/api/v1/resources/300000-000001/records").await.lines();
     assert_eq!(kept.len(), 2, "one record and the last line: no bomb left anything");
     stop(server).await;
+}
+
+/// How often bombs and ordinary files take turns, who sends them at once, and what others ask for meanwhile.
+const ROUNDS: usize = 4;
+const SENDERS: usize = 4;
+const CALLS: usize = 100;
+/// How much more of others' time bombs may take than ordinary files. Bombs that were believed would take many times more.
+const MOST_MORE: u32 = 3;
+
+/// Whatever the machine is busy with lies on both alike. Others are slower under bombs only where they are so in every
+/// round, against the slowest round under ordinary files.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_04_bombs_hold_others_up_no_longer_than_ordinary_files() {
+    let shell = Shell::new();
+    let (server, provider, other) = serving(&shell).await;
+    let bombs = bombs().await;
+    let ordinary: Vec<Bomb> = bombs.iter().map(|bomb| ordinary(bomb.body.len())).collect();
+    let (mut under_bombs, mut under_files) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        under_files.push(slow_call(&provider, &other, &ordinary).await);
+        under_bombs.push(slow_call(&provider, &other, &bombs).await);
+    }
+    let (least, most) = (under_bombs.iter().min(), under_files.iter().max());
+    let bound = most.expect("rounds").saturating_mul(MOST_MORE);
+    assert!(least.is_some_and(|least| *least <= bound), "bombs {under_bombs:?}, files {under_files:?}");
+    stop(server).await;
+}
+
+/// The second slowest of a hundred calls of somebody else while files are sent without a pause.
+async fn slow_call(provider: &Client, other: &Client, files: &[Bomb]) -> Duration {
+    let sending = (0..SENDERS).map(|sender| async move {
+        for file in files.iter().cycle().skip(sender * files.len() / SENDERS) {
+            let reply = send(provider, &file.body, file.coding, "en").await;
+            assert_eq!((reply.status, reply.code().as_str()), file.refusal, "{}", reply.text);
+        }
+    });
+    let calling = async {
+        let mut took = Vec::with_capacity(CALLS);
+        for _ in 0..CALLS {
+            let began = Instant::now();
+            other.get("/api/v1/whoami").await.expect(200);
+            took.push(began.elapsed());
+        }
+        took.sort_unstable();
+        took[CALLS - 2]
+    };
+    tokio::select! {
+        _ = futures::future::join_all(sending) => panic!("they send for ever"),
+        slow = calling => slow,
+    }
+}
+
+/// A file of about that size which is taken.
+fn ordinary(bytes: usize) -> Bomb {
+    const MOST: usize = 300 << 10;
+    let mut data = Vec::new();
+    let mut records = 0;
+    while records == 0 || data.len() < bytes {
+        let length = (bytes - data.len().min(bytes)).clamp(1, MOST);
+        data.push(2);
+        let mut left = length << 1;
+        while left > 0x7f {
+            data.push((left & 0x7f) as u8 | 0x80);
+            left >>= 7;
+        }
+        data.push(left as u8);
+        data.extend(std::iter::repeat_n(b'x', length));
+        records += 1;
+    }
+    let body = file(&schema("\"string\""), records, &data);
+    Bomb { body, coding: "identity", refusal: (200, ""), path: "", says: Default::default() }
+}
+
+/// A server with a published table, its provider and another agency.
+async fn serving(shell: &Shell) -> (Child, Client, Client) {
+    let server = shell.serve(&["serve", "--dev"]).await;
+    shell.line("agency add stats --name 统计局 --code 11999999FAKE00021N").await;
+    shell.line("agency add emergency --name 应急管理局 --code 12440000FAKE0003XR").await;
+    shell.write("people.toml", PEOPLE);
+    shell.line("resource apply people.toml --publish --as stats").await;
+    let profiles = Profiles::open(&shell.profiles()).expect("profiles");
+    let client = |name: &str| {
+        let profile = profiles.get(name).expect("a profile");
+        Client::new(profile.url.clone(), Some(profile.key.clone()))
+    };
+    (server, client("stats"), client("emergency"))
 }
 
 /// A body that is one, and what its sender is told.

@@ -3,13 +3,14 @@
 //!
 //! | case | what is tried | test |
 //! |---|---|---|
-//! | 1 | a grant is revoked while records stream | `revoked.rs`: `nothing_follows_a_revoke` |
+//! | 1 | a grant is revoked while records stream, ten thousand of them on their way in at any moment | `revoked.rs`: `nothing_follows_a_revoke` |
 //! | 2 | a grant expires between two reads; one that has expired before it is made | `revoked.rs`: `a_grant_ends_at_its_time_by_the_stores_clock` |
 //! | 3 | schema bombs: recursion, depth, fields, symbols, names, size | `connectors/src/avro/container/tests/hostile.rs`: `case_03_a_schema_bomb_is_refused_with_the_path_of_the_node` |
 //! | 3 | what reading a schema takes, counted | `catalog/src/avro/tests/bombs.rs`: `walks_within_walks_are_counted` |
 //! | 3 | a small schema that is large once its named types are counted | `connectors/src/avro/container/tests/hostile.rs`: `case_03_named_types_used_again_count_again` |
 //! | 3 | texts that are no schema | `connectors/src/avro/container/tests/hostile.rs`: `case_03_what_is_no_schema_is_refused` |
 //! | 3, 4, 5 | container files that are bombs, the server's memory measured | `containers.rs`: `bombs_are_refused_by_name_in_bounded_memory` |
+//! | 4 | what bombs take of others' time, compared with ordinary files | `containers.rs`: `case_04_bombs_hold_others_up_no_longer_than_ordinary_files` |
 //! | 4 | counts, negative counts, lengths, `fixed` of 2^63-1, varints | `connectors/src/avro/container/tests/hostile.rs`: `case_04_counts_and_lengths_are_not_believed` |
 //! | 4 | a hundred million fields of no bytes | `connectors/src/avro/container/tests/hostile.rs`: `case_04_fields_of_no_bytes_cost_nothing_however_often` |
 //! | 4 | records of no bytes | `connectors/src/avro/container/tests/hostile.rs`: `case_04_records_of_no_bytes_are_counted` |
@@ -19,23 +20,25 @@
 //! | 5 | files of a connector: no text, a record without end, another beside them | `connectors.rs`: `one_bad_file_costs_no_other` |
 //! | 5 | the same under `quarantine` | `connectors/src/runner/tests.rs`: `case_05_a_file_that_is_no_text_costs_no_other` |
 //! | 5 | the same for a record without end | `connectors/src/runner/tests.rs`: `case_05_a_record_without_end_costs_no_other_file` |
-//! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
+//! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length; the size is named | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
 //! | 6 | a head, an address, a document beyond its limit | `sizes.rs`: `heads_addresses_and_documents_have_limits_of_their_own` |
 //! | 7 | malformed headers | `names.rs`: `a_header_that_is_malformed_is_named_and_does_nothing` |
 //! | 7 | line ends and zeros within a header | `names.rs`: `line_ends_and_zeros_in_a_header_reach_no_handler` |
 //! | 7 | addresses that a proxy or a caller claims; where auditors find the true one | `crowds.rs`: `behind_a_proxy_the_last_address_counts_and_is_logged` |
 //! | 8 | codes and names that would be topics, paths or other names | `names.rs`: `a_code_never_becomes_a_topic` |
-//! | 9 | paths that climb, absolute ones, links, of another agency | `connectors.rs`: `a_file_connector_reads_nothing_outside_its_folder` |
+//! | 9 | paths that climb, absolute ones, links, of another agency; each leaves an event | `connectors.rs`: `a_file_connector_reads_nothing_outside_its_folder` |
 //! | 9 | a link put in a file's place between check and open | `connectors/src/root.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
 //! | 9 | the same for the database of a sink | `connectors/src/sink/sql/opened.rs`: `a_link_put_in_its_place_meanwhile_leads_nowhere` |
 //! | 9 | pipes and sockets where files should be | `connectors.rs`: `what_is_no_file_is_refused_and_holds_up_nobody` |
 //! | 9 | a pipe put in a file's place between check and open | `connectors/src/root.rs`: `a_pipe_put_in_its_place_meanwhile_is_waited_for_by_nobody` |
-//! | 11 | names and values that break out of a statement, SQLite | `connectors.rs`: `values_and_names_stay_what_they_are_in_sqlite` |
-//! | 11 | the same, PostgreSQL; a database that nobody allowed | `connectors.rs`: `values_and_names_stay_what_they_are_in_postgresql` |
+//! | 11 | names and values that break out of a statement, SQLite | `statements.rs`: `values_and_names_stay_what_they_are_in_sqlite` |
+//! | 11 | the same, PostgreSQL; a database that nobody allowed | `statements.rs`: `values_and_names_stay_what_they_are_in_postgresql` |
 //! | 12 | an idempotency key with another body, of another account, after a refusal, after its time | `replays.rs`: `of_one_key_one_batch_counts` |
 //! | 12 | one key many times at once | `replays.rs`: `of_requests_at_once_with_one_key_one_counts` |
 //! | 13 | store time jumps by minutes and days, forth and back, and drifts | `clocks.rs`: `a_jump_of_store_time_is_reported_and_ends_nothing` |
 //! | 13 | what ends at a time, whatever a client believes | `clocks.rs`: `what_ends_ends_by_store_time` |
+//! | 13 | a connector's machine is days wrong, and swings | `tests/integration/connector_run/clock.rs`: `a_clock_that_is_wrong_decides_nothing` |
+//! | 13 | the clock of the server's machine | `tests/integration/house_rules.rs`: `case_13_a_server_looks_at_no_clock_but_the_stores` |
 //! | 14 | wrong, unknown, malformed and revoked keys | `credentials.rs`: `whatever_is_wrong_with_a_key_the_answer_is_the_same` |
 //! | 14 | the steps that each of them costs | `catalog/src/api_key/tests.rs`: `every_refusal_costs_the_same_steps` |
 //! | 14 | the time that each of them takes, for whoever measures it (`bench keys`) | `tests/integration/cli/operator.rs`: `the_bench_counts_what_is_visible_and_reconcile_finds_store_and_events_agree` |
@@ -46,6 +49,7 @@
 //! | 16 | the leader of a partition is lost, another follows | `connectors/src/log/kafka/tests/faults.rs`: `case_16_a_lost_leader_is_waited_for_and_the_next_one_written_to` |
 //! | 16 | fewer replicas in sync than a topic wants, until the deadline | `connectors/src/log/kafka/tests/faults.rs`: `case_16_too_few_replicas_in_sync_acknowledge_nothing` |
 //! | 17 | the database is cut off under readers and publishers, silent, silent for longer than the lease | `tests/integration/faults/outages.rs`: `the_database_is_cut_off_and_falls_silent` |
+//! | 17 | PostgreSQL is killed and ended at once under publishers and readers, and comes back | `tests/integration/faults/database.rs`: `the_database_is_killed_under_publishers_and_readers` |
 //! | 18 | the disk of the embedded engines is full | `tests/integration/faults/full_disk.rs`: `nothing_is_lost_while_the_disk_is_full` |
 //! | 18 | it stays full for longer than the lease | `tests/integration/faults/full_disk.rs`: `a_disk_that_stays_full_ends_the_server_and_a_restart_loses_nothing` |
 //! | 19 | kill -9 at named places | `tests/integration/faults/kills.rs`: `killed_at` |
@@ -71,6 +75,7 @@
 //! | 24 | heads that never end | `floods.rs`: `heads_that_never_end_are_given_up` |
 //! | 24 | more bytes than may be in flight | `floods.rs`: `a_publisher_faster_than_the_log_is_held_back` |
 //! | 25 | a hundred keys of one agency; dear calls of two accounts | `rates.rs`: `many_keys_of_one_agency_share_its_limits` |
+//! | 25 | one key that asks and publishes as much as it can | `rates.rs`: `a_key_has_limits_of_its_own` |
 //! | 25 | keys without end | `credentials.rs`: `an_account_has_so_many_keys_and_no_more` |
 //! | 26 | ids of other agencies, guessed or known | `tenants.rs`: `a_guessed_id_tells_nothing_and_opens_nothing` |
 //! | 27 | a key wider than its account, or than the key that makes it | `tenants.rs`: `a_key_is_never_wider_than_its_account` |
@@ -82,6 +87,7 @@
 //! | 31, 40 | ways around a mask; what a mask does not recognise | `masks.rs`: `what_is_masked_leaves_by_no_other_way` |
 //! | 33, 37 | values of records, keys and passwords in logs, metrics, errors, events, panics, the process | `leaks.rs`: `nothing_of_a_record_or_a_secret_shows` |
 //! | 34 | who asks agrees with itself | `tenants.rs`: `nobody_agrees_with_itself` |
+//! | 37 | what a dying server holds in memory | `leaks.rs`: `a_server_that_dies_leaves_no_core_dump` |
 //! | 40 | every mask on any text | `catalog/src/mask/tests.rs`: `a_masked_text_is_empty_or_hides_something` |
 //!
 //! Rows stand in the order of their numbers. A case may have several; a test that stands elsewhere is named with its
@@ -110,6 +116,7 @@ mod restless;
 mod revoked;
 mod scene;
 mod sizes;
+mod statements;
 mod tenants;
 
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! Case 1: a grant is revoked while records stream, and case 2: it expires between two reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use changtong_catalog::audit::{Actor, Event, GrantResumed};
@@ -9,6 +9,7 @@ use changtong_catalog::clock::Clock as _;
 use changtong_catalog::ids::{EventId, GrantId};
 use changtong_catalog::ports::Directory as _;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::scene;
 use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs, place_of, request_file};
@@ -31,9 +32,62 @@ async fn drain_stream(mut events: Events, some: Arc<AtomicUsize>) -> (Vec<Value>
     }
 }
 
+const FIRST: usize = 20_000;
+/// Of publishers that never pause ten thousand records are on their way in at any moment.
+const PUBLISHERS: usize = 4;
+const BATCH: usize = 2500;
+
+struct Load {
+    over: Arc<AtomicBool>,
+    accepted: Arc<AtomicUsize>,
+    publishers: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Rows behind the first ones.
+    fn begin(shared: &Shared) -> Self {
+        let (over, accepted) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let next = Arc::new(AtomicUsize::new(FIRST));
+        let publisher = |_| {
+            let (over, accepted, next) = (over.clone(), accepted.clone(), next.clone());
+            let (owner, code) = (shared.world.provider.integrator.clone(), shared.code.clone());
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    let first = next.fetch_add(BATCH, Ordering::Relaxed);
+                    let lines: Vec<Value> = (first..first + BATCH).map(Shared::line).collect();
+                    owner.publish(&code, &lines).await.expect(200);
+                    accepted.fetch_add(BATCH, Ordering::Relaxed);
+                }
+            })
+        };
+        let publishers = (0..PUBLISHERS).map(publisher).collect();
+        Self { over, accepted, publishers }
+    }
+
+    /// Until ten thousand more have been taken.
+    async fn goes_on(&self) {
+        let wanted = self.accepted.load(Ordering::Relaxed) + PUBLISHERS * BATCH;
+        while self.accepted.load(Ordering::Relaxed) < wanted {
+            assert!(self.publishers.iter().all(|publisher| !publisher.is_finished()), "one was refused");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// How many were taken in all.
+    async fn ends(self) -> usize {
+        self.over.store(true, Ordering::Relaxed);
+        for publisher in self.publishers {
+            publisher.await.expect("a publisher");
+        }
+        self.accepted.load(Ordering::Relaxed)
+    }
+}
+
 async fn nothing_follows_a_revoke(app: &TestApp) {
     let shared = Shared::of(app, json!({})).await;
-    shared.publish(0..20_000).await;
+    shared.publish(0..FIRST).await;
+    let load = Load::begin(&shared);
+    load.goes_on().await;
     let reader = shared.world.consumer.integrator.clone();
     let events = Events::open(&reader, &shared.records(), None).await.expect("a stream");
     let (poller, path) = (reader.clone(), shared.records());
@@ -64,6 +118,7 @@ async fn nothing_follows_a_revoke(app: &TestApp) {
     while streamed_some.load(Ordering::Relaxed) == 0 || polled_some.load(Ordering::Relaxed) == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    load.goes_on().await;
     let last_left = offsets_of(&shared.revoke().await[&shared.subscription]);
     let after = delivered.delivered_records.get();
     let (streamed, _) = streaming.await.expect("the stream's reader");
@@ -81,7 +136,10 @@ async fn nothing_follows_a_revoke(app: &TestApp) {
     let position = reader.get(&format!("/api/v1/subscriptions/{}", shared.subscription)).await;
     assert!(position.expect(200)["next"].is_string(), "the position is kept");
     assert_eq!(delivered.open_windows.get(), 0);
-    shared.publish(20_000..20_001).await;
+    // Publishers were not held up, and nothing of what they were acknowledged is missing.
+    load.goes_on().await;
+    let accepted = load.ends().await;
+    assert_eq!(shared.visible().await, FIRST + accepted);
 }
 
 async fn a_grant_ends_at_its_time_by_the_stores_clock(app: &TestApp) {

@@ -117,10 +117,29 @@ impl Shared {
 
     /// Publishes one row for each number.
     pub async fn publish(&self, rows: std::ops::Range<usize>) {
-        let row = |n: usize| json!({ "station": format!("S{}", n / 100), "hour": n % 100, "temp": "12.5" });
-        let lines: Vec<Value> = rows.map(row).collect();
+        let lines: Vec<Value> = rows.map(Self::line).collect();
         for some in lines.chunks(5000) {
             self.world.provider.integrator.publish(&self.code, some).await.expect(200);
+        }
+    }
+
+    /// The row of a number.
+    pub fn line(n: usize) -> Value {
+        json!({ "station": format!("S{}", n / 100), "hour": n % 100, "temp": "12.5" })
+    }
+
+    /// How many records their owner sees.
+    pub async fn visible(&self) -> usize {
+        let (mut seen, mut cursor) = (0, String::new());
+        loop {
+            let path = format!("/api/v1/resources/{}/records?limit=10000{cursor}", self.code);
+            let lines = self.world.provider.integrator.get(&path).await.lines();
+            let (last, records) = lines.split_last().expect("a last line");
+            if records.is_empty() {
+                return seen;
+            }
+            seen += records.len();
+            cursor = format!("&cursor={}", last["next"].as_str().expect("a cursor"));
         }
     }
 
