@@ -141,7 +141,8 @@ fn case_13_a_server_looks_at_no_clock_but_the_stores() {
     let mut breaches = Vec::new();
     for source in sources().iter().filter(|source| !source.is_test()) {
         for (clock, places) in CLOCKS {
-            if !places.contains(&source.path.as_str()) && source.code().any(|(_, line)| line.contains(clock)) {
+            if !places.contains(&source.path.as_str()) && source.code().any(|(_, line)| line.contains(clock))
+            {
                 breaches.push(format!("{} in {}", clock, source.path));
             }
         }

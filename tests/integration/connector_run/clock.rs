@@ -23,8 +23,7 @@ async fn a_clock_that_is_wrong_decides_nothing(app: &TestApp) {
 
     let wrong = || beside.command(&[]).env("CHANGTONG_FAULT", "clock.swings=on").spawn().expect("it starts");
     let mut process = wrong();
-    let shown =
-        until(integrator, |status| status["details"]["lag"]["caught_up_at"].is_string()).await;
+    let shown = until(integrator, |status| status["details"]["lag"]["caught_up_at"].is_string()).await;
     let details = &shown["status"]["details"];
     for said in [&details["since"], &details["lag"]["caught_up_at"]] {
         let apart = (time(said) - app.app().clock.now()).abs();
@@ -44,7 +43,8 @@ async fn a_clock_that_is_wrong_decides_nothing(app: &TestApp) {
     assert_eq!(records(integrator, &code).await, 16, "each once");
     let told = world.auditor.get("/api/v1/audit/events?code=publish").await.expect(200);
     let ended = app.app().clock.now();
-    let times: Vec<Time> = told["items"].as_array().expect("events").iter().map(|event| time(&event["at"])).collect();
+    let times: Vec<Time> =
+        told["items"].as_array().expect("events").iter().map(|event| time(&event["at"])).collect();
     assert!(times.len() >= 3 && times.iter().all(|at| began <= *at && *at <= ended), "{told}");
     let other = world.consumer.editor.get("/api/v1/resources").await.expect(200);
     assert_ne!(other["items"], json!([]), "others are served");
