@@ -58,6 +58,13 @@ impl Owner {
         }
     }
 
+    /// Whether a subject of this owner may stand for one of that. Not for another agency's: whoever may change both would
+    /// change what he did not name.
+    #[must_use]
+    pub fn may_stand_for(&self, other: &Self) -> bool {
+        !matches!((self, other), (Self::Agency(own), Self::Agency(other)) if own != other)
+    }
+
     /// Records carry the ids of a resource's schemas for as long as there are records: hidden is all that they can be.
     pub fn check_forgotten(&self, subject: &Subject, permanent: bool) -> Result<(), Wrong> {
         if !permanent || self.resource().is_none() {

@@ -1,12 +1,14 @@
 //! What a path names: a context, and in it a subject, a version of one, an id.
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use changtong_catalog::account::Caller;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::SchemaId;
 use changtong_catalog::registry::{Context, Prefix, Subject, VersionId, Wrong};
 use http::request::Parts;
 
 use super::asked::Asked;
+use crate::app::App;
 use crate::http::problem::Problem;
 
 #[derive(Debug)]
@@ -40,13 +42,24 @@ impl Place {
         self.segments.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
-    /// The subject; without one the context itself, which has settings too.
-    pub fn subject(&self) -> Subject {
+    /// The subject that is named; without one the context itself, which has settings too.
+    pub fn named(&self) -> Subject {
         self.qualify(self.segment("subject").unwrap_or_default())
     }
 
-    /// A subject that is named elsewhere, such as in the query.
-    pub fn qualify(&self, text: &str) -> Subject {
+    /// The subject that is meant by it, which may be another than the one that is named: whatever is asked of a subject or
+    /// done to it is asked of this one, its settings and its mode alone are its own.
+    pub async fn meant(&self, app: &App, caller: &Caller) -> Result<Subject, Wrong> {
+        app.store.registry_alias(caller, &self.named()).await
+    }
+
+    /// The same of the subject that the query names, in whose context an id is meant; without one the context of the path.
+    pub async fn meant_by(&self, asked: &Asked, app: &App, caller: &Caller) -> Result<Subject, Wrong> {
+        let named = self.qualify(asked.text("subject").unwrap_or_default());
+        app.store.registry_alias(caller, &named).await
+    }
+
+    fn qualify(&self, text: &str) -> Subject {
         self.context.qualify(text)
     }
 

@@ -1,6 +1,7 @@
 //! The Schema Registry from outside: over HTTP as docs/compatibility.md says, and as clients that others wrote use it.
 
 mod access;
+mod aliases;
 mod bench;
 mod clients;
 mod parameters;

@@ -217,7 +217,8 @@ impl Store {
         Ok(i32::try_from(highest).unwrap_or(i32::MAX))
     }
 
-    /// The subject that is meant: its own, or the one that its settings name in its place.
+    /// The subject that is meant: the one that is named, or the one that its settings name in its place. That one's own
+    /// alias does not count.
     pub async fn registry_alias(&self, caller: &Caller, subject: &Subject) -> Result<Subject, Wrong> {
         if subject.is_context() {
             return Ok(subject.clone());
@@ -237,7 +238,13 @@ impl Store {
         let owner = session.subject_row(subject).await?.map(|row| row.owner);
         let set = session.set_of(subject).await?;
         let alias = set.config.and_then(|config| config.alias).filter(|alias| !alias.is_empty());
-        let meant = alias.map_or_else(|| subject.clone(), |alias| subject.context.qualify(&alias));
+        let mut meant = alias.map_or_else(|| subject.clone(), |alias| subject.context.qualify(&alias));
+        let other = session.subject_row(&meant).await?.map(|row| row.owner);
+        if let (Some(owner), Some(other)) = (&owner, &other)
+            && !owner.may_stand_for(other)
+        {
+            meant = subject.clone();
+        }
         self.recall.aliases.put(subject.clone(), asked, (owner, meant.clone()));
         Ok((owner, meant))
     }

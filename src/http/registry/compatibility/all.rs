@@ -23,7 +23,7 @@ pub async fn all(
     Document(candidate): Document<Candidate>,
 ) -> Answer<Json<Value>> {
     let (against, normalize) = (Against::All, asked.flag("normalize"));
-    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
+    let subject = place.meant(&app, &caller).await?;
     let messages =
         check_compatibility(&app.store, &act(&app, &caller), &subject, &candidate, against, normalize)
             .await?;

@@ -16,5 +16,5 @@ pub async fn remove(
     Registrant(caller): Registrant,
     place: Place,
 ) -> Answer<Json<Config>> {
-    Ok(Json(delete_config(&app.store, &act(&app, &caller), &place.subject()).await?))
+    Ok(Json(delete_config(&app.store, &act(&app, &caller), &place.named()).await?))
 }

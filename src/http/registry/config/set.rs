@@ -19,6 +19,6 @@ pub async fn set(
     Document(request): Document<Map<String, Value>>,
 ) -> Answer<Json<Map<String, Value>>> {
     let act = act(&app, &caller);
-    let config = set_config(&app.store, &act, &place.subject(), &request).await?;
+    let config = set_config(&app.store, &act, &place.named(), &request).await?;
     Ok(Json(config.as_request()))
 }

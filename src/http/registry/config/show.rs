@@ -16,5 +16,5 @@ pub async fn show(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Config>> {
-    Ok(Json(app.store.registry_config(&caller, &place.subject(), asked.flag("defaultToGlobal")).await?))
+    Ok(Json(app.store.registry_config(&caller, &place.named(), asked.flag("defaultToGlobal")).await?))
 }

@@ -20,6 +20,6 @@ pub async fn remove(
     asked: Asked,
 ) -> Answer<Json<Value>> {
     let act = act(&app, &caller);
-    let old = delete_mode(&app.store, &act, &place.subject(), asked.flag("recursive")).await?;
+    let old = delete_mode(&app.store, &act, &place.named(), asked.flag("recursive")).await?;
     Ok(old.map_or_else(|| Json(json!({})), shown))
 }

@@ -31,6 +31,6 @@ pub async fn set(
 ) -> Answer<Json<Value>> {
     let mode = Mode::parse(&new.mode)?;
     let act = act(&app, &caller);
-    set_mode(&app.store, &act, &place.subject(), Some(mode), asked.flag("force")).await?;
+    set_mode(&app.store, &act, &place.named(), Some(mode), asked.flag("force")).await?;
     Ok(shown(mode))
 }

@@ -17,5 +17,5 @@ pub async fn show(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Value>> {
-    Ok(shown(app.store.registry_mode(&caller, &place.subject(), asked.flag("defaultToGlobal")).await?))
+    Ok(shown(app.store.registry_mode(&caller, &place.named(), asked.flag("defaultToGlobal")).await?))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use changtong_catalog::actions::schema_tags;
 
-use super::{formatted, subject};
+use super::formatted;
 use crate::http::Web;
 use crate::http::problem::Answer;
 use crate::http::registry::asked::Asked;
@@ -19,7 +19,7 @@ pub async fn by_id(
     place: Place,
     asked: Asked,
 ) -> Answer<Response> {
-    let subject = subject(&place, &asked);
+    let subject = place.meant_by(&asked, &app, &caller).await?;
     let known = app.store.registry_schema(&caller, place.id()?.0, Some(&subject)).await?;
     let text = formatted(&app, &caller, &asked, &known).await?;
     let mut shown = Shown::schema(&known);

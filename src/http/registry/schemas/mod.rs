@@ -11,7 +11,7 @@ mod versions;
 
 use changtong_catalog::account::Caller;
 use changtong_catalog::actions::resolve_schema;
-use changtong_catalog::registry::{Known, Subject, Wrong};
+use changtong_catalog::registry::{Known, Wrong};
 
 pub use by_guid::by_guid;
 pub use by_id::by_id;
@@ -23,13 +23,7 @@ pub use types::types;
 pub use versions::versions;
 
 use super::asked::Asked;
-use super::place::Place;
 use crate::app::App;
-
-/// In whose context an id is meant: of the subject that is asked for, or of the path.
-fn subject(place: &Place, asked: &Asked) -> Subject {
-    place.qualify(asked.text("subject").unwrap_or_default())
-}
 
 /// The text in the form that is asked for; `None`: as it is kept.
 async fn formatted(

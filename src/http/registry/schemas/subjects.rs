@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use changtong_catalog::registry::Subject;
 
-use super::subject;
 use crate::http::Web;
 use crate::http::problem::Answer;
 use crate::http::registry::asked::Asked;
@@ -17,7 +16,8 @@ pub async fn subjects(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Vec<String>>> {
-    let (subject, deleted, paging) = (subject(&place, &asked), asked.flag("deleted"), asked.paging()?);
+    let subject = place.meant_by(&asked, &app, &caller).await?;
+    let (deleted, paging) = (asked.flag("deleted"), asked.paging()?);
     let users = app.store.registry_users(&caller, place.id()?.0, Some(&subject), deleted, paging).await?;
     Ok(Json(users.iter().map(Subject::to_string).collect()))
 }

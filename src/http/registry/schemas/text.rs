@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use super::{formatted, subject};
+use super::formatted;
 use crate::http::Web;
 use crate::http::problem::Answer;
 use crate::http::registry::asked::Asked;
@@ -15,7 +15,7 @@ pub async fn text(
     place: Place,
     asked: Asked,
 ) -> Answer<String> {
-    let subject = subject(&place, &asked);
+    let subject = place.meant_by(&asked, &app, &caller).await?;
     let known = app.store.registry_schema(&caller, place.id()?.0, Some(&subject)).await?;
     let text = formatted(&app, &caller, &asked, &known).await?;
     Ok(text.unwrap_or_else(|| known.content.text.clone()))

@@ -5,7 +5,6 @@ use axum::extract::State;
 use changtong_catalog::registry::Subject;
 use serde_json::{Value, json};
 
-use super::subject;
 use crate::http::Web;
 use crate::http::problem::Answer;
 use crate::http::registry::asked::Asked;
@@ -18,7 +17,8 @@ pub async fn versions(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Vec<Value>>> {
-    let (subject, deleted, paging) = (subject(&place, &asked), asked.flag("deleted"), asked.paging()?);
+    let subject = place.meant_by(&asked, &app, &caller).await?;
+    let (deleted, paging) = (asked.flag("deleted"), asked.paging()?);
     let uses = app.store.registry_uses(&caller, place.id()?.0, Some(&subject), deleted, paging).await?;
     let shown =
         |(subject, version): (Subject, i32)| json!({ "subject": subject.to_string(), "version": version });

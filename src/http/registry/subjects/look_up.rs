@@ -20,7 +20,7 @@ pub async fn look_up(
     asked: Asked,
     Document(candidate): Document<Candidate>,
 ) -> Answer<Response> {
-    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
+    let subject = place.meant(&app, &caller).await?;
     let (normalize, deleted) = (asked.flag("normalize"), asked.flag("deleted"));
     let found = look_up_schema(&app.store, &caller, &subject, &candidate, normalize, deleted).await?;
     shown(&app, &caller, &asked, &found).await

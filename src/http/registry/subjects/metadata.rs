@@ -18,7 +18,7 @@ pub async fn metadata(
 ) -> Answer<Response> {
     let pairs: Vec<_> = asked.all("key").zip(asked.all("value")).collect();
     let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
+    let subject = place.meant(&app, &caller).await?;
     let deleted = asked.flag("deleted");
     let found = app.store.registry_with_metadata(&caller, &subject, &pairs, deleted).await?;
     shown(&app, &caller, &asked, &found).await

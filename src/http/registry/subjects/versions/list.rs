@@ -15,7 +15,7 @@ pub async fn list(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Vec<i32>>> {
-    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
+    let subject = place.meant(&app, &caller).await?;
     let versions = app.store.registry_versions(&caller, &subject, asked.deleted()).await?;
     Ok(Json(asked.paging()?.of(versions)))
 }

@@ -17,6 +17,7 @@ pub async fn referenced_by(
     asked: Asked,
 ) -> Answer<Json<Vec<SchemaId>>> {
     let (version, deleted) = (place.version()?, asked.flag("deleted"));
-    let ids = app.store.registry_referenced_by(&caller, &place.subject(), version, deleted).await?;
+    let subject = place.meant(&app, &caller).await?;
+    let ids = app.store.registry_referenced_by(&caller, &subject, version, deleted).await?;
     Ok(Json(asked.paging()?.of(ids)))
 }

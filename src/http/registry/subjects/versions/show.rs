@@ -17,7 +17,7 @@ pub async fn show(
     asked: Asked,
 ) -> Answer<Response> {
     let version = place.version()?;
-    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
+    let subject = place.meant(&app, &caller).await?;
     let found = app.store.registry_version(&caller, &subject, version, asked.flag("deleted")).await?;
     shown(&app, &caller, &asked, &found).await
 }

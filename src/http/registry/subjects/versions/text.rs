@@ -16,7 +16,7 @@ pub async fn text(
     asked: Asked,
 ) -> Answer<String> {
     let version = place.version()?;
-    let subject = app.store.registry_alias(&caller, &place.subject()).await?;
+    let subject = place.meant(&app, &caller).await?;
     let found = app.store.registry_version(&caller, &subject, version, asked.flag("deleted")).await?;
     Ok(formatted(&app, &caller, &asked, &found).await?.unwrap_or_else(|| found.content.text.clone()))
 }
