@@ -1,6 +1,7 @@
 //! The one folder whose files connectors may touch: every path is relative to it, is made of plain names, and no part
 //! of it may be a symbolic link.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -179,12 +180,15 @@ impl Root {
                 found.push(folder.join(name).to_string_lossy().into_owned());
             }
         }
-        found.sort_by_cached_key(|path| {
-            let stem = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            (stem, path.clone())
-        });
+        found.sort_by_cached_key(|path| turn_of(path));
         Ok(found)
     }
+}
+
+/// What the files of a folder are ordered by: stem, then name.
+pub(crate) fn turn_of(path: &str) -> (String, String) {
+    let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    (text(Path::new(path).file_stem()), text(Path::new(path).file_name()))
 }
 
 /// `*` stands for any characters, `?` for one.

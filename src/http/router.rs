@@ -108,7 +108,7 @@ routes! {
     post "/api/v1/connectors/{name}/stop" => connectors::stop, "It ends behind the batch at work";
     post "/api/v1/connectors/{name}/start" => connectors::start, "It runs again";
     post "/api/v1/connectors/{name}/reset" => connectors::reset, "Its position is given up; only while it is stopped";
-    post "/api/v1/connectors/{name}/confirm" => connectors::confirm, "What it asked about (max_deletes) is right";
+    post "/api/v1/connectors/{name}/confirm" => connectors::confirm, "What it asked about (max_deletes, an earlier file) is right";
 
     get "/api/v1/quarantine" => quarantine::list, "Records of a resource that were set aside";
     get "/api/v1/quarantine/{id}" => quarantine::show, "One record set aside, as it came";

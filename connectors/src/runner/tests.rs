@@ -1,5 +1,6 @@
 //! The runner on a bus in memory: nothing twice, nothing missed, orders obeyed, failures told.
 
+mod replaced;
 mod sinks;
 
 use std::path::Path;
@@ -227,48 +228,6 @@ async fn a_bad_file_that_is_taken_away_is_forgotten() {
     std::fs::remove_file(folder.path().join("d-1.csv")).unwrap();
     let status = until(&runner, |status| status.failing.is_empty()).await;
     assert_eq!((status.state, status.failure), (RunState::Running, None));
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn a_replaced_file_publishes_the_difference_and_waits_where_too_much_would_go() {
-    let folder = tempfile::tempdir().unwrap();
-    let put = |text: &str| {
-        std::fs::write(folder.path().join("new"), text).unwrap();
-        std::fs::rename(folder.path().join("new"), folder.path().join("d.csv")).unwrap();
-    };
-    put("id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n1,z\n");
-    let bus = Arc::new(table());
-    let runner = start(folder.path(), &bus, &source("replace", "max_deletes = \"20%\""), RUN);
-    until(&runner, |status| status.caught_up_at.is_some()).await;
-    assert_eq!(
-        names(&bus),
-        ["{id:1,name:z}", "{id:2,name:b}", "{id:3,name:c}", "{id:4,name:d}", "{id:5,name:e}"]
-    );
-    assert_eq!(bus.records().len(), 5, "of one key only the last line is published");
-
-    put("id,name\n1,z\n2,B\n3,c\n4,d\n6,f\n");
-    until(&runner, |status| status.counts.deleted == 1).await;
-    assert_eq!(
-        names(&bus),
-        ["{id:1,name:z}", "{id:2,name:B}", "{id:3,name:c}", "{id:4,name:d}", "{id:6,name:f}"]
-    );
-    assert_eq!(bus.records().len(), 8, "two upserts, one delete");
-
-    put("id,name\n1,z\n2,B\n");
-    let status = until(&runner, |status| status.state == RunState::Confirm).await;
-    assert_eq!(status.failure.unwrap().refusal.code, Code::ConfirmRequired);
-    assert_eq!(names(&bus).len(), 5);
-    runner.order(Orders { confirmations: 1, ..RUN });
-    until(&runner, |status| status.counts.deleted == 4).await;
-    assert_eq!(names(&bus), ["{id:1,name:z}", "{id:2,name:B}"]);
-    runner.stop().await;
-
-    // A file whose last line has no end is not whole.
-    put("id,name\n1,q\n2,B");
-    let runner = start(folder.path(), &bus, &source("replace", ""), RUN);
-    let status = until(&runner, |status| status.state == RunState::Failed).await;
-    assert_eq!(status.failure.unwrap().refusal.code, Code::FileUnreadable);
     runner.stop().await;
 }
 

@@ -51,7 +51,7 @@ enum Verb {
     Start(One),
     /// Give up its place: it begins anew (only while it is stopped)
     Reset(One),
-    /// Confirm what it waits for, such as more deletes than max_deletes allows
+    /// Confirm what it waits for: more deletes than max_deletes allows, or an earlier full state
     Confirm(One),
     /// Remove it; what it published or wrote stays
     Remove(One),

@@ -17,7 +17,7 @@ pub enum ConnectorState {
     Stopped,
     /// It gave up and says why.
     Failed,
-    /// It waits for a person to confirm (`max_deletes`).
+    /// It waits for a person to confirm (`max_deletes`, an earlier file).
     Confirm,
 }
 

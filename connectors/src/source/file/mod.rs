@@ -3,7 +3,7 @@
 //! | mode | part | position |
 //! |---|---|---|
 //! | `append` | each file | bytes and lines read, SHA-256 of those bytes |
-//! | `replace` | the last file of the order | SHA-256 of the file, how far its difference is published |
+//! | `replace` | the last file of the order | SHA-256 of the file, how far its difference is published, the file's name |
 //!
 //! Only whole lines are read, of a container file whole blocks (`container.rs`; `append` only). What was read once is hashed again before more is read from the same file, so a file
 //! that was changed or cut is noticed and named, never read on from a wrong place.

@@ -1,6 +1,8 @@
 //! Positions of the file source as text (protocol.md 5): what was read, and its digest, so that a changed file is
 //! noticed whenever and wherever the connector starts again.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use changtong_catalog::mac::hex;
 
 use crate::source::BEGINNING;
@@ -47,28 +49,42 @@ pub(super) struct Replaced {
     /// Bad rows set aside so far.
     pub aside: u64,
     pub done: bool,
+    /// The file's name without its folder: one that comes before it is no newer state. Earlier versions kept none.
+    pub name: Option<String>,
 }
 
 impl Replaced {
-    /// `r1:<digest>:<steps>:<aside>:<part|done>`; `None` for the beginning and for what is not one.
+    /// `r1:<digest>:<steps>:<aside>:<part|done>:<name in base64>`; `None` for the beginning and for what is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
-        let (Some("r1"), digest, steps, aside, state, None) =
-            (parts.next(), parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
-        else {
+        let (Some("r1"), digest, steps, aside, state, name, None) = (
+            parts.next(),
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next()?,
+            parts.next(),
+            parts.next(),
+        ) else {
             return None;
+        };
+        let name = match name {
+            Some(name) => Some(String::from_utf8(URL_SAFE_NO_PAD.decode(name).ok()?).ok()?),
+            None => None,
         };
         let done = match state {
             "done" => true,
             "part" => false,
             _ => return None,
         };
-        Some(Self { digest: sha(digest)?, steps: steps.parse().ok()?, aside: aside.parse().ok()?, done })
+        let (steps, aside) = (steps.parse().ok()?, aside.parse().ok()?);
+        Some(Self { digest: sha(digest)?, steps, aside, done, name })
     }
 
     pub fn to_text(&self) -> String {
         let state = if self.done { "done" } else { "part" };
-        format!("r1:{}:{}:{}:{state}", self.digest, self.steps, self.aside)
+        let name = self.name.as_ref().map(|name| format!(":{}", URL_SAFE_NO_PAD.encode(name)));
+        format!("r1:{}:{}:{}:{state}{}", self.digest, self.steps, self.aside, name.unwrap_or_default())
     }
 }
 
@@ -90,8 +106,12 @@ mod tests {
         let appended = Appended { bytes: u64::MAX, lines: 7, digest: digest.clone() };
         assert_eq!(Appended::parse(&appended.to_text()), Some(appended.clone()));
         assert_eq!(Appended::parse("-"), Some(Appended::default()));
-        let replaced = Replaced { digest, steps: 3, aside: 1, done: true };
-        assert_eq!(Replaced::parse(&replaced.to_text()), Some(replaced.clone()));
+        let name = Some("全".repeat(85));
+        let replaced = Replaced { digest, steps: u64::MAX, aside: u64::MAX, done: true, name };
+        let nameless = Replaced { name: None, ..replaced.clone() };
+        for replaced in [&replaced, &nameless] {
+            assert_eq!(Replaced::parse(&replaced.to_text()), Some(replaced.clone()));
+        }
         for text in [appended.to_text(), replaced.to_text()] {
             assert!(text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic()));
         }

@@ -130,6 +130,25 @@ pub(super) fn confirm(label: &str, deletes: u64, rows: u64, digest: &str) -> Ref
     .with("asks", digest)
 }
 
+/// A file that comes before the one that was read last: what it holds is no newer state.
+pub(super) fn earlier(label: &str, last: &str, deletes: u64, rows: u64, digest: &str) -> Refusal {
+    Refusal::new(
+        Code::ConfirmRequired,
+        format!(
+            "文件 {label} 排在已读过的全量文件 {last} 之前:发布它会把资源退回较早的状态,并删除 {rows} 行中的 \
+             {deletes} 行。请放入更新的文件;确要退回,请执行 connector confirm"
+        ),
+        format!(
+            "the file {label} comes before {last}, which was read already: it would take the resource back to an earlier \
+             state and delete {deletes} of {rows} rows. Put a newer file there; if going back is right, confirm it"
+        ),
+    )
+    .with("path", label)
+    .with("deletes", deletes)
+    .with("rows", rows)
+    .with("asks", digest)
+}
+
 /// A record that does not fit, by file and line; `index` counts within its batch.
 pub(super) fn bad_record(label: &str, line: u64, path: &str, reason: &str) -> Refusal {
     Refusal::new(

@@ -24,7 +24,7 @@ use super::spec::FileSourceSpec;
 use crate::avro::Plan;
 use crate::bus::Bus;
 use crate::gate::OnInvalid;
-use crate::root::unreadable;
+use crate::root::{turn_of, unreadable};
 use crate::source::{BEGINNING, Reading};
 
 /// One file to bring the resource to.
@@ -52,6 +52,9 @@ pub(super) async fn read(
     }
     let plan = Arc::new(Plan::compile(job.standing, 1)?);
     let (target, file) = look(&job, &plan, file).await?;
+    let name = turn_of(job.label).1;
+    let last = stored.as_ref().and_then(|stored| stored.name.clone());
+    let later = last.filter(|last| turn_of(last) > turn_of(&name));
     let begun = stored.filter(|stored| stored.digest == target.digest);
     if begun.as_ref().is_some_and(|stored| stored.done) {
         return Ok(Reading::ahead(|_| Ok(())));
@@ -64,11 +67,21 @@ pub(super) async fn read(
     let deletes = target.missing(&rows);
     let allowed = job.spec.max_deletes.allows(deletes.len() as u64, rows.len() as u64);
     // What was begun was allowed then.
-    if !allowed && begun.is_none() && job.confirmed != Some(target.digest.as_str()) {
-        return Err(refusals::confirm(job.label, deletes.len() as u64, rows.len() as u64, &target.digest));
+    let may = begun.is_some() || job.confirmed == Some(target.digest.as_str());
+    if !may && (!allowed || later.is_some()) {
+        let (deletes, rows) = (deletes.len() as u64, rows.len() as u64);
+        return Err(match later {
+            Some(later) => refusals::earlier(job.label, &later, deletes, rows, &target.digest),
+            None => refusals::confirm(job.label, deletes, rows, &target.digest),
+        });
     }
-    let from =
-        begun.unwrap_or_else(|| Replaced { digest: target.digest.clone(), steps: 0, aside: 0, done: false });
+    let from = match begun {
+        Some(begun) => Replaced { name: later.or(Some(name)), ..begun },
+        None => {
+            let digest = target.digest.clone();
+            Replaced { digest, steps: 0, aside: 0, done: false, name: Some(name) }
+        }
+    };
     let work = diff::Work {
         wanted: target.wanted(&rows, from.aside),
         spec: job.spec.clone(),
