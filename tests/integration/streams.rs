@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
-use crate::support::{Event, Events, Pair, Reply, Shared, TestApp, on_both_pairs};
+use crate::support::{Event, Events, Pair, Reply, Shared, TestApp, on_both_pairs, request_file};
 
 on_both_pairs!(
     a_stream_is_resumed_at_any_event,
@@ -52,6 +52,13 @@ async fn a_stream_is_resumed_at_any_event(app: &TestApp) {
     assert_eq!(end.data["code"], "cursor_superseded");
     assert!(end.data["detail"].as_str().expect("words").is_ascii(), "in the caller's language");
     assert!(events.next().await.expect("no reset").is_none());
+    // Whoever goes on where it says reads from the position that the seek has set.
+    let on = format!("{records}?cursor={}", end.data["next"].as_str().expect("where to go on"));
+    let mut events = Events::open(&reader, &on, None).await.expect("it is no void cursor");
+    let all: BTreeSet<usize> = rows(&events.records(123).await).into_iter().collect();
+    assert_eq!(all.len(), 123, "nothing is lost");
+    shared.publish(123..125).await;
+    assert_eq!(rows(&events.records(2).await).iter().sum::<usize>(), 123 + 124);
 }
 
 async fn what_is_published_reaches_streams_and_polls_that_wait(app: &TestApp) {
@@ -158,11 +165,20 @@ async fn stalled(app: &TestApp, key: &str, path: &str) -> tokio::net::TcpStream 
     stream
 }
 
-/// Case 23 of the abuse cases: it reads a byte a second, or nothing at all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_consumer_is_disconnected_and_holds_up_nobody() {
-    let app = TestApp::start(Pair::Embedded, &[("CHANGTONG_HTTP__WRITE_TIMEOUT", "1500ms")]).await;
-    let app = app.expect("the embedded engines are always there");
+async fn a_slow_consumer_of_the_embedded_engines() {
+    a_slow_consumer_is_disconnected_and_holds_up_nobody(Pair::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_consumer_of_the_production_engines() {
+    a_slow_consumer_is_disconnected_and_holds_up_nobody(Pair::Production).await;
+}
+
+/// Case 23 of the abuse cases: it reads a byte a second, or nothing at all.
+async fn a_slow_consumer_is_disconnected_and_holds_up_nobody(pair: Pair) {
+    let app = TestApp::start(pair, &[("CHANGTONG_HTTP__WRITE_TIMEOUT", "1500ms")]).await;
+    let Some(app) = app else { return };
     let shared = Shared::of(&app, json!({})).await;
     // More than the buffers of both ends take.
     for batch in 0..40 {
@@ -178,11 +194,21 @@ async fn a_slow_consumer_is_disconnected_and_holds_up_nobody() {
         }
     });
     let reader = &shared.world.consumer.integrator;
-    let other = shared.world.subscribe(&shared.grant, "other").await;
-    let mut events = Events::open(reader, &format!("/api/v1/subscriptions/{other}/records"), None)
-        .await
-        .expect("a stream");
-    assert_eq!(events.records(40_000).await.len(), 40_000, "others are served meanwhile");
+    // Others are served meanwhile: a second reader of its own, and one of another agency.
+    let forestry = &shared.world.stranger;
+    let mut asked = request_file(&shared.code, &["station", "hour"], None);
+    asked["consumer"] = json!("forestry");
+    let (_, granted) = forestry.request(asked).await;
+    let grant = granted["grant"].as_str().expect("a grant");
+    let others = [
+        (reader, shared.world.subscribe(&shared.grant, "other").await),
+        (&forestry.integrator, forestry.subscribe(grant, "copy").await),
+    ];
+    for (reader, subscription) in others {
+        let path = format!("/api/v1/subscriptions/{subscription}/records");
+        let mut events = Events::open(reader, &path, None).await.expect("a stream");
+        assert_eq!(events.records(40_000).await.len(), 40_000);
+    }
     let metrics = app.operator();
     let slow = async || {
         let text = metrics.get("/metrics").await.text;

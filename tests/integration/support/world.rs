@@ -73,16 +73,28 @@ impl World {
 
     /// The consumer writes and submits a request; answers its id and state.
     pub async fn request(&self, file: Value) -> (String, Value) {
-        let written = self.consumer.editor.post("/api/v1/requests", file).await.expect(201);
-        let id = written["id"].as_str().expect("an id").to_owned();
-        let path = format!("/api/v1/requests/{id}/submit");
-        (id, self.consumer.reviewer.post(&path, json!({})).await.expect(200))
+        self.consumer.request(file).await
     }
 
     /// The consumer subscribes from the start; answers the subscription's id.
     pub async fn subscribe(&self, grant: &str, name: &str) -> String {
+        self.consumer.subscribe(grant, name).await
+    }
+}
+
+impl Agency {
+    /// It writes and submits a request; answers its id and state.
+    pub async fn request(&self, file: Value) -> (String, Value) {
+        let written = self.editor.post("/api/v1/requests", file).await.expect(201);
+        let id = written["id"].as_str().expect("an id").to_owned();
+        let path = format!("/api/v1/requests/{id}/submit");
+        (id, self.reviewer.post(&path, json!({})).await.expect(200))
+    }
+
+    /// It subscribes from the start; answers the subscription's id.
+    pub async fn subscribe(&self, grant: &str, name: &str) -> String {
         let path = format!("/api/v1/grants/{grant}/subscriptions");
-        let made = self.consumer.integrator.post(&path, json!({ "name": name, "from": "start" })).await;
+        let made = self.integrator.post(&path, json!({ "name": name, "from": "start" })).await;
         made.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 }

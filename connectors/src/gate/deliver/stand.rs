@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use changtong_catalog::cursor::{Cursor, not_beyond, view_digest};
-use changtong_catalog::error::Refusal;
-use changtong_catalog::grant::Grant;
+use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::grant::{Grant, Subscription};
 use changtong_catalog::ids::{Generation, SubscriptionId};
 use changtong_catalog::ports::{SubscriptionStanding, Topic};
 use changtong_catalog::resource::Kind;
 use changtong_catalog::visibility::PartitionView;
+use serde_json::Value;
 
 use super::super::{Gate, refusals};
 use super::past::{Onward, Over};
@@ -65,6 +66,28 @@ impl Gate {
             return Err(refusals::superseded());
         }
         Ok(cursor)
+    }
+
+    /// Where whoever is told of an end goes on.
+    pub(super) fn goes_on(
+        &self,
+        end: &mut Refusal,
+        stand: &Stand,
+        subscription: &Subscription,
+    ) -> Result<String, Refusal> {
+        match end.extra.remove("next") {
+            // Where the view changed or the position has expired, the refusal says where to begin.
+            Some(Value::String(next)) => Ok(next),
+            // A seek has voided every cursor of before.
+            _ if end.code == Code::CursorSuperseded => self.encode(&Cursor {
+                subscription: subscription.id,
+                view: subscription.view,
+                generation: subscription.generation,
+                seek_count: subscription.seek_count,
+                next: subscription.position.clone(),
+            }),
+            _ => self.encode(&stand.cursor(&stand.next)),
+        }
     }
 
     /// Where the read begins: at the cursor, or else at the position.

@@ -314,11 +314,7 @@ impl EventStream {
         self.over = true;
         let Some(mut refusal) = self.ending.take() else { return Ok(None) };
         self.told_why(&refusal);
-        // Where the view changed or the position has expired, the refusal says where to begin.
-        let next = match refusal.extra.remove("next") {
-            Some(serde_json::Value::String(next)) => next,
-            _ => self.cursor()?,
-        };
+        let next = self.gate.goes_on(&mut refusal, &self.stand, &self.seat.standing.subscription)?;
         Ok(Some(Frame::End { refusal, next }))
     }
 

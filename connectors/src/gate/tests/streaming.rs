@@ -299,7 +299,25 @@ async fn another_view_and_a_seek_end_it_with_where_to_begin() {
 
     world.gate.seek(&consumer(), SUBSCRIPTION, &From::Start).await.unwrap();
     listen(&mut anew, &mut heard, |heard| heard.end.is_some()).await;
-    assert_eq!(heard.end.unwrap().0.code, Code::CursorSuperseded);
+    let (refusal, next) = heard.end.unwrap();
+    assert_eq!(refusal.code, Code::CursorSuperseded);
+    let (mut sought, mut heard) = (world.follow(Some(&next)).await.unwrap(), Heard::default());
+    listen(&mut sought, &mut heard, |heard| heard.records.len() == 7).await;
+    assert_eq!(heard.ids(), [0, 1, 2, 3, 4, 5, 6], "from where the seek has put the position");
+}
+
+#[tokio::test]
+async fn a_seek_ends_it_with_the_position_before_there_is_anything() {
+    let world = quick();
+    world.subscribe(SUBSCRIPTION);
+    let (mut stream, mut heard) = (world.follow(None).await.unwrap(), Heard::default());
+    world.gate.seek(&consumer(), SUBSCRIPTION, &From::End).await.unwrap();
+    listen(&mut stream, &mut heard, |heard| heard.end.is_some()).await;
+    let (refusal, next) = heard.end.unwrap();
+    assert_eq!(refusal.code, Code::CursorSuperseded);
+    let (mut sought, mut heard) = (world.follow(Some(&next)).await.unwrap(), Heard::default());
+    world.rows(0..3).await.unwrap();
+    listen(&mut sought, &mut heard, |heard| heard.records.len() == 3).await;
 }
 
 #[tokio::test]
