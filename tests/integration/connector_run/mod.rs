@@ -3,7 +3,9 @@
 
 #[cfg(feature = "faults")]
 mod clock;
+mod page;
 mod refusals;
+mod sockets;
 
 use std::path::Path;
 use std::time::Duration;
@@ -83,6 +85,7 @@ async fn it_lives_obeys_and_falls_silent(app: &TestApp) {
     let beside = Beside::new(app, integrator.key());
     beside.shell.write("obs-in.toml", source(&code));
     let mut process = beside.spawn(&["--metrics", "127.0.0.1:0"]);
+    let watched = process.id().expect("it runs");
 
     // It says what it waits for, and that the folder of it is not there.
     let shown = until(integrator, |status| status["details"]["waits_for"].is_object()).await;
@@ -106,6 +109,7 @@ async fn it_lives_obeys_and_falls_silent(app: &TestApp) {
         beside.metric("changtong_connector_caught_up_timestamp_seconds").await.is_some_and(|at| at > 1e9)
     );
     assert_eq!(beside.metric("changtong_publishes_total").await, None, "nothing of the server's");
+    assert_eq!(sockets::listens_on(watched).len(), 1, "its page");
 
     for (order, state) in [("pause", "paused"), ("stop", "stopped")] {
         integrator.post(&format!("/api/v1/connectors/obs-in/{order}"), json!({})).await.expect(200);
@@ -132,8 +136,10 @@ async fn it_lives_obeys_and_falls_silent(app: &TestApp) {
 
     let mut process = beside.spawn(&[]);
     until(integrator, |status| status["state"] == "running").await;
-    let id = process.id().expect("it runs").to_string();
-    assert!(Command::new("kill").arg(id).status().await.expect("kill").success());
+    let id = process.id().expect("it runs");
+    let taken = sockets::listens_on(id);
+    assert!(taken.is_empty(), "it makes calls and takes none: {taken:?}");
+    assert!(Command::new("kill").arg(id.to_string()).status().await.expect("kill").success());
     assert!(process.wait().await.expect("its end").success(), "{}", beside.said());
     let ended = integrator.get("/api/v1/connectors/obs-in").await.expect(200);
     assert_eq!(ended["status"]["state"], "stopped", "it said that it ended");
@@ -237,9 +243,13 @@ async fn records(client: &Client, code: &str) -> usize {
 }
 
 async fn until(client: &Client, what: impl Fn(&Value) -> bool) -> Value {
+    until_of(client, "obs-in", what).await
+}
+
+async fn until_of(client: &Client, name: &str, what: impl Fn(&Value) -> bool) -> Value {
     let mut found = Value::Null;
     for _ in 0..900 {
-        let reply = client.get("/api/v1/connectors/obs-in").await;
+        let reply = client.get(&format!("/api/v1/connectors/{name}")).await;
         if reply.status == 200 {
             found = reply.json();
             if what(&found["status"]) {

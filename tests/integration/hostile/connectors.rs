@@ -1,5 +1,5 @@
-//! Cases 5, 9 and 22 as connectors meet them: a connector's file that would read what is not its own; files that hold
-//! what nobody can take.
+//! Cases 9 and 22 as connectors meet them: a connector's file that would read what is not its own; records that are set
+//! aside.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::scene::{Scene, observation, refused};
 use crate::support::{Client, Pair, Reply, TestApp, number, on_both_pairs, wait};
 
-on_both_pairs!(one_bad_file_costs_no_other, what_is_set_aside_is_told_and_can_be_published_after_all);
+on_both_pairs!(what_is_set_aside_is_told_and_can_be_published_after_all);
 
 pub async fn folder(app: &TestApp, scene: &Scene, alias: &str) -> PathBuf {
     let shown = scene.world.authority.get(&format!("/api/v1/agencies/{alias}")).await.expect(200);
@@ -161,74 +161,6 @@ async fn what_is_no_file_is_refused_and_holds_up_nobody() {
     }
     scene.others_are_served().await;
     app.stop().await;
-}
-
-/// Cases 5 and 22: a bomb, a damaged container, text that is none, a record that does not fit. Each file is named with
-/// its place and left as it is, its connector reads all others, and its owner is told by an event.
-async fn one_bad_file_costs_no_other(app: &TestApp) {
-    let scene = Scene::of(app).await;
-    let owner = &scene.world.provider.integrator;
-    let inbox = folder(app, &scene, "meteorology").await;
-    let mut unfit = b"station,hour\n".to_vec();
-    unfit.extend_from_slice(b"JFK,noon\n");
-    let bad: [(&str, &str, Vec<u8>, &str); 4] = [
-        ("bytes", "csv", b"station,hour\nJFK,\xff\xfe\n".to_vec(), "file_unreadable"),
-        (
-            "endless",
-            "csv",
-            [b"station,hour\n\"".as_slice(), &vec![b'x'; 5 << 20]].concat(),
-            "record_too_large",
-        ),
-        ("unfit", "csv", unfit, "records_invalid"),
-        ("json", "ndjson", b"{\"station\": \"JFK\", \"hour\": \n".to_vec(), "records_invalid"),
-    ];
-    let mut wanted = 0;
-    for (name, format, bytes, code) in bad {
-        let folder = inbox.join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let (first, second) = (folder.join(format!("a.{format}")), folder.join(format!("b.{format}")));
-        std::fs::write(&first, &bytes).expect("a file");
-        let row = |hour: usize| match format {
-            "csv" => format!("station,hour\n{name},{hour}\n"),
-            _ => format!("{{\"station\": \"{name}\", \"hour\": {hour}}}\n"),
-        };
-        std::fs::write(&second, row(1)).expect("a file");
-        let connector = json!({ "name": name, "resource": scene.code,
-            "source": { "file": { "path": name, "format": format, "mode": "append" } } });
-        owner.post("/api/v1/connectors", connector).await.expect(201);
-        wanted += 1;
-        wait(async || {
-            let own = scene.own().await.len();
-            if own == wanted { Ok(()) } else { Err(format!("{name}: {own} of {wanted}")) }
-        })
-        .await;
-        assert_eq!(failure(owner, name).await, code, "{name}");
-        // What comes later is read as well, and the failure is still told.
-        std::fs::write(folder.join(format!("c.{format}")), row(2)).expect("a file");
-        wanted += 1;
-        wait(async || {
-            let own = scene.own().await.len();
-            if own == wanted { Ok(()) } else { Err(format!("{name}: {own} of {wanted}")) }
-        })
-        .await;
-        let shown = owner.get(&format!("/api/v1/connectors/{name}")).await.expect(200);
-        let details = &shown["status"]["details"];
-        assert_eq!((&details["failing"]["total"], &details["last_error"]["code"]), (&json!(1), &json!(code)));
-        assert_eq!(details["failing"]["parts"][0]["part"], format!("{name}/a.{format}"));
-        for language in ["zh", "en"] {
-            let text = details["last_error"][language].as_str().expect("a text");
-            assert!(text.contains(&format!("{name}/a.{format}")), "{text}");
-        }
-        assert_eq!(std::fs::read(&first).expect("it is there"), bytes, "a source's files are left alone");
-    }
-    wait(async || {
-        let found = scene.world.auditor.get("/api/v1/audit/events?code=connector.state").await.expect(200);
-        let told = |event: &&Value| event["state"] == "failed";
-        let events = found["items"].as_array().expect("events").iter().filter(told).count();
-        if events == 4 { Ok(()) } else { Err(format!("{events} events")) }
-    })
-    .await;
-    scene.others_are_served().await;
 }
 
 /// Case 22, set aside: what stands behind a poison record is published, and its owner is told of it, sees why and the bytes

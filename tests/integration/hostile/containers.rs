@@ -25,7 +25,7 @@ fn schema(more: &str) -> String {
     )
 }
 
-fn file(schema: &str, records: u64, data: &[u8]) -> Vec<u8> {
+pub(super) fn file(schema: &str, records: u64, data: &[u8]) -> Vec<u8> {
     let mut file = head(schema.as_bytes(), MARKER);
     put_block(records, data, MARKER, &mut file);
     file
@@ -39,7 +39,7 @@ async fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A file whose block is deflated: what gzip makes, without its own head and tail.
-async fn deflated(schema: &str, records: u64, data: &[u8]) -> Vec<u8> {
+pub(super) async fn deflated(schema: &str, records: u64, data: &[u8]) -> Vec<u8> {
     let gzip = gzip(data).await;
     let file = file(schema, records, &gzip[10..gzip.len() - 8]);
     let at = file.windows(5).position(|window| window == b"\x08null").unwrap();

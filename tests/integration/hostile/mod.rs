@@ -17,7 +17,7 @@
 //! | 5 | gzip and zstd bodies | `src/http/body/tests.rs`: `bombs_are_stopped_while_they_open` |
 //! | 5 | a container file's deflated block | `connectors/src/avro/container/tests/hostile.rs`: `case_05_a_block_inflates_within_bounds` |
 //! | 5 | its memory | `connectors/src/avro/container/tests/hostile.rs`: `case_05_no_more_than_a_record_and_a_piece_is_in_memory` |
-//! | 5 | files of a connector: no text, a record without end, another beside them | `connectors.rs`: `one_bad_file_costs_no_other` |
+//! | 5 | files of a connector: no text, a record without end, a container that is a bomb or damaged, others beside them | `bad_files.rs`: `one_bad_file_costs_no_other` |
 //! | 5 | the same under `quarantine` | `connectors/src/runner/tests.rs`: `case_05_a_file_that_is_no_text_costs_no_other` |
 //! | 5 | the same for a record without end | `connectors/src/runner/tests.rs`: `case_05_a_record_without_end_costs_no_other_file` |
 //! | 6 | a record, batch or body one byte beyond its limit, of known and unknown length; the size is named | `sizes.rs`: `the_limit_is_taken_and_one_byte_more_is_refused` |
@@ -58,7 +58,7 @@
 //! | 21 | readers come and go, two on one subscription, acknowledge late and twice | `restless.rs`: `readers_come_and_go_and_nothing_is_skipped` |
 //! | 21 | one reads the same again and again: how many events it writes | `restless.rs`: `who_reads_the_same_again_writes_two_events_a_second` |
 //! | 22 | poison records: undecodable, not UTF-8, NaN, a floating key | `connectors/src/avro/container/tests/hostile.rs`: `case_22_a_poison_record_is_set_aside_or_ends_the_file_by_name` |
-//! | 22 | the same as a connector meets it: told, and no other file waits for it | `connectors.rs`: `one_bad_file_costs_no_other` |
+//! | 22 | the same as a connector meets it: told, and no other file waits for it | `bad_files.rs`: `one_bad_file_costs_no_other` |
 //! | 22 | the same for a record that does not fit | `connectors/src/runner/tests.rs`: `case_22_a_record_that_does_not_fit_costs_no_other_file` |
 //! | 22 | the same for a header | `connectors/src/runner/tests.rs`: `case_22_a_header_that_does_not_fit_costs_no_other_file` |
 //! | 22 | a bad record is named by its line, or set aside | `connectors/src/runner/tests.rs`: `a_bad_record_is_named_by_file_and_line_or_set_aside` |
@@ -96,6 +96,7 @@
 //! Case 16 is met by real brokers: one that stands still and dies, and three that are lost in part or parted from each
 //! other. What a leader says only at a certain moment is asked of librdkafka's mock cluster.
 
+mod bad_files;
 mod clocks;
 mod connectors;
 mod containers;
