@@ -293,6 +293,17 @@ impl LogRolledBack {
     }
 }
 
+/// The topic of records set aside is gone, and they with it.
+pub struct QuarantineTopicGone {
+    pub resource: ResourceNumber,
+}
+
+impl QuarantineTopicGone {
+    pub fn emit(self, _: &Metrics) {
+        error!(resource = %self.resource, "the topic of records set aside is gone, and they with it");
+    }
+}
+
 /// The store is older than the log.
 pub struct StoreFoundOlder;
 

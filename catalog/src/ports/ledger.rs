@@ -38,7 +38,7 @@ pub struct SourceStep {
     pub to: String,
 }
 
-/// A rejected record: its bytes are in the quarantine topic, this is its index row.
+/// A rejected record: its bytes are in the quarantine topic, under its id; this is its index row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantinedRecord {
     pub id: QuarantineId,

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0008_proposals" since "0.1.0",
     "0009_registry_lookups" since "0.1.0",
     "0010_grant_schemas" since "0.1.0",
+    "0011_marked" since "0.1.0",
 ];
 
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS migration \

@@ -42,6 +42,8 @@ pub struct QuarantineEntry {
     pub at: Time,
     pub state: QuarantineState,
     pub replayed_as: Option<BatchId>,
+    /// Its record in the log bears its id; those of earlier versions do not.
+    pub marked: bool,
 }
 
 #[derive(FromRow)]
@@ -61,6 +63,7 @@ struct Row {
     at: Time,
     state: String,
     replayed_as: Option<BatchId>,
+    marked: bool,
 }
 
 impl TryFrom<Row> for QuarantineEntry {
@@ -82,12 +85,13 @@ impl TryFrom<Row> for QuarantineEntry {
             at: row.at,
             state: from_word(row.state)?,
             replayed_as: row.replayed_as,
+            marked: row.marked,
         })
     }
 }
 
 const SELECT: &str = "SELECT id, resource, generation, agency, account, batch, part, log_offset, code, path, \
-    reason_zh, reason_en, at, state, replayed_as FROM quarantine WHERE ";
+    reason_zh, reason_en, at, state, replayed_as, marked FROM quarantine WHERE ";
 
 /// Rows of one INSERT: far below the parameters that either engine takes.
 const ROWS: usize = 500;
@@ -113,7 +117,7 @@ impl Tx {
             let written = rows!(self, |conn| async {
                 let mut insert = QueryBuilder::new(
                     "INSERT INTO quarantine (id, resource, generation, agency, account, batch, part, \
-                     log_offset, code, path, reason_zh, reason_en, at, state) ",
+                     log_offset, code, path, reason_zh, reason_en, at, state, marked) ",
                 );
                 insert.push_values(chunk, |mut row, (attempt, record)| {
                     row.push_bind(record.id).push_bind(attempt.resource).push_bind(attempt.generation);
@@ -121,7 +125,7 @@ impl Tx {
                     row.push_bind(attempt.batch).push_bind(record.partition).push_bind(record.offset);
                     row.push_bind(record.code.as_str()).push_bind(storable(&record.path));
                     row.push_bind(storable(&record.reason_zh)).push_bind(storable(&record.reason_en));
-                    row.push_bind(now).push_bind(waiting.as_str());
+                    row.push_bind(now).push_bind(waiting.as_str()).push_bind(true);
                 });
                 insert.build().execute(conn).await
             })?;

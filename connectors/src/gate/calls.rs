@@ -124,6 +124,8 @@ pub struct SetAside {
     pub waiting: bool,
     pub partition: i32,
     pub offset: i64,
+    /// Its record bears its id.
+    pub marked: bool,
 }
 
 /// A record set aside to be published after all.

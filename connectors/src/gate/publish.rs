@@ -215,21 +215,25 @@ impl Gate {
         }
         let _heads = self.budget.take(quarantine::beside(head, bad.len())?)?;
         let topic = self.quarantine_topic(standing).await?;
-        let entry =
-            |record| Entry { partition: 0, key: None, value: Some(quarantine::wrap(format, head, record)) };
-        let entries = bad.iter().map(entry);
-        let (number, generation) = (standing.resource.number, standing.resource.generation);
-        let appended = self.append(&topic, number, generation, entries.collect()).await;
-        let offsets = appended.map_err(|error| error.refusal)?;
-        if offsets.len() != bad.len() {
-            return Err(refusals::fault());
-        }
         let now = self.clock.now();
-        Ok(bad
-            .into_iter()
-            .zip(offsets)
-            .map(|(record, offset)| index_row(QuarantineId(self.ids.uuid(now)), record, offset))
-            .collect())
+        let ids: Vec<QuarantineId> = bad.iter().map(|_| QuarantineId(self.ids.uuid(now))).collect();
+        let entry = |(id, record)| Entry {
+            partition: 0,
+            key: Some(quarantine::mark(id)),
+            value: Some(quarantine::wrap(format, head, record)),
+        };
+        let entries = ids.iter().copied().zip(&bad).map(entry);
+        let (number, generation) = (standing.resource.number, standing.resource.generation);
+        let offsets = match self.append(&topic, number, generation, entries.collect()).await {
+            Ok(offsets) if offsets.len() == bad.len() => offsets,
+            Ok(_) => return Err(refusals::fault()),
+            Err(error) => {
+                self.forget_if_gone(number, &topic).await;
+                return Err(error.refusal);
+            }
+        };
+        let placed = ids.into_iter().zip(bad).zip(offsets);
+        Ok(placed.map(|((id, record), offset)| index_row(id, record, offset)).collect())
     }
 
     fn take_publish(

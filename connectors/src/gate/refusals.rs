@@ -191,5 +191,11 @@ pub(super) fn not_waiting() -> Refusal {
 }
 
 pub(super) fn gone() -> Refusal {
-    Refusal::not_found("隔离记录", "record set aside")
+    Refusal::new(
+        Code::NotFound,
+        "这条隔离记录的原文已不在日志中(已过保存期限,或其主题被删除、更换或恢复到较早的时候);\
+         请以更正后的记录重放,或丢弃它",
+        "the bytes of this quarantined record are no longer in the log (past their retention, or its topic was deleted, \
+         replaced or put back older): replay it with a corrected record, or discard it",
+    )
 }

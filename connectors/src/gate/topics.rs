@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{Gate, refusals};
 use crate::commit::{TopicKey, key_of};
+use crate::events::QuarantineTopicGone;
 use crate::log::TopicSpec;
 
 pub(super) struct Topics {
@@ -140,6 +141,14 @@ impl Gate {
         }
         self.topics.aside.lock().insert(name.clone());
         Ok(name)
+    }
+
+    /// An append to a quarantine topic failed. One that is gone is forgotten, so that whoever comes next makes it again.
+    pub(super) async fn forget_if_gone(&self, resource: ResourceNumber, name: &TopicName) {
+        if matches!(self.log.has_topic(name).await, Ok(false)) {
+            self.topics.aside.lock().remove(name);
+            QuarantineTopicGone { resource }.emit(&self.metrics);
+        }
     }
 }
 

@@ -50,6 +50,7 @@ fn place(entry: &QuarantineEntry) -> SetAside {
         waiting: entry.state == QuarantineState::Waiting,
         partition: entry.partition,
         offset: entry.offset,
+        marked: entry.marked,
     }
 }
 

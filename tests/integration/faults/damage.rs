@@ -205,7 +205,7 @@ async fn a_strangers_records_are_a_hole_that_is_settled() {
     deployment.done().await;
 }
 
-fn copy_log(from: &Path, to: &Path) {
+pub(super) fn copy_log(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for ending in ["", "-wal", "-shm"] {
         let name = format!("log.db{ending}");

@@ -23,6 +23,7 @@ mod random;
 mod registry;
 mod restore;
 mod secured;
+mod set_aside;
 mod store_gone;
 mod story;
 pub mod table;

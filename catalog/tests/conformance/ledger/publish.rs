@@ -188,6 +188,7 @@ async fn rejected_records_are_indexed_with_their_attempt(store: &Store) {
     rows.sort_by_key(|row| std::cmp::Reverse(row.path.len()));
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0].path.as_str(), rows[0].batch), ("items.a\u{fffd}b", attempt.batch));
+    assert!(rows.iter().all(|row| row.marked), "their records bear their ids");
     store.discard_quarantined(&world.fixture.provider, &rows[1], at(3000), &*world.ids).await.unwrap();
     let waiting = store.quarantine(world.number(), Some(QuarantineState::Waiting), None, 10).await.unwrap();
     assert_eq!(waiting, [rows[0].clone()]);

@@ -181,7 +181,7 @@ impl MemoryLog {
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal> {
         let topics = self.topics.lock();
-        let partitions = &topics.0[permit.topic()];
+        let Some(partitions) = topics.0.get(permit.topic()) else { return Err(broken()) };
         let (mut records, mut bytes) = (Vec::new(), 0);
         for range in ranges {
             if *self.closed.lock() == Some(range.partition) {
@@ -239,7 +239,7 @@ impl Log for MemoryLog {
         let mut placed = Vec::new();
         {
             let mut topics = self.topics.lock();
-            let partitions = topics.0.get_mut(permit.topic()).unwrap();
+            let Some(partitions) = topics.0.get_mut(permit.topic()) else { return Err(broken().into()) };
             let lands = if let Some(LogFault::Breaks(lands)) = fault { lands } else { entries.len() };
             for entry in entries.into_iter().take(lands) {
                 let partition = &mut partitions[entry.partition as usize];

@@ -23,4 +23,4 @@ mod store;
 mod streaming;
 mod surveying;
 mod versions;
-mod world;
+pub(super) mod world;

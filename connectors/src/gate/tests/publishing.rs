@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use changtong_catalog::error::Code;
+use changtong_catalog::ids::{ResourceNumber, TopicName};
 use changtong_catalog::ports::SourceStep;
 use changtong_catalog::resource::ResourceState;
 
@@ -177,4 +178,25 @@ async fn an_owner_reads_every_item_of_its_own_page_by_page() {
     assert_eq!(records, 10);
     assert_eq!(code(read(None, consumer()).await), Code::Forbidden);
     assert_eq!(code(read(Some("AAAA".into()), provider()).await), Code::CursorInvalid);
+}
+
+#[tokio::test]
+async fn a_quarantine_topic_that_was_deleted_is_made_again() {
+    let world = World::new();
+    let quarantine = TopicName::quarantine("", ResourceNumber(1));
+    let set_aside = async || {
+        let mut ask = world.ask("{\"id\":\"x\"}\n");
+        ask.on_invalid = OnInvalid::Quarantine;
+        world.gate.publish(ask).await
+    };
+    assert_eq!(set_aside().await.unwrap().quarantined, 1);
+    world.log.remove(&quarantine);
+    assert_eq!(code(set_aside().await), Code::BrokerUnavailable, "and when it is sent again:");
+    assert_eq!(set_aside().await.unwrap().quarantined, 1);
+    let rows = world.store.state.lock().set_aside.clone();
+    let [lost, there] = rows.as_slice() else { panic!("two: {rows:?}") };
+    let shown = world.gate.original(&provider(), &aside(there.id, there.offset)).await.unwrap();
+    assert_eq!(&shown.bytes[..], b"{\"id\":\"x\"}");
+    assert_eq!(lost.offset, there.offset);
+    assert_eq!(code(world.gate.original(&provider(), &aside(lost.id, lost.offset)).await), Code::NotFound);
 }

@@ -35,7 +35,8 @@ async fn a_replay_of_what_fits_by_now_counts_once() {
         standing.versions = versions.into();
         standing.resource.version += 1;
     }
-    let waits = aside(ASIDE, 0);
+    let row = world.store.state.lock().set_aside[0].clone();
+    let waits = aside(row.id, row.offset);
     let done = SetAside { waiting: false, ..waits.clone() };
     assert_eq!(code(world.replay(done.clone(), None, false).await), Code::InvalidState, "discarded");
     let first = world.replay(waits.clone(), None, false).await.unwrap();

@@ -338,6 +338,7 @@ pub fn aside(id: QuarantineId, offset: i64) -> SetAside {
         waiting: true,
         partition: 0,
         offset,
+        marked: true,
     }
 }
 
