@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::error::{Code, Refusal, Text};
 use changtong_catalog::ports::{Receipt, SourceStep};
 use serde_json::Value;
 
@@ -149,10 +149,10 @@ fn stands_at(refusal: &Refusal, position: &str) -> bool {
     refusal.code == Code::SourcePosition && stored == Some(position)
 }
 
-/// Records that do not fit are named by file and line.
+/// Records that do not fit are named by file and line, what else lies with a body by the file that it is of.
 fn named(refusal: Refusal, part: &Part, lines: &[u64], control: &Control) -> Refusal {
     if refusal.code != Code::RecordsInvalid {
-        return refusal;
+        return if lies_with_the_part(&refusal) { in_file(refusal, &part.label) } else { refusal };
     }
     let listed = refusal.extra.get("invalid").and_then(Value::as_array);
     let first = listed.and_then(|listed| listed.first());
@@ -173,6 +173,12 @@ fn named(refusal: Refusal, part: &Part, lines: &[u64], control: &Control) -> Ref
     )
     .with("path", label.as_str())
     .with("line", line)
+}
+
+fn in_file(refusal: Refusal, label: &str) -> Refusal {
+    let Text { zh, en } = &refusal.text;
+    let text = Text::new(format!("文件 {label}:{zh}"), format!("the file {label}: {en}"));
+    Refusal { text, ..refusal }
 }
 
 /// What stands in `Changtong-Source`: a reset connector is another source, so that nothing of before can interfere.
