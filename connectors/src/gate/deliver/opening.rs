@@ -13,7 +13,7 @@ use changtong_catalog::ports::{CloseReason, Opened, Opening, SubscriptionStandin
 use changtong_catalog::quota::{self, Day, DayUse, Quota};
 use changtong_catalog::window;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::super::{Gate, refusals};
 use super::daily::{Calls, Counted};
@@ -23,7 +23,7 @@ use super::window::Window;
 use super::windows::Windows;
 use crate::fault;
 
-/// Above W: how long the close of other windows may take to be committed.
+/// Above W: how long the close of other windows may take to be committed (protocol.md 6: nobody waits for longer).
 const COMMIT: Duration = Duration::from_secs(1);
 
 impl Gate {
@@ -58,7 +58,9 @@ impl Gate {
             }
         }
         let waiter = self.windows.turns.join(grant);
-        let _turn = self.while_it_stands(seat, waiting, waiter.turn()).await?;
+        // Those that are open now close until then, wherever in the line it stands; who still has no turn asks once more.
+        let until = Instant::now() + self.settings.window + COMMIT;
+        let _turn = self.while_it_stands(seat, waiting, timeout_at(until, waiter.turn())).await?;
         let mut closings = waiter.closings();
         loop {
             closings.mark_unchanged();
@@ -66,11 +68,11 @@ impl Gate {
                 Err(refusal) if waits_for_windows(&refusal) => refusal,
                 opened => return opened,
             };
-            // Other windows hold what is left; they close within W, and none opens meanwhile.
-            let closed = timeout(self.settings.window + COMMIT, closings.changed());
+            // Other windows hold what is left, and none opens meanwhile but for those that waited before.
+            let closed = timeout_at(until, closings.changed());
             match self.while_it_stands(seat, waiting, closed).await? {
                 Ok(Ok(())) => {}
-                _ => return Err(refusal),
+                _ => return Err(refusal.retry_after(self.settings.window)),
             }
         }
     }

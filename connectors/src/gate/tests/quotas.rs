@@ -1,6 +1,6 @@
 //! Quotas of a day: calls and records, however many windows are open at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use changtong_catalog::api_key::Fallen;
 use changtong_catalog::error::{Code, Refusal};
@@ -16,6 +16,8 @@ use crate::gate::{Acknowledge, Poll};
 const MINUTE: Duration = Duration::from_secs(60);
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(600);
+/// What a close may take to be committed.
+const COMMIT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn a_quota_that_others_hold_is_waited_for_and_then_used_up() {
@@ -130,6 +132,29 @@ async fn who_waits_for_quota_under_a_key_that_runs_out_is_told_within_a_second_i
     world.store.state.lock().ended_keys.insert(key(SECOND), Fallen::Expired);
     world.gate.tick().await.unwrap();
     assert_eq!(reason(told(next).await.unwrap_err()), "key_expired");
+}
+
+#[tokio::test]
+async fn however_many_wait_for_quota_none_waits_for_more_than_a_windows_close() {
+    const READERS: usize = 8;
+    let window = Duration::from_millis(200);
+    let world = Quotas::default().records(20).windows_of(window).world(20).await;
+    // By a window whose close never comes.
+    world.store.state.lock().records_reserved = 20;
+    let readers = (0..READERS).map(|number| {
+        let reading = world.one_beside(&format!("reader{number}"));
+        async { (told(reading).await.unwrap_err(), Instant::now()) }
+    });
+    let mut told = Vec::new();
+    for (refusal, at) in futures::future::join_all(readers).await {
+        assert_eq!((refusal.code, &refusal.extra["used"]), (Code::QuotaExceeded, &0.into()));
+        assert_eq!(refusal.retry_after, Some(window), "what is held may come back");
+        told.push(at);
+    }
+    told.sort_unstable();
+    // Of those that waited one after the other no two would be told within such a time.
+    let together = told.windows(2).filter(|two| two[1] - two[0] < window + COMMIT).count();
+    assert!(together >= READERS / 2, "{told:?}");
 }
 
 /// One window holds all of the day.

@@ -55,7 +55,7 @@ pub struct State {
     late: Option<Group>,
     pub calls_used: i64,
     records_used: i64,
-    records_reserved: i64,
+    pub records_reserved: i64,
 }
 
 pub struct MemoryStore {
