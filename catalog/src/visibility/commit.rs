@@ -51,8 +51,7 @@ impl PartitionView {
     }
 
     fn touched(&self, first: i64, last: i64) -> impl Iterator<Item = &StoredRun> {
-        let from = self.runs.partition_point(|run| run.last < first);
-        self.runs[from..].iter().take_while(move |run| run.first <= last)
+        self.reaching(first).iter().take_while(move |run| run.first <= last)
     }
 }
 

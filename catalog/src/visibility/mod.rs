@@ -64,7 +64,7 @@ impl PartitionView {
     #[must_use]
     pub fn stable_end(&self) -> i64 {
         let mut end = self.settled;
-        for run in &self.runs {
+        for run in self.reaching(self.settled) {
             if run.first > end {
                 break;
             }
@@ -78,7 +78,7 @@ impl PartitionView {
     pub fn visible(&self, from: i64, to: i64) -> impl Iterator<Item = Range<i64>> {
         let end = to.min(self.stable_end());
         // Below the stable end everything is final or covered, so what is not dead is visible.
-        let dead = self.runs.iter().filter(|run| run.verdict == Verdict::Dead);
+        let dead = self.reaching(from).iter().filter(|run| run.verdict == Verdict::Dead);
         let gaps = dead.map(|run| run.first..run.last + 1).chain(once(end..end));
         gaps.scan(from, move |at, gap| {
             let seen = *at..gap.start.min(end);
@@ -92,7 +92,8 @@ impl PartitionView {
     #[must_use]
     pub fn counting(&self, from: i64, to: i64) -> Vec<Range<i64>> {
         let end = self.stable_end();
-        let behind = self.runs.iter().filter(|run| run.first >= end && run.verdict == Verdict::Committed);
+        let behind = self.reaching(end).iter();
+        let behind = behind.filter(|run| run.first >= end && run.verdict == Verdict::Committed);
         let behind = behind.map(|run| run.first.max(from)..to.min(run.last + 1));
         let mut joined: Vec<Range<i64>> = Vec::new();
         for range in self.visible(from, to).chain(behind).filter(|range| range.start < range.end) {
@@ -122,6 +123,12 @@ impl PartitionView {
             at = range.end.max(at);
         }
         view
+    }
+
+    /// The runs from the first one on that reaches up to the offset or behind it: readers near the end look at none of
+    /// the dead runs before them, of which a topic that is kept forever gathers ever more.
+    fn reaching(&self, offset: i64) -> &[StoredRun] {
+        &self.runs[self.runs.partition_point(|run| run.last < offset)..]
     }
 
     /// How far this store has ever known the log to reach: `settled` or the last run's end. A log that ends below it,
