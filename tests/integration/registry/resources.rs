@@ -1,11 +1,11 @@
-//! What the registry serves of resources, over HTTP: a new generation's subjects.
+//! What the registry serves of resources and grants, over HTTP: a new generation's subjects, and ids that grants held.
 
 use serde_json::{Value, json};
 
-use super::{id_of, one, refused};
-use crate::support::{Client, TestApp, World, on_both_pairs, resource_file};
+use super::{delete, id_of, one, refused};
+use crate::support::{Client, TestApp, World, on_both_pairs, request_file, resource_file};
 
-on_both_pairs!(a_new_generation_opens_new_subjects);
+on_both_pairs!(a_new_generation_opens_new_subjects, what_a_grant_held_is_still_answered);
 
 /// The text of a subject's latest version with one field more.
 async fn widened(registry: &Client, subject: &str, name: &str) -> Value {
@@ -81,4 +81,44 @@ async fn a_new_generation_opens_new_subjects(app: &TestApp) {
     let receipt = world.provider.integrator.publish(&code, &[row(2)]).await.expect(200);
     assert_eq!(receipt["schema_id"], id_of(&newest), "records are of the new one");
     refused(&reviewer.post(&format!("/subjects/{topic}.3-value/versions"), one()).await, 42205);
+}
+
+async fn what_a_grant_held_is_still_answered(app: &TestApp) {
+    let world = World::of(app).await;
+    let code = world.entry(resource_file("unconditional")).await;
+    let (_, asked) = world.request(request_file(&code, &["station", "hour", "temp"], None)).await;
+    let grant = format!("/api/v1/grants/{}/schema", asked["grant"].as_str().expect("a grant"));
+    let consumer = &world.consumer.integrator;
+    let held = consumer.get(&grant).await.expect(200);
+    let mut file = resource_file("unconditional");
+    file["items"][2]["title"] = "气温(摄氏度)".into();
+    world.propose(&code, file).await.expect(200);
+    world.revise(&code).await.expect(200);
+    let moved = consumer.post(&grant, json!({ "version": 2 })).await.expect(200);
+    assert_ne!(moved["id"], held["id"]);
+
+    let registry = app.registrant(consumer.key());
+    let path = format!("/schemas/ids/{}", held["id"]);
+    let shown = async || {
+        for caller in
+            [&registry, &app.registrant(world.provider.integrator.key()), &app.registrant(&app.authority)]
+        {
+            let shown = caller.get(&path).await.expect(200);
+            let text = shown["schema"].as_str().expect("a schema");
+            assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), held["schema"]);
+            caller
+                .get(&format!("/schemas/guids/{}", shown["guid"].as_str().expect("a guid")))
+                .await
+                .expect(200);
+        }
+        refused(&app.registrant(world.stranger.integrator.key()).get(&path).await, 40403);
+    };
+    shown().await;
+    // Nor does it go with a subject of somebody's that has the same text.
+    let body = json!({ "schema": registry.get(&path).await.expect(200)["schema"] });
+    assert_eq!(json!(id_of(&registry.post("/subjects/copy/versions", body).await)), held["id"]);
+    for permanent in ["", "?permanent=true"] {
+        delete(&registry, &format!("/subjects/copy{permanent}")).await.expect(200);
+    }
+    shown().await;
 }
