@@ -17,6 +17,7 @@ mod calls;
 mod claims;
 mod copy;
 mod deliver;
+mod doubt;
 mod edge;
 mod keys;
 mod marks;
@@ -34,7 +35,6 @@ mod settle;
 mod steward;
 mod survey;
 mod topics;
-mod twice;
 
 #[cfg(test)]
 mod tests;

@@ -98,6 +98,9 @@ impl Gate {
             Err(refusal) if refusal.code == Code::PositionExpired => return Err(refusals::gone()),
             read => read?,
         };
+        if records.is_empty() && !self.lacks(&topic, aside.partition, aside.offset).await? {
+            return Err(refusals::log_silent(&topic));
+        }
         let found = records.iter().find(|record| is_of(record, aside));
         found.and_then(|record| unwrap(record.value.as_ref()?)).ok_or_else(refusals::gone)
     }

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use changtong_catalog::clock::Time;
 use changtong_catalog::error::Refusal;
 use changtong_catalog::ids::TopicName;
 use changtong_catalog::ports::{Settling, Topic};
-use changtong_catalog::visibility::PartitionView;
+use changtong_catalog::visibility::{PartitionView, Verdict};
 
 use super::Gate;
+use super::doubt::ends_below;
 use crate::commit::{Partitions, TopicKey, key_of};
 use crate::events::{HolesFound, StoreFoundOlder};
 use crate::log::Extent;
@@ -21,6 +21,9 @@ pub(super) const ROLLED_BACK_AFTER: Duration = Duration::from_secs(5);
 /// How often topics that nobody appends to are looked at: what happened to them behind the bus.
 const LOOK_AT_ALL: Duration = Duration::from_secs(60);
 
+/// How often every broker is asked whether records are gone for good, of one topic at a time.
+const FORGET: Duration = Duration::from_secs(10);
+
 /// How long after a start a COMMIT of the server before may still take effect: its session's deadlines and some.
 const LAST_COMMIT: Duration = Duration::from_secs(10);
 
@@ -30,6 +33,8 @@ pub(super) struct Settler {
     watched: HashMap<TopicKey, Watched>,
     /// When all topics are looked at next, those included that nobody appends to.
     look_at_all_at: Duration,
+    /// When dead runs may be forgotten next.
+    forget_at: Duration,
     /// When it is looked for windows that the server before opened by its last COMMIT.
     look_again_at: Option<Duration>,
 }
@@ -99,7 +104,7 @@ impl Gate {
             };
             if !ends_below(extents, views) {
                 let ends = extents.iter().map(|extent| extent.end).collect();
-                self.settle_topic(&topic, views, extents, ends).await?;
+                self.settle_topic(&topic, views, vec![0; views.len()], ends).await?;
             }
         }
         Ok(())
@@ -124,6 +129,7 @@ impl Gate {
 
     async fn settle_watched_topics(&self) -> Result<(), Refusal> {
         let mut settler = self.settler.lock().await;
+        let settler = &mut *settler;
         let now = self.clock.monotonic();
         if settler.look_again_at.is_some_and(|at| at <= now) {
             self.close_left_open().await?;
@@ -152,7 +158,7 @@ impl Gate {
             let (Some(views), Some(watched)) = (views.get(&key), settler.watched.get_mut(&key)) else {
                 continue;
             };
-            let settled = self.settle_watched(watched, views, extents).await;
+            let settled = self.settle_watched(watched, views, extents, &mut settler.forget_at).await;
             if let Ok(true) = settled {
                 settler.watched.remove(&key);
             }
@@ -167,6 +173,7 @@ impl Gate {
         watched: &mut Watched,
         views: &Partitions,
         extents: &[Extent],
+        forget_at: &mut Duration,
     ) -> Result<bool, Refusal> {
         let now = self.clock.monotonic();
         if ends_below(extents, views) {
@@ -174,8 +181,7 @@ impl Gate {
             if now.saturating_sub(since) >= ROLLED_BACK_AFTER {
                 // Should too few say anything now, they are asked again as late.
                 watched.below_since = None;
-                let ends = self.log.farthest_at(&watched.topic.name, Time::MAX_UTC).await?;
-                if falls_short(&ends, views) {
+                if ends_below(&self.log.widest(&watched.topic.name).await?, views) {
                     self.stop_rolled_back(&watched.topic).await?;
                     return Ok(true);
                 }
@@ -186,10 +192,34 @@ impl Gate {
         let ends: Vec<i64> = extents.iter().map(|extent| extent.end).collect();
         let noted = watched.note(now, ends.clone(), self.settings.settle_after);
         let topic = watched.topic.clone();
-        let settled = self.settle_topic(&topic, views, extents, noted).await?;
+        let first_kept = self.gone_before(&topic, views, extents, forget_at).await?;
+        let settled = self.settle_topic(&topic, views, first_kept, noted).await?;
         let all = settled.iter().zip(&ends).all(|(view, end)| view.settled >= *end);
         let lately = now.saturating_sub(self.settings.settle_after);
         Ok(all && !self.topics.was_touched_since(key_of(&topic), lately))
+    }
+
+    /// Before which offsets dead runs may be forgotten. What they hide would count again, so no broker may have it any
+    /// more, whatever the one says that was asked.
+    async fn gone_before(
+        &self,
+        topic: &Topic,
+        views: &[PartitionView],
+        extents: &[Extent],
+        forget_at: &mut Duration,
+    ) -> Result<Vec<i64>, Refusal> {
+        let now = self.clock.monotonic();
+        let any_dead = |(view, extent): (&PartitionView, &Extent)| {
+            let mut before = view.runs.iter().take_while(|run| run.last < extent.first);
+            before.any(|run| run.verdict == Verdict::Dead)
+        };
+        let mut first_kept = Vec::new();
+        if *forget_at <= now && views.iter().zip(extents).any(any_dead) {
+            *forget_at = now + FORGET;
+            first_kept.extend(self.log.widest(&topic.name).await?.iter().map(|extent| extent.first));
+        }
+        first_kept.resize(views.len(), 0);
+        Ok(first_kept)
     }
 
     /// Settles up to the noted ends, if that changes anything.
@@ -197,13 +227,13 @@ impl Gate {
         &self,
         topic: &Topic,
         views: &Partitions,
-        extents: &[Extent],
+        first_kept: Vec<i64>,
         noted_ends: Vec<i64>,
     ) -> Result<Partitions, Refusal> {
         let mut holes = 0;
         let mut idle = true;
-        for ((view, noted), extent) in views.iter().zip(&noted_ends).zip(extents) {
-            if let Some(change) = view.settle(*noted, extent.first) {
+        for ((view, noted), first) in views.iter().zip(&noted_ends).zip(&first_kept) {
+            if let Some(change) = view.settle(*noted, *first) {
                 idle = false;
                 holes +=
                     change.holes.iter().map(|hole| (hole.last - hole.first + 1).unsigned_abs()).sum::<u64>();
@@ -212,7 +242,6 @@ impl Gate {
         if idle {
             return Ok(views.clone());
         }
-        let first_kept = extents.iter().map(|extent| extent.first).collect();
         let settling = Settling { topic: topic.clone(), noted_ends, first_kept };
         let settled = self.committer.settle(settling).await?;
         if holes > 0 {
@@ -265,14 +294,4 @@ impl Gate {
 pub(super) fn in_force(topics: Vec<Topic>) -> impl Iterator<Item = Topic> {
     let last: BTreeMap<_, _> = topics.into_iter().map(|topic| (topic.resource, topic)).collect();
     last.into_values()
-}
-
-/// Whether the log ends below what the store knows it to have held.
-fn ends_below(extents: &[Extent], views: &[PartitionView]) -> bool {
-    let ends: Vec<i64> = extents.iter().map(|extent| extent.end).collect();
-    falls_short(&ends, views)
-}
-
-fn falls_short(ends: &[i64], views: &[PartitionView]) -> bool {
-    ends.len() < views.len() || ends.iter().zip(views).any(|(end, view)| *end < view.known_end())
 }

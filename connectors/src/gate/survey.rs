@@ -9,9 +9,9 @@ use std::time::Duration;
 use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::{Generation, ResourceNumber, SchemaId, TopicName};
 
+use super::doubt::read_twice;
 use super::marks;
 use super::permit::{Permit, PermitKind};
-use super::twice::read_twice;
 use crate::log::{Log, LogRecord, Range, damaged_offsets, expired_firsts};
 
 /// Records and bytes read at once.
@@ -53,11 +53,13 @@ pub async fn survey(
     let keys: Vec<_> = named.iter().filter_map(|name| TopicName::of_records(prefix, name)).collect();
     let names: Vec<TopicName> =
         keys.iter().map(|(number, generation)| TopicName::records(prefix, *number, *generation)).collect();
-    let mut extents = log.extents(&names).await?;
     let mut found = Survey::default();
     for (key, name) in keys.into_iter().zip(&names) {
-        // A topic that does not answer would seem to hold nothing.
-        let extents = extents.remove(name).ok_or_else(|| super::refusals::log_silent(name))?;
+        // What is decided by it stays so, and a topic that does not answer would seem to hold nothing.
+        let extents = log.widest(name).await?;
+        if extents.is_empty() {
+            return Err(super::refusals::log_silent(name));
+        }
         let known = known.get(&key).map_or(&[][..], Vec::as_slice);
         for (partition, extent) in (0..).zip(&extents) {
             let at = usize::try_from(partition).ok().and_then(|at| known.get(at)).copied();

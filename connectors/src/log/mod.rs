@@ -124,9 +124,18 @@ pub trait Log: Send + Sync + 'static {
     /// Per partition the first offset appended at or after the time (the end if there is none).
     async fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal>;
 
-    /// The same, and nothing of a topic that is gone, for whoever is about to believe that records are lost: a broker
+    /// The extents of one topic, and none of one that is gone, for whoever is about to believe that records are: a broker
     /// parted from the others goes on answering for what it led before. So every broker says who leads, and of the
-    /// answers the farthest counts; an error where most of them say nothing.
+    /// answers the widest counts; an error where most of them say nothing.
+    async fn widest(&self, topic: &TopicName) -> Result<Vec<Extent>, Refusal> {
+        match self.extents(std::slice::from_ref(topic)).await?.remove(topic) {
+            Some(extents) => Ok(extents),
+            None if self.has_topic(topic).await? => Err(refusals::timed_out(topic)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What `offsets_at` answers, asked of all in the same way: the farthest counts.
     async fn farthest_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         match self.has_topic(topic).await? {
             true => self.offsets_at(topic, time).await,

@@ -275,8 +275,9 @@ impl<'a> Deciding<'a> {
     ) -> Result<i64, Refusal> {
         let Some(views) = self.views(tx, topic).await? else { return Ok(0) };
         let mut changes: BTreeMap<i32, Settlement> = BTreeMap::new();
-        for ((part, view), (first, end)) in (0..).zip(views).zip(held) {
-            if let Some(change) = view.settle(*end, *first) {
+        for ((part, view), (_, end)) in (0..).zip(views).zip(held) {
+            // Nothing dead is forgotten here: the server does it once no broker has its records.
+            if let Some(change) = view.settle(*end, 0) {
                 changes.insert(part, change);
             }
         }

@@ -16,6 +16,7 @@ use changtong_catalog::visibility::{PartitionView, Run};
 
 use self::source::Sources;
 use self::target::Target;
+use super::doubt::ends_below;
 use super::moving::Moving;
 use super::{Gate, refusals};
 use crate::commit::key_of;
@@ -102,26 +103,16 @@ impl Gate {
         self.end(&Ended::Resource(copied.from.resource)).await.map(drop)
     }
 
-    /// What the log still has of the topic. An answer that lacks what is known is asked for once more: it may be that of
-    /// a broker on its way back.
+    /// What the log still has of the topic; what one broker lacks of it the others are asked for, as what is not copied is
+    /// lost.
     async fn what_is_there(&self, topic: &Topic, views: &[PartitionView]) -> Result<Vec<Extent>, Refusal> {
-        let extents = self.extents_of(topic).await?;
-        if extents.iter().zip(views).all(|(extent, view)| view.known_end() <= extent.end) {
-            return Ok(extents);
-        }
-        self.extents_of(topic).await
-    }
-
-    /// Of a topic that is gone, nothing.
-    async fn extents_of(&self, topic: &Topic) -> Result<Vec<Extent>, Refusal> {
-        let partitions = usize::try_from(topic.partitions).unwrap_or(0);
         let found = self.log.extents(std::slice::from_ref(&topic.name)).await?.remove(&topic.name);
         let mut extents = match found {
-            Some(extents) => extents,
-            None if self.log.has_topic(&topic.name).await? => return Err(refusals::log_silent(&topic.name)),
-            None => Vec::new(),
+            Some(extents) if !ends_below(&extents, views) => extents,
+            _ => self.log.widest(&topic.name).await?,
         };
-        extents.resize(partitions, Extent { first: 0, end: 0 });
+        // Of a topic that is gone, nothing.
+        extents.resize(views.len(), Extent { first: 0, end: 0 });
         Ok(extents)
     }
 
@@ -137,7 +128,7 @@ impl Gate {
             let offsets = match (floor.offsets, floor.time) {
                 (Some(offsets), _) => offsets,
                 (None, Some(time)) if !gone => {
-                    let offsets = self.log.offsets_at(&from.name, time).await?;
+                    let offsets = self.floor_at(from, time).await?;
                     self.ledger.resolve_floor(floor.grant, from.generation, &offsets).await?
                 }
                 (None, _) => vec![0; extents.len()],
@@ -168,7 +159,7 @@ impl Gate {
             retention: super::topics::kept_for(standing)?,
         };
         // One that an earlier call made may hold what it copied; one that is gone since is made again.
-        if !stored.made || !self.log.has_topic(&stored.name).await? {
+        if !stored.made || self.log.widest(&stored.name).await?.is_empty() {
             self.log.make_topic(&spec, wanted_before).await?;
             self.ledger.topic_made(&stored).await?;
         }

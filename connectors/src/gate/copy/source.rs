@@ -9,8 +9,8 @@ use changtong_catalog::generation::{Merge, Turn};
 use changtong_catalog::ports::Topic;
 use changtong_catalog::visibility::Run;
 
+use super::super::doubt::read_twice;
 use super::super::permit::{Permit, PermitKind};
-use super::super::twice::read_twice;
 use super::super::{Gate, refusals};
 use crate::log::{LogRecord, Range, damaged_offsets, expired_firsts};
 

@@ -49,8 +49,22 @@ pub(in crate::gate) struct Over {
     cut_off: Mutex<Vec<(i32, Offsets<i64>)>>,
     /// What the log has said to lack, and has not given since.
     doubted: Mutex<Vec<Doubt>>,
-    /// Since when the log says that there is no such topic.
-    missing: Mutex<Option<Duration>>,
+    missing: Mutex<Option<Missing>>,
+}
+
+/// That the log says that there is no such topic.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    since: Duration,
+    /// Every broker was asked.
+    believed: bool,
+}
+
+/// What of a range can't be read, and never again if that is believed.
+struct Gone {
+    offsets: Offsets<i64>,
+    /// Whoever was asked has it, and not as it was; else it has nothing there, and another may.
+    spoilt: bool,
 }
 
 /// What one answer said to be gone of a partition, at that time: it may be a broker on its way back.
@@ -182,16 +196,21 @@ impl Over {
                         self.trust(range.partition, &ours);
                         return Ok(ours);
                     }
-                    Ok(records) if !records.is_empty() => Some(range.from..range.to),
+                    Ok(records) if !records.is_empty() => {
+                        Some(Gone { offsets: range.from..range.to, spoilt: true })
+                    }
                     read => self.gone(gate, range, read.err()).await?,
                 };
                 // Of a topic that is gone nothing is kept in mind: `onward` asks for it each time.
-                let Some(gone) = gone else { return Ok(Vec::new()) };
-                let here = gone.start <= range.from;
-                if self.believes(range.partition, &gone, gate.clock.monotonic()) {
-                    self.cut_off.lock().push((range.partition, gone));
+                let Some(Gone { offsets, spoilt }) = gone else { return Ok(Vec::new()) };
+                let here = offsets.start <= range.from;
+                let (name, now) = (&self.topic.name, gate.clock.monotonic());
+                let believed = self.believes(range.partition, &offsets, now)
+                    && (spoilt || gate.lacks(name, range.partition, offsets.start).await?);
+                if believed {
+                    self.cut_off.lock().push((range.partition, offsets));
                 } else if here {
-                    return Err(refusals::log_silent(&self.topic.name));
+                    return Err(refusals::log_silent(name));
                 }
             }
         }
@@ -240,28 +259,28 @@ impl Over {
         self.doubted.lock().retain(|doubt| !doubt.meets(partition, &there));
     }
 
-    /// Whether the log has said twice, some time apart, that there is no such topic.
+    /// Whether the log has said twice, some time apart, that there is no such topic, and no broker knows of it.
     async fn is_missing(&self, gate: &Gate) -> Result<bool, Refusal> {
-        let there = gate.log.has_topic(&self.topic.name).await?;
-        let now = gate.clock.monotonic();
-        let mut missing = self.missing.lock();
-        if there {
-            *missing = None;
+        let name = &self.topic.name;
+        if gate.log.has_topic(name).await? {
+            *self.missing.lock() = None;
             return Ok(false);
         }
-        if now.saturating_sub(*missing.get_or_insert(now)) < ROLLED_BACK_AFTER {
-            return Err(refusals::log_silent(&self.topic.name));
+        let now = gate.clock.monotonic();
+        let missing = *self.missing.lock().get_or_insert(Missing { since: now, believed: false });
+        if missing.believed {
+            return Ok(true);
         }
-        Ok(true)
+        let long = now.saturating_sub(missing.since) >= ROLLED_BACK_AFTER;
+        let believed = long && gate.log.widest(name).await?.is_empty();
+        if long {
+            *self.missing.lock() = believed.then_some(Missing { believed, ..missing });
+        }
+        if believed { Ok(true) } else { Err(refusals::log_silent(name)) }
     }
 
     /// What of a range is gone, of which nothing could be read; `None` if all of the topic is.
-    async fn gone(
-        &self,
-        gate: &Gate,
-        range: Range,
-        said: Option<Refusal>,
-    ) -> Result<Option<Offsets<i64>>, Refusal> {
+    async fn gone(&self, gate: &Gate, range: Range, said: Option<Refusal>) -> Result<Option<Gone>, Refusal> {
         if let Some(gone) = said.as_ref().and_then(|said| said_gone(said, range)) {
             return Ok(Some(gone));
         }
@@ -277,7 +296,7 @@ impl Over {
         if end > range.from {
             return Err(said.unwrap_or_else(silent));
         }
-        Ok(Some(range.from..range.to))
+        Ok(Some(Gone { offsets: range.from..range.to, spoilt: false }))
     }
 
     fn is_ours(&self, record: &LogRecord) -> bool {
@@ -286,15 +305,18 @@ impl Over {
 }
 
 /// What of the beginning of a range, or within it, a refusal of the log names as damaged or past its retention.
-fn said_gone(said: &Refusal, range: Range) -> Option<Offsets<i64>> {
-    let (from, until) = match said.code {
+fn said_gone(said: &Refusal, range: Range) -> Option<Gone> {
+    let (from, until, spoilt) = match said.code {
         Code::PositionExpired => {
             let firsts = expired_firsts(said);
             let (_, first) = firsts.iter().find(|(partition, _)| *partition == range.partition)?;
-            (range.from, *first)
+            (range.from, *first, false)
         }
-        _ => damaged_offsets(said)?,
+        _ => {
+            let (from, until) = damaged_offsets(said)?;
+            (from, until, true)
+        }
     };
-    let gone = from.max(range.from)..until.min(range.to);
-    (!gone.is_empty()).then_some(gone)
+    let offsets = from.max(range.from)..until.min(range.to);
+    (!offsets.is_empty()).then_some(Gone { offsets, spoilt })
 }

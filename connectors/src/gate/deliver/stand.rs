@@ -181,7 +181,7 @@ impl Gate {
             return Ok(floor);
         }
         let offsets = match grant.floor {
-            Some(time) => self.log.offsets_at(&topic.name, time).await?,
+            Some(time) => self.floor_at(topic, time).await?,
             None => vec![0; usize::try_from(topic.partitions).unwrap_or(0)],
         };
         self.ledger.resolve_floor(grant.id, topic.generation, &offsets).await

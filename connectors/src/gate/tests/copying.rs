@@ -105,3 +105,16 @@ async fn of_a_log_that_lost_its_end_what_is_there_is_copied() {
     assert_eq!(copied.records, 265);
     assert_eq!(copied.ends, [ends[0], ends[1] - 30, ends[2]]);
 }
+
+#[tokio::test]
+async fn what_one_broker_does_not_know_of_is_not_left_behind() {
+    let world = World::new();
+    world.rows(0..300).await.unwrap();
+    *world.log.parted.lock() = 3;
+    assert_eq!(code(copy(&world, None).await.map(|_| ())), Code::BrokerUnavailable, "others know of more");
+    *world.log.parted.lock() = 0;
+    *world.log.unaware.lock() = true;
+    assert_eq!(code(copy(&world, None).await.map(|_| ())), Code::BrokerUnavailable, "others know the topic");
+    *world.log.unaware.lock() = false;
+    assert_eq!(copy(&world, None).await.unwrap().records, 300);
+}

@@ -206,6 +206,22 @@ async fn cursors_are_held_to_subscription_seek_view_and_floor() {
 }
 
 #[tokio::test]
+async fn a_floor_is_not_taken_from_who_led_before() {
+    let floor = "1970-01-01T00:00:15Z".parse().unwrap();
+    let world = World::with(|_, grant| grant.floor = Some(floor));
+    world.rows(0..60).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    let ends = world.log.ends(&world.topic());
+    *world.log.parted.lock() = 10;
+    // What it lacks cannot be read from it.
+    world.read(None).await.unwrap();
+    *world.log.parted.lock() = 0;
+    let floors: Vec<Vec<i64>> = world.store.state.lock().floors.values().cloned().collect();
+    let wanted: Vec<i64> = ends.iter().map(|end| 14.min(*end)).collect();
+    assert_eq!(floors, [wanted], "it stays so, whoever leads");
+}
+
+#[tokio::test]
 async fn nothing_before_the_floor_is_read() {
     // Record N of a partition is appended N + 1 seconds after 1970 by this log.
     let floor = "1970-01-01T00:00:03Z".parse().unwrap();

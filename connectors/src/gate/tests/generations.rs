@@ -235,6 +235,29 @@ async fn one_answer_of_the_log_that_something_is_gone_decides_nothing() {
 }
 
 #[tokio::test]
+async fn who_led_before_is_not_believed_that_a_generation_lost_records() {
+    let spells: [fn(&World, bool); 3] = [
+        |world, on| *world.log.parted.lock() = if on { 3 } else { 0 },
+        |world, on| *world.log.ahead.lock() = if on { 4 } else { 0 },
+        |world, on| *world.log.unaware.lock() = on,
+    ];
+    for (at, spell) in spells.into_iter().enumerate() {
+        let (world, first) = stream(|_| {}).await;
+        let copied = move_on(&world).await;
+        world.gate.moved(&copied).await.unwrap();
+        let world = world.restart(2, None);
+        spell(&world, true);
+        for _ in 0..4 {
+            let (_, refused) = rest(&world, first.next.clone()).await;
+            assert_eq!(refused.unwrap_err().code, Code::BrokerUnavailable, "spell {at}");
+            world.clock.advance(Duration::from_secs(6));
+        }
+        spell(&world, false);
+        all_but(&world, &first, &[]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_copy_asks_once_more_for_what_is_said_to_be_gone() {
     let spells: [Spell; 2] = [
         |world, end| {

@@ -51,6 +51,10 @@ pub struct MemoryLog {
     pub reads: Mutex<usize>,
     /// So many of the last records of each partition whoever answers does not know of; others do.
     pub parted: Mutex<i64>,
+    /// And so many of the first it has removed already.
+    pub ahead: Mutex<i64>,
+    /// While true, it has not heard of any topic.
+    pub unaware: Mutex<bool>,
     /// While true, no extent is told.
     pub mute: Mutex<bool>,
     /// While there is a number, questions for a topic fail and are counted.
@@ -76,6 +80,8 @@ impl Default for MemoryLog {
             appends: Mutex::default(),
             reads: Mutex::default(),
             parted: Mutex::default(),
+            ahead: Mutex::default(),
+            unaware: Mutex::default(),
             mute: Mutex::default(),
             away: Mutex::default(),
             deaf: Mutex::default(),
@@ -180,6 +186,9 @@ impl MemoryLog {
         ranges: &[Range],
         max_bytes: usize,
     ) -> Result<Vec<LogRecord>, Refusal> {
+        if *self.unaware.lock() {
+            return Err(broken());
+        }
         let topics = self.topics.lock();
         let Some(partitions) = topics.0.get(permit.topic()) else { return Err(broken()) };
         let (mut records, mut bytes) = (Vec::new(), 0);
@@ -188,15 +197,17 @@ impl MemoryLog {
                 return Err(broken());
             }
             let partition = &partitions[range.partition as usize];
-            if range.from < partition.first {
+            let first = partition.first + *self.ahead.lock();
+            if range.from < first {
                 let expired = Refusal::new(Code::PositionExpired, "位置已过期", "the position has expired");
-                return Err(expired.with("first", vec![vec![i64::from(range.partition), partition.first]]));
+                return Err(expired.with("first", vec![vec![i64::from(range.partition), first]]));
             }
             let damaged = partition.damaged.filter(|(from, until)| *from < range.to && range.from < *until);
             if let Some((from, until)) = damaged {
                 return Err(broken().with("damaged", vec![from, until]));
             }
-            for offset in range.from..range.to.min(partition.records.len() as i64) {
+            let end = partition.records.len() as i64 - *self.parted.lock();
+            for offset in range.from..range.to.min(end) {
                 if records.len() == permit.most() || (bytes >= max_bytes && !records.is_empty()) {
                     return Ok(records);
                 }
@@ -278,12 +289,12 @@ impl Log for MemoryLog {
     }
 
     async fn extents(&self, names: &[TopicName]) -> Result<BTreeMap<TopicName, Vec<Extent>>, Refusal> {
-        if *self.mute.lock() {
+        if *self.mute.lock() || *self.unaware.lock() {
             return Ok(BTreeMap::new());
         }
         let topics = self.topics.lock();
-        let unknown = *self.parted.lock();
-        let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 - unknown };
+        let (unknown, gone) = (*self.parted.lock(), *self.ahead.lock());
+        let extent = |p: &Partition| Extent { first: p.first + gone, end: p.records.len() as i64 - unknown };
         let found = names.iter().filter_map(|name| topics.0.get_key_value(name));
         Ok(found.map(|(name, parts)| (name.clone(), parts.iter().map(extent).collect())).collect())
     }
@@ -303,11 +314,19 @@ impl Log for MemoryLog {
             *asked += 1;
             return Err(broken());
         }
-        let there = self.topics.lock().0.contains_key(name);
+        let there = self.topics.lock().0.contains_key(name) && !*self.unaware.lock();
         if !there {
             self.pass();
         }
         Ok(there)
+    }
+
+    /// Once whoever is asked first has said whether it knows of the topic.
+    async fn widest(&self, topic: &TopicName) -> Result<Vec<Extent>, Refusal> {
+        self.has_topic(topic).await?;
+        let topics = self.topics.lock();
+        let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 };
+        Ok(topics.0.get(topic).map(|parts| parts.iter().map(extent).collect()).unwrap_or_default())
     }
 
     async fn farthest_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {

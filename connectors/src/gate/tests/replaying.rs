@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use changtong_catalog::clock::{Clock as _, Time};
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::QuarantineId;
+use changtong_catalog::ids::{QuarantineId, ResourceNumber, TopicName};
 use changtong_catalog::resource::Item;
 use uuid::Uuid;
 
 use super::generations::move_on;
 use super::world::{SUBSCRIPTION, World, aside, caller, code, provider, until};
-use crate::gate::{Format, OnInvalid, Replay, SetAside};
+use crate::gate::{Format, OnInvalid, Replay, SetAside, refusals};
 
 const ASIDE: QuarantineId = QuarantineId(Uuid::from_u128(9));
 
@@ -156,4 +156,16 @@ async fn a_copy_into_a_new_generation_is_no_newer_than_what_it_is_a_copy_of() {
     let world = world.restart(3, None);
     world.log.remove(&world.topic());
     assert_eq!(code(world.replay(other, Some("{\"id\":2}"), false).await), Code::NewerRecord, "nobody knows");
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_gone_where_no_broker_has_it() {
+    let world = set_aside("{\"id\":1,\"extra\":\"x\"}\n").await;
+    let original = async || world.gate.original(&provider(), &aside(ASIDE, 0)).await.map(|_| ());
+    *world.log.parted.lock() = 1;
+    assert_eq!(code(original().await), Code::BrokerUnavailable, "another has it");
+    *world.log.parted.lock() = 0;
+    original().await.unwrap();
+    world.log.lose(&TopicName::quarantine("", ResourceNumber(1)), 0, 1);
+    assert_eq!(code(original().await), refusals::gone().code);
 }

@@ -6,7 +6,7 @@ use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::{Generation, WindowId};
 use changtong_catalog::ports::{CloseReason, Opening, Topic};
-use changtong_catalog::visibility::PartitionView;
+use changtong_catalog::visibility::{PartitionView, Verdict};
 
 use super::log::LogFault;
 use super::store::StoreFault;
@@ -101,6 +101,32 @@ async fn who_led_before_is_not_believed_that_records_are_lost() {
     world.log.lose(&world.topic(), 1, 1);
     seconds(&world, 13).await;
     assert!(stopped(), "nobody knows better");
+}
+
+#[tokio::test]
+async fn what_is_dead_stays_so_as_long_as_any_broker_has_it() {
+    let world = World::new();
+    world.subscribe(SUBSCRIPTION);
+    world.rows(0..9).await.unwrap();
+    world.log.intrude(&world.topic(), 0, 3);
+    seconds(&world, 22).await;
+    world.rows(9..18).await.unwrap();
+    let dead = || {
+        let state = world.store.state.lock();
+        let runs = state.views.values().flatten().flat_map(|view| view.runs.clone());
+        runs.filter(|run| run.verdict == Verdict::Dead).count()
+    };
+    assert_eq!(dead(), 1);
+    // Whoever is asked has removed all of it by its own retention.
+    *world.log.ahead.lock() = 100;
+    seconds(&world, 90).await;
+    assert_eq!(dead(), 1, "others have it yet");
+    *world.log.ahead.lock() = 0;
+    assert_eq!(world.read(None).await.unwrap().records.len(), 18, "and it never counts");
+    let end = world.log.ends(&world.topic())[0];
+    world.log.expire(&world.topic(), 0, end - 1);
+    seconds(&world, 90).await;
+    assert_eq!(dead(), 0, "nobody has it");
 }
 
 #[tokio::test]

@@ -86,3 +86,14 @@ async fn a_survey_asks_once_more_for_what_is_said_to_be_damaged() {
     let found = survey(&*world.log, "", &BTreeMap::new()).await.unwrap();
     assert_eq!((found.unseen.len(), found.strange.len()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_survey_sees_as_far_as_any_broker() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    *world.log.parted.lock() = 2;
+    let found = survey(&*world.log, "", &BTreeMap::new()).await.unwrap();
+    let ends: Vec<i64> = found.topics.values().flatten().map(|(_, end)| *end).collect();
+    assert_eq!(ends, world.log.ends(&world.topic()));
+    assert_eq!(found.unseen.len(), 3, "what could not be looked into is told");
+}

@@ -29,6 +29,7 @@ pub(crate) async fn offsets_are_contiguous_and_name_the_bytes<E: Engine>(engine:
     }
     let extents = &log.extents(std::slice::from_ref(&topic)).await.unwrap()[&topic];
     assert_eq!(extents.len(), 3);
+    assert_eq!(log.widest(&topic).await.unwrap(), *extents, "as all who are asked say");
     for (partition, extent) in (0..).zip(extents) {
         let offsets: Vec<_> = written.keys().filter(|(p, _)| *p == partition).map(|(_, o)| *o).collect();
         assert_eq!(offsets, (extent.first..extent.end).collect::<Vec<_>>());

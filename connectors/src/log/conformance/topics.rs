@@ -37,6 +37,7 @@ pub(crate) async fn what_is_not_there_is_left_out_or_refused<E: Engine>(engine: 
     let (here, gone) = (make(&engine, 1, 1).await, topic_of(&engine, 2));
     append(&*log, &here, vec![entry(0, "k", "v")]).await.unwrap();
     let extents = log.extents(&[gone.clone(), here.clone()]).await.unwrap();
+    assert_eq!(log.widest(&gone).await, Ok(Vec::new()));
     assert_eq!(extents.into_iter().collect::<Vec<_>>(), [(here, vec![Extent { first: 0, end: 1 }])]);
     let refused = append(&*log, &gone, vec![entry(0, "k", "v")]).await.unwrap_err();
     assert_eq!((refused.refusal.code, refused.landed), (Code::BrokerUnavailable, Vec::new()));

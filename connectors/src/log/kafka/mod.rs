@@ -32,7 +32,7 @@ use changtong_catalog::error::{Code, Refusal};
 use changtong_catalog::ids::TopicName;
 use futures::future::join_all;
 use rdkafka::error::KafkaError;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 pub use self::admin::KafkaCheck;
 pub use self::bare::Produced;
@@ -47,6 +47,9 @@ use self::producer::Appender;
 use super::{AppendError, Entry, Extent, Log, LogRecord, Range, TopicSpec, refusals};
 use crate::gate::{Permit, PermitKind};
 
+/// How many ask every broker at once: each makes a client for each of them.
+const ROUNDS: usize = 2;
+
 pub struct KafkaLog {
     settings: KafkaSettings,
     appender: Appender,
@@ -54,6 +57,8 @@ pub struct KafkaLog {
     lately: Lately,
     asker: Arc<Asker>,
     admin: Admin,
+    /// Turns of those who ask every broker.
+    rounds: Semaphore,
 }
 
 impl KafkaLog {
@@ -64,7 +69,15 @@ impl KafkaLog {
         let appender = Appender::new(settings.producer(), settings.linger, Arc::clone(&metrics))?;
         let readers = Readers::new(settings.consumer(), Arc::clone(&asker), metrics);
         let admin = Admin::new(&settings.admin())?;
-        Ok(Self { settings, appender, readers, lately: Lately::new(), asker, admin })
+        Ok(Self {
+            settings,
+            appender,
+            readers,
+            lately: Lately::new(),
+            asker,
+            admin,
+            rounds: Semaphore::new(ROUNDS),
+        })
     }
 
     /// Looks at the cluster for `serve` and `doctor`. `probe` is the spec of a topic that doesn't exist: whether it
@@ -83,6 +96,34 @@ impl KafkaLog {
         let asker = Arc::clone(&self.asker);
         let answer = tokio::task::spawn_blocking(move || question(&asker)).await;
         answer.unwrap_or_else(|_| Err(task_failed()))
+    }
+
+    /// Asks as each broker sees the cluster; answers what was said, if most of them said something.
+    async fn ask_all<T, F>(&self, topic: &TopicName, question: F) -> Result<Vec<T>, Refusal>
+    where
+        T: Send + 'static,
+        F: Fn(&Asker) -> Result<T, Refusal> + Clone + Send + 'static,
+    {
+        let _turn = self.rounds.acquire().await.map_err(|_| task_failed())?;
+        let name = topic.clone();
+        let brokers = self.ask(move |asker| asker.brokers(&name)).await?;
+        let askings = brokers.iter().map(|broker| {
+            let (config, question) = (self.settings.asking_first(broker), question.clone());
+            let asking = tokio::task::spawn_blocking(move || {
+                let asker = Asker::new(&config)?;
+                let told = question(&asker);
+                elsewhere(move || drop(asker));
+                told
+            });
+            tokio::time::timeout(offsets::ASKING, asking)
+        });
+        let answers = join_all(askings).await;
+        let told: Vec<T> = answers.into_iter().filter_map(|told| told.ok()?.ok()?.ok()).collect();
+        // Those who are parted are the fewer.
+        if 2 * told.len() <= brokers.len() {
+            return Err(refusals::timed_out(topic));
+        }
+        Ok(told)
     }
 
     async fn partitions(&self, topic: &TopicName) -> Result<i32, Refusal> {
@@ -205,26 +246,14 @@ impl Log for KafkaLog {
         self.ask(move |asker| asker.offsets_at(&topic, time)).await
     }
 
+    async fn widest(&self, topic: &TopicName) -> Result<Vec<Extent>, Refusal> {
+        let name = topic.clone();
+        self.ask_all(topic, move |asker| asker.extents_if_there(&name)).await.map(offsets::widest)
+    }
+
     async fn farthest_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let name = topic.clone();
-        let brokers = self.ask(move |asker| asker.brokers(&name)).await?;
-        let askings = brokers.iter().map(|broker| {
-            let (config, topic) = (self.settings.asking_first(broker), topic.clone());
-            let asking = tokio::task::spawn_blocking(move || {
-                let asker = Asker::new(&config)?;
-                let told = asker.offsets_if_there(&topic, time);
-                elsewhere(move || drop(asker));
-                told
-            });
-            tokio::time::timeout(offsets::ASKING, asking)
-        });
-        let answers = join_all(askings).await;
-        let told: Vec<Vec<i64>> = answers.into_iter().filter_map(|told| told.ok()?.ok()?.ok()).collect();
-        // Those who are parted are the fewer.
-        if 2 * told.len() <= brokers.len() {
-            return Err(refusals::timed_out(topic));
-        }
-        Ok(offsets::farthest(told))
+        self.ask_all(topic, move |asker| asker.offsets_if_there(&name, time)).await.map(offsets::farthest)
     }
 
     /// The brokers do it by themselves; only consumers that wait for nothing are given up.

@@ -220,6 +220,17 @@ impl Asker {
         }
     }
 
+    /// The same.
+    pub(super) fn extents_if_there(&self, topic: &TopicName) -> Result<Vec<Extent>, Refusal> {
+        match self.has_topic(topic)? {
+            true => {
+                let told = self.extents(std::slice::from_ref(topic)).remove(topic);
+                told.ok_or_else(|| refusals::timed_out(topic))
+            }
+            false => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn offsets_at(&self, topic: &TopicName, time: Time) -> Result<Vec<i64>, Refusal> {
         let count = self.partitions(topic)?;
         // Append times are whole milliseconds: at or after the time means at or after the next whole one.
@@ -246,6 +257,18 @@ pub(super) fn farthest(told: Vec<Vec<i64>>) -> Vec<i64> {
     })
 }
 
+/// Of several answers, per partition the earliest first and the farthest end.
+pub(super) fn widest(told: Vec<Vec<Extent>>) -> Vec<Extent> {
+    told.into_iter().fold(Vec::new(), |mut widest: Vec<Extent>, extents| {
+        let fresh = extents.get(widest.len()..).unwrap_or_default();
+        widest.extend_from_slice(fresh);
+        widest.iter_mut().zip(&extents).for_each(|(widest, told)| {
+            *widest = Extent { first: told.first.min(widest.first), end: told.end.max(widest.end) };
+        });
+        widest
+    })
+}
+
 /// `None` where the brokers name no offset: nothing was appended at or after the time asked.
 type Answers = HashMap<(String, i32), Option<i64>>;
 
@@ -263,4 +286,20 @@ fn tls_failed() -> Refusal {
         "no TLS connection to Kafka: check that the brokers' certificates are signed by an authority of kafka.ca_file \
          (not set: one of this machine) for the names in kafka.brokers, and that the port speaks TLS",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_brokers_say_the_widest_counts() {
+        let told = |extents: &[(i64, i64)]| {
+            extents.iter().map(|(first, end)| Extent { first: *first, end: *end }).collect::<Vec<_>>()
+        };
+        let answers = vec![told(&[]), told(&[(3, 9)]), told(&[(1, 7), (0, 4)]), told(&[(2, 8), (1, 5)])];
+        assert_eq!(widest(answers), told(&[(1, 9), (0, 5)]));
+        assert_eq!(widest(vec![Vec::new(); 3]), []);
+        assert_eq!(farthest(vec![vec![], vec![3, 9], vec![4, 8]]), [4, 9]);
+    }
 }
