@@ -68,6 +68,7 @@
 //! | 23 | it stops reading with an open window | `connectors/src/gate/tests/streaming.rs`: `a_stream_that_nobody_reads_holds_up_nobody` |
 //! | 24 | slow bodies of one account on every connection | `crowds.rs`: `slow_bodies_of_one_account_leave_room_for_others` |
 //! | 24 | calls of one account that the database keeps waiting | `crowds.rs`: `calls_that_the_database_keeps_waiting_leave_others_its_connections` |
+//! | 24 | every call, of an agency that has one of the store's connections | `places.rs`: `no_call_waits_for_a_place_that_it_holds_itself` |
 //! | 24 | one address opens connections and is silent | `crowds.rs`: `one_address_does_not_hold_every_connection` |
 //! | 24 | a body that arrives drop by drop | `src/http/body/tests.rs`: `a_body_that_never_pauses_for_long_is_given_up_all_the_same` |
 //! | 24 | a thousand readers that wait: memory, threads, consumers and audit events each | `readers.rs`: `a_thousand_wait_at_little_cost` |
@@ -108,6 +109,7 @@ mod floods;
 mod leaks;
 mod masks;
 mod names;
+mod places;
 #[cfg(feature = "faults")]
 mod rates;
 #[cfg(feature = "faults")]
