@@ -14,7 +14,7 @@ use super::calls::{OnInvalid, Publish};
 use super::claims::{self, Running};
 use super::replay::Looked;
 use super::{Gate, quarantine, refusals};
-use crate::avro::{self, BadRecord, BodyLimits, Format};
+use crate::avro::{self, BadRecord, BodyLimits, Checked, Format, Problem};
 use crate::events::{AttemptDied, PublishRefused, Published};
 use crate::limit::Cost;
 use crate::log::Entry;
@@ -192,8 +192,9 @@ impl Gate {
         // The encoded records are about as large as the body, inflated, and stand beside it.
         let mut held = self.budget.take(bytes.len() as u64)?;
         let read = move || {
-            avro::read_body(&plan, format, &bytes, &limits, batch, &mut |more| held.grow(more))
-                .map(|body| (body, held))
+            let body = avro::read_body(&plan, format, &bytes, &limits, batch, &mut |more| held.grow(more))?;
+            held.grow(beside(&body) as u64)?;
+            Ok((body, held))
         };
         // A container file that came small may be a hundred times larger.
         if publish.body.bytes.len() <= LONG_BODY && format != Format::Avro {
@@ -245,6 +246,14 @@ impl Gate {
         let [bus, agency, account, key] = self.caller_levels(&publish.caller);
         self.limiter.take(&[bus, agency, account, key, self.resource_level(standing.resource.number)], cost)
     }
+}
+
+/// What holds the records, which may weigh more than they do: as they were read and on their way to the log, and what is
+/// wrong with those that do not fit.
+fn beside(body: &avro::Body) -> usize {
+    let wrong = |bad: &BadRecord| size_of::<BadRecord>() + bad.problems.len() * size_of::<Problem>();
+    body.records.len() * (size_of::<Checked>() + size_of::<Entry>())
+        + body.bad.iter().map(wrong).sum::<usize>()
 }
 
 fn index_row(id: QuarantineId, record: BadRecord, offset: i64) -> QuarantinedRecord {

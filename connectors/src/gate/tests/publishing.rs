@@ -144,13 +144,34 @@ async fn one_that_leaves_does_not_stop_its_batch() {
 
 #[tokio::test]
 async fn what_is_in_flight_is_bounded() {
-    let world = World::with(|settings, _| settings.bytes_in_flight = 300);
+    let world = World::with(|settings, _| settings.bytes_in_flight = 1000);
     let body = lines(0..4);
     assert!(body.len() > 100 && body.len() < 150, "one body and its records fit");
     world.publish(&body).await.unwrap();
-    let _other = world.gate.budget().take(100).unwrap();
+    let _other = world.gate.budget().take(200).unwrap();
     assert_eq!(code(world.publish(&body).await), Code::Overloaded);
-    assert_eq!(world.gate.budget().held(), 100);
+    assert_eq!(world.gate.budget().held(), 200);
+}
+
+#[tokio::test]
+async fn what_holds_small_records_is_in_flight_too() {
+    const RECORDS: u64 = 1000;
+    let world = World::new();
+    world.rows(0..1).await.unwrap();
+    for (body, least) in [(lines(0..RECORDS as i64), 100), ("{}\n".repeat(RECORDS as usize), 64)] {
+        let appends = *world.log.appends.lock();
+        world.log.hold.send_replace(true);
+        let mut ask = world.ask(&body);
+        ask.on_invalid = OnInvalid::Quarantine;
+        let gate = world.gate.clone();
+        let publishing = tokio::spawn(async move { gate.publish(ask).await });
+        until(async || *world.log.appends.lock() > appends).await;
+        let held = world.gate.budget().held();
+        assert!(held >= 2 * body.len() as u64 + RECORDS * least, "{held} bytes");
+        world.log.hold.send_replace(false);
+        publishing.await.unwrap().unwrap();
+        assert_eq!(world.gate.budget().held(), 0);
+    }
 }
 
 #[tokio::test]
