@@ -7,7 +7,7 @@
 //! | an owner reads its own; a sample before agreeing | `steward.rs`, `preview.rs` |
 //! | records set aside, and published after all | `quarantine.rs`, `replay.rs` |
 //! | what is still there becomes a new generation (2) | `copy/`, `moving.rs` |
-//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs`, `replaced.rs`, `survey.rs`; a loss it tells of is asked for again: `twice.rs`, `deliver/past.rs` |
+//! | holes become dead, the log and the store are watched (4) | `settle.rs`, `marks.rs`, `replaced.rs`, `survey.rs`; a loss it tells of is doubted: `doubt.rs`, `deliver/past.rs` |
 //! | an alarm before a subscription loses records (6) | `edge.rs` |
 
 mod alive;

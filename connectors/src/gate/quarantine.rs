@@ -88,7 +88,8 @@ impl Gate {
         let resource = &standing.resource;
         let topic = TopicName::quarantine(&self.settings.topic_prefix, resource.number);
         if self.has_lost(&topic, aside).await? {
-            return Err(refusals::gone());
+            let gone = self.lacks(&topic, aside.partition, aside.offset).await?;
+            return Err(if gone { refusals::gone() } else { refusals::log_silent(&topic) });
         }
         let deadline = self.settings.append_deadline;
         let (number, generation) = (resource.number, resource.generation);
@@ -105,8 +106,8 @@ impl Gate {
         found.and_then(|record| unwrap(record.value.as_ref()?)).ok_or_else(refusals::gone)
     }
 
-    /// Whether the log says that nothing lies there: no such topic, or none of its records. A read of what is gone would
-    /// wait for it.
+    /// Whether one answer of the log says that nothing lies there: no such topic, or none of its records. A read of what is
+    /// gone would wait for it.
     async fn has_lost(&self, topic: &TopicName, aside: &SetAside) -> Result<bool, Refusal> {
         if !self.log.has_topic(topic).await? {
             return Ok(true);

@@ -161,7 +161,9 @@ async fn a_copy_into_a_new_generation_is_no_newer_than_what_it_is_a_copy_of() {
 #[tokio::test]
 async fn what_was_set_aside_is_gone_where_no_broker_has_it() {
     let world = set_aside("{\"id\":1,\"extra\":\"x\"}\n").await;
-    let original = async || world.gate.original(&provider(), &aside(ASIDE, 0)).await.map(|_| ());
+    let row = world.store.state.lock().set_aside[0].clone();
+    let aside = aside(row.id, row.offset);
+    let original = async || world.gate.original(&provider(), &aside).await.map(|_| ());
     *world.log.parted.lock() = 1;
     assert_eq!(code(original().await), Code::BrokerUnavailable, "another has it");
     *world.log.parted.lock() = 0;
