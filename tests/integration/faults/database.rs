@@ -17,7 +17,7 @@ use super::story::Story;
 use crate::support::{Client, Pair, Reply, engine};
 
 /// A PostgreSQL of a test's own, to be killed.
-struct Database {
+pub(super) struct Database {
     dir: TempDir,
     programs: String,
     /// Whom it runs as, where the test runs as root: PostgreSQL refuses that.
@@ -28,7 +28,7 @@ struct Database {
 
 impl Database {
     /// `None` where the machine is declared to be without PostgreSQL.
-    async fn start() -> Option<Self> {
+    pub(super) async fn start() -> Option<Self> {
         let programs = engine("postgres", "CHANGTONG_TEST_PG_BIN")?;
         let dir = tempfile::tempdir().expect("a folder");
         let data = dir.path().join("data");
@@ -50,7 +50,7 @@ impl Database {
         Some(database)
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("postgres://changtong@127.0.0.1:{}/postgres", self.port)
     }
 
@@ -65,7 +65,7 @@ impl Database {
 
     /// Starts it, again, and waits until it answers. What is left of one that was killed may hold its memory for a moment,
     /// and a start meanwhile ends.
-    async fn runs(&mut self) {
+    pub(super) async fn runs(&mut self) {
         for _ in 0..600 {
             let ended = |child: &mut Child| child.try_wait().expect("its state").is_some();
             if self.child.as_mut().is_none_or(ended) {
@@ -85,11 +85,30 @@ impl Database {
     }
 
     /// By that signal: `-KILL`, or `-QUIT`, at which it lets nobody finish (`pg_ctl stop -m immediate`).
-    fn ends(&mut self, signal: &str) {
+    pub(super) fn ends(&mut self, signal: &str) {
         let mut child = self.child.take().expect("it runs");
         let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(sent.expect("kill").success());
         child.wait().expect("it has ended");
+    }
+}
+
+impl Database {
+    /// Ends, keeps its files as they are, and starts again: a replica that gets nothing from here on.
+    pub(super) async fn is_copied(&mut self) {
+        self.ends("-INT");
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(self.dir.path().join("data")).arg(self.dir.path().join("copy"));
+        assert!(copy.status().expect("cp").success());
+        self.runs().await;
+    }
+
+    /// The copy starts in its place.
+    pub(super) async fn is_replaced_by_its_copy(&mut self) {
+        let data = self.dir.path().join("data");
+        std::fs::remove_dir_all(&data).expect("it has ended");
+        std::fs::rename(self.dir.path().join("copy"), &data).expect("a copy");
+        self.runs().await;
     }
 }
 

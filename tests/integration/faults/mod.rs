@@ -9,6 +9,7 @@ mod damage;
 mod database;
 pub mod deployment;
 mod died;
+mod failover;
 mod full_disk;
 mod generation;
 mod hanging;
