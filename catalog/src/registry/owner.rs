@@ -65,6 +65,15 @@ impl Owner {
         !matches!((self, other), (Self::Agency(own), Self::Agency(other)) if own != other)
     }
 
+    #[must_use]
+    pub fn is(&self, agency: AgencyId) -> bool {
+        match self {
+            Self::Agency(own) => *own == agency,
+            Self::Resource(of) => of.provider == agency,
+            Self::Grant { .. } => false,
+        }
+    }
+
     /// Records carry the ids of a resource's schemas for as long as there are records: hidden is all that they can be.
     pub fn check_forgotten(&self, subject: &Subject, permanent: bool) -> Result<(), Wrong> {
         if !permanent || self.resource().is_none() {

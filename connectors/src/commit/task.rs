@@ -202,7 +202,7 @@ impl Task {
     async fn settle(&mut self, settling: &Settling) -> Result<Partitions, Refusal> {
         self.may_write()?;
         let key = key_of(&settling.topic);
-        let known = self.views.get(key).unwrap_or_default();
+        let known = self.views.known(key);
         match self.ledger.settle(settling, &known).await {
             Ok(views) => self.take_views(key, views),
             Err(refusal) => {

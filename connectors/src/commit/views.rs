@@ -2,6 +2,7 @@
 //! reader never sees half of a commit. A change wakes those who wait for records.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,6 +37,12 @@ struct Topical {
     closed: bool,
 }
 
+impl Topical {
+    fn of(views: Vec<PartitionView>, closed: bool) -> Self {
+        Self { now: watch::Sender::new(views.into()), closed }
+    }
+}
+
 impl Views {
     /// The views now and every change of them; `None` before they were loaded.
     #[must_use]
@@ -54,37 +61,33 @@ impl Views {
         self.topics.lock().iter().map(|(key, topic)| (*key, topic.now.borrow().clone())).collect()
     }
 
+    /// What the store is known to hold; nothing of a topic whose views are not its own.
+    pub(super) fn known(&self, key: TopicKey) -> Partitions {
+        let topics = self.topics.lock();
+        let own = topics.get(&key).filter(|topic| !topic.closed);
+        own.map(|topic| topic.now.borrow().clone()).unwrap_or_default()
+    }
+
     /// Takes what the store says now. `false`: it knew more before, and that goes on to count here.
     pub(super) fn take(&self, key: TopicKey, loaded: Vec<PartitionView>) -> bool {
-        let known = self.get(key);
-        if self.is_closed(key) {
-            return true;
+        let mut topics = self.topics.lock();
+        match topics.get(&key) {
+            Some(topic) if topic.closed => {}
+            Some(topic) if is_older(&loaded, &topic.now.borrow()) => return false,
+            Some(topic) => drop(topic.now.send_replace(loaded.into())),
+            None => drop(topics.insert(key, Topical::of(loaded, false))),
         }
-        if known.is_some_and(|known| is_older(&loaded, &known)) {
-            return false;
-        }
-        self.put(key, loaded, false);
         true
     }
 
     /// Of a topic that nothing is committed to any more.
     pub(super) fn close(&self, key: TopicKey, closed: Vec<PartitionView>) {
-        self.put(key, closed, true);
-    }
-
-    fn is_closed(&self, key: TopicKey) -> bool {
-        self.topics.lock().get(&key).is_some_and(|topic| topic.closed)
-    }
-
-    fn put(&self, key: TopicKey, partitions: Vec<PartitionView>, closed: bool) {
-        let partitions = Partitions::from(partitions);
-        let mut topics = self.topics.lock();
-        match topics.get_mut(&key) {
-            Some(topic) => {
-                topic.closed = closed;
-                topic.now.send_replace(partitions);
+        match self.topics.lock().entry(key) {
+            Entry::Occupied(mut topic) => {
+                topic.get_mut().closed = true;
+                topic.get().now.send_replace(closed.into());
             }
-            None => drop(topics.insert(key, Topical { now: watch::Sender::new(partitions), closed })),
+            Entry::Vacant(none) => drop(none.insert(Topical::of(closed, true))),
         }
     }
 
@@ -176,6 +179,7 @@ mod tests {
         let over = (ResourceNumber(2), Generation(1));
         views.close(over, settled(9));
         assert!(views.take(over, settled(3)), "what its marks say counts for nothing");
+        assert!(views.known(over).is_empty(), "so nobody holds a store to it");
         assert_eq!(views.get(over).unwrap()[0].settled, 9);
         assert!(!views.is_store_older());
         assert!(!views.take(KEY, settled(5)));

@@ -45,6 +45,8 @@ struct Watched {
     notes: VecDeque<(Duration, Vec<i64>)>,
     /// Since when the log has ended below what is known.
     below_since: Option<Duration>,
+    /// What was known when the store was last asked whether it still knows it.
+    compared: Vec<i64>,
 }
 
 impl Settler {
@@ -56,7 +58,7 @@ impl Settler {
 
 impl Watched {
     fn new(topic: Topic) -> Self {
-        Self { topic, notes: VecDeque::new(), below_since: None }
+        Self { topic, notes: VecDeque::new(), below_since: None, compared: Vec::new() }
     }
 
     /// Notes the ends, and answers those noted at least `age` ago.
@@ -104,7 +106,7 @@ impl Gate {
             };
             if !ends_below(extents, views) {
                 let ends = extents.iter().map(|extent| extent.end).collect();
-                self.settle_topic(&topic, views, vec![0; views.len()], ends).await?;
+                self.settle_topic(&topic, views, vec![0; views.len()], ends, false).await?;
             }
         }
         Ok(())
@@ -122,9 +124,10 @@ impl Gate {
 
     async fn settle_all(&self) -> Result<(), Refusal> {
         self.alive.check()?;
-        let settled = if self.is_store_older() { Ok(()) } else { self.settle_watched_topics().await };
-        // What the log could not be asked about was committed all the same.
-        self.note_marks().await.and(settled)
+        if !self.is_store_older() {
+            self.settle_watched_topics().await?;
+        }
+        self.note_marks().await
     }
 
     async fn settle_watched_topics(&self) -> Result<(), Refusal> {
@@ -192,8 +195,11 @@ impl Gate {
         let ends: Vec<i64> = extents.iter().map(|extent| extent.end).collect();
         let noted = watched.note(now, ends.clone(), self.settings.settle_after);
         let topic = watched.topic.clone();
-        let first_kept = self.gone_before(&topic, views, extents, forget_at).await?;
-        let settled = self.settle_topic(&topic, views, first_kept, noted).await?;
+        let first_kept = self.gone_before(&topic, views, extents, forget_at).await;
+        let known: Vec<i64> = views.iter().map(PartitionView::known_end).collect();
+        let compares = known != watched.compared;
+        let settled = self.settle_topic(&topic, views, first_kept, noted, compares).await?;
+        watched.compared = known;
         let all = settled.iter().zip(&ends).all(|(view, end)| view.settled >= *end);
         let lately = now.saturating_sub(self.settings.settle_after);
         Ok(all && !self.topics.was_touched_since(key_of(&topic), lately))
@@ -207,7 +213,7 @@ impl Gate {
         views: &[PartitionView],
         extents: &[Extent],
         forget_at: &mut Duration,
-    ) -> Result<Vec<i64>, Refusal> {
+    ) -> Vec<i64> {
         let now = self.clock.monotonic();
         let any_dead = |(view, extent): (&PartitionView, &Extent)| {
             let mut before = view.runs.iter().take_while(|run| run.last < extent.first);
@@ -216,22 +222,25 @@ impl Gate {
         let mut first_kept = Vec::new();
         if *forget_at <= now && views.iter().zip(extents).any(any_dead) {
             *forget_at = now + FORGET;
-            first_kept.extend(self.log.widest(&topic.name).await?.iter().map(|extent| extent.first));
+            // Where too few answer nothing is forgotten, and the topic is settled all the same.
+            let widest = self.log.widest(&topic.name).await.unwrap_or_default();
+            first_kept.extend(widest.iter().map(|extent| extent.first));
         }
         first_kept.resize(views.len(), 0);
-        Ok(first_kept)
+        first_kept
     }
 
-    /// Settles up to the noted ends, if that changes anything.
+    /// Settles up to the noted ends, if that changes anything, or if the store is to be `compared` with what is known.
     async fn settle_topic(
         &self,
         topic: &Topic,
         views: &Partitions,
         first_kept: Vec<i64>,
         noted_ends: Vec<i64>,
+        compared: bool,
     ) -> Result<Partitions, Refusal> {
         let mut holes = 0;
-        let mut idle = true;
+        let mut idle = !compared;
         for ((view, noted), first) in views.iter().zip(&noted_ends).zip(&first_kept) {
             if let Some(change) = view.settle(*noted, *first) {
                 idle = false;

@@ -53,6 +53,11 @@ impl Place {
         app.store.registry_alias(caller, &self.named()).await
     }
 
+    /// The same for a change: an alias leads nobody but the agency whose it is to another subject.
+    pub async fn meant_to_change(&self, app: &App, caller: &Caller) -> Result<Subject, Wrong> {
+        app.store.registry_alias_to_change(caller, &self.named()).await
+    }
+
     /// The same of the subject that the query names, in whose context an id is meant; without one the context of the path.
     pub async fn meant_by(&self, asked: &Asked, app: &App, caller: &Caller) -> Result<Subject, Wrong> {
         let named = self.qualify(asked.text("subject").unwrap_or_default());

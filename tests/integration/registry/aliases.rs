@@ -94,6 +94,12 @@ async fn nobody_may_more_by_an_alias(app: &TestApp) {
         refused(&delete(caller, "/subjects/mine/versions/1?permanent=true").await, 40401);
     }
     refused(&delete(&authority, "/subjects/mine").await, 40401);
+    // A name that nobody has yet is opened by the alias's own agency alone; for the authority the subject itself is meant.
+    put(&other, "/config/own", json!({ "alias": "fresh" })).await.expect(200);
+    assert_eq!(authority.post("/subjects/own/versions", wrong()).await.expect(200)["subject"], "own");
+    assert_eq!(other.post("/subjects/own/versions", wrong()).await.expect(200)["subject"], "fresh");
+    assert_eq!(delete(&authority, "/subjects/own").await.expect(200), json!([1]));
+    assert_eq!(other.get("/subjects/fresh/versions").await.expect(200), json!([1]), "he named another");
     for tail in ["", "/schema", "/subjects", "/versions"] {
         refused(&other.get(&format!("/schemas/ids/{id}{tail}?subject=mine")).await, 40403);
     }

@@ -228,6 +228,17 @@ impl Store {
         Ok(if seen { meant } else { subject.clone() })
     }
 
+    /// The subject that a change is meant for. Whoever may change others' subjects too changes the one that he named.
+    pub async fn registry_alias_to_change(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+    ) -> Result<Subject, Wrong> {
+        let (owner, meant) = self.stands_for(subject).await?;
+        let own = owner.is_some_and(|owner| owner.is(caller.agency));
+        Ok(if own { meant } else { subject.clone() })
+    }
+
     /// Whoever asks, with whose the subject is.
     async fn stands_for(&self, subject: &Subject) -> Result<(Option<Owner>, Subject), Refusal> {
         let asked = self.recall.ask();

@@ -273,6 +273,25 @@ async fn a_store_that_goes_back_under_a_running_server_is_found_out() {
     assert!(!decided.gate.is_store_older());
 }
 
+/// However long a hole keeps the settled mark where it is.
+#[tokio::test]
+async fn a_store_that_goes_back_behind_a_hole_is_found_out_as_soon() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    seconds(&world, 1).await;
+    world.store.faults.lock().push_back(StoreFault::Lost);
+    assert_eq!(code(world.rows(9..18).await), Code::OutcomeUnknown);
+    let old = world.store.state.lock().views.clone();
+    world.rows(18..27).await.unwrap();
+    seconds(&world, 1).await;
+    assert!(!world.gate.is_store_older());
+    world.store.state.lock().views.clone_from(&old);
+    world.rows(27..36).await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(code(world.gate.tick().await), Code::StoreOlderThanLog);
+    assert!(world.gate.is_store_older());
+}
+
 #[tokio::test]
 async fn a_topic_filled_again_past_its_end_is_found_out() {
     let dir = tempfile::tempdir().unwrap();

@@ -104,7 +104,8 @@ impl KafkaLog {
         T: Send + 'static,
         F: Fn(&Asker) -> Result<T, Refusal> + Clone + Send + 'static,
     {
-        let _turn = self.rounds.acquire().await.map_err(|_| task_failed())?;
+        let turn = tokio::time::timeout(offsets::ASKING, self.rounds.acquire()).await;
+        let _turn = turn.map_err(|_| refusals::timed_out(topic))?.map_err(|_| task_failed())?;
         let name = topic.clone();
         let brokers = self.ask(move |asker| asker.brokers(&name)).await?;
         let askings = brokers.iter().map(|broker| {

@@ -17,7 +17,7 @@ pub async fn delete(
     place: Place,
     asked: Asked,
 ) -> Answer<Json<Vec<i32>>> {
-    let subject = place.meant(&app, &caller).await?;
+    let subject = place.meant_to_change(&app, &caller).await?;
     let act = act(&app, &caller);
     Ok(Json(delete_subject(&app.store, &act, &subject, asked.flag("permanent")).await?))
 }

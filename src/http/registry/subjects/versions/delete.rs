@@ -18,7 +18,7 @@ pub async fn delete(
     asked: Asked,
 ) -> Answer<Json<i32>> {
     let (version, permanent) = (place.version()?, asked.flag("permanent"));
-    let subject = place.meant(&app, &caller).await?;
+    let subject = place.meant_to_change(&app, &caller).await?;
     let act = act(&app, &caller);
     Ok(Json(delete_version(&app.store, &act, &subject, version, permanent).await?))
 }

@@ -22,7 +22,7 @@ pub async fn register(
     Document(candidate): Document<Candidate>,
 ) -> Answer<Response> {
     let how = Registering { normalize: asked.flag("normalize"), force: asked.flag("force") };
-    let subject = place.meant(&app, &caller).await?;
+    let subject = place.meant_to_change(&app, &caller).await?;
     let act = act(&app, &caller);
     let registered = register_schema(&app.store, &act, &subject, &candidate, how).await?;
     shown(&app, &caller, &asked, &registered).await
