@@ -20,7 +20,7 @@ const EXACT_DIGITS: usize = 15;
 const UNIX_DAY: i32 = 719_163;
 
 /// A value as its item's type has it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum DefaultValue {
     Bool(bool),
     Int(i64),
@@ -30,6 +30,16 @@ pub enum DefaultValue {
     Timestamp(i64),
     Text(String),
     Bytes(Vec<u8>),
+}
+
+/// As records hold it: zero and minus zero are two.
+impl PartialEq for DefaultValue {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Float(one), Self::Float(other)) => one.to_bits() == other.to_bits(),
+            _ => self.cell() == other.cell(),
+        }
+    }
 }
 
 impl Item {

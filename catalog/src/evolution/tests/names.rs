@@ -211,3 +211,14 @@ fn a_masked_items_default_is_no_difference_of_its_derived_schema() {
     held.masks.insert("dep_delay".to_owned(), Mask::Blank);
     assert_eq!(told(&held), []);
 }
+
+#[test]
+fn of_a_default_zero_and_minus_zero_are_two() {
+    let lasting = |default: f64| Item { default: Some(default.into()), ..item("a", ItemType::B) };
+    let changed = |before: f64, after: f64| {
+        let changes = item_changes(&[lasting(before)], &[lasting(after)]);
+        changes.into_iter().flat_map(|change| change.members).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(0.0, -0.0), ["default"]);
+    assert_eq!((changed(0.0, 0.0).len(), changed(-0.0, -0.0).len()), (0, 0));
+}
