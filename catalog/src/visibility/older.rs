@@ -42,10 +42,21 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         /// An attempt's run of so many, behind a gap that others wrote.
-        Append { gap: i64, length: i64, verdict: Verdict },
+        Append {
+            gap: i64,
+            length: i64,
+            verdict: Verdict,
+        },
         /// An attempt's that lies anywhere before: late, or its offsets false.
-        Late { first: i64, length: i64, verdict: Verdict },
-        Settle { noted: i64, first_kept: i64 },
+        Late {
+            first: i64,
+            length: i64,
+            verdict: Verdict,
+        },
+        Settle {
+            noted: i64,
+            first_kept: i64,
+        },
     }
 
     impl Step {
@@ -76,13 +87,19 @@ mod tests {
     }
 
     fn append() -> impl Strategy<Value = Step> {
-        (0..3_i64, 1..6_i64, verdict())
-            .prop_map(|(gap, length, verdict)| Step::Append { gap, length, verdict })
+        (0..3_i64, 1..6_i64, verdict()).prop_map(|(gap, length, verdict)| Step::Append {
+            gap,
+            length,
+            verdict,
+        })
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let late = (0..80_i64, 1..6_i64, verdict())
-            .prop_map(|(first, length, verdict)| Step::Late { first, length, verdict });
+        let late = (0..80_i64, 1..6_i64, verdict()).prop_map(|(first, length, verdict)| Step::Late {
+            first,
+            length,
+            verdict,
+        });
         let settle =
             (0..90_i64, 0..90_i64).prop_map(|(noted, first_kept)| Step::Settle { noted, first_kept });
         prop_oneof![4 => append(), 2 => late, 2 => settle]
