@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use super::super::failure::{Done, Failure};
 use super::super::publish::salt;
 use super::measure::{self, Measured, Times};
+use super::raw::{self, Connection, publish_head};
 use super::report::Row;
 use super::{Publishing, load, setup};
 use crate::client::Client;
@@ -34,6 +35,11 @@ pub enum Until {
     Turns(usize),
 }
 
+#[derive(Deserialize)]
+struct Receipt {
+    accepted: u64,
+}
+
 #[derive(Default)]
 pub struct Published {
     pub accepted: u64,
@@ -42,6 +48,9 @@ pub struct Published {
 
 impl Worker {
     pub async fn run(self) -> Done<Published> {
+        let host = raw::host(&self.client)?;
+        let mut connection = Connection::open(host).await?;
+        let path = format!("/resources/{}/records?on_invalid=reject", self.code);
         let mut published = Published::default();
         loop {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -54,9 +63,14 @@ impl Worker {
             }
             let body = self.bodies[turn % self.bodies.len()].clone();
             let began = Instant::now();
-            let receipt = self.client.publish(&self.code, self.media_type, "reject", &salt(), body).await?;
+            let mut request = publish_head(&path, host, self.client.key(), self.media_type, body.len());
+            request.extend_from_slice(salt().as_bytes());
+            request.extend_from_slice(b"\r\n\r\n");
+            request.extend_from_slice(&body);
+            let receipt: Receipt = serde_json::from_slice(connection.ask_until_answered(&request).await?)
+                .map_err(|error| Failure::Failed(format!("{path}: {error}")))?;
             published.calls.push(began.elapsed());
-            published.accepted += receipt.get("accepted").and_then(Value::as_u64).unwrap_or(0);
+            published.accepted += receipt.accepted;
         }
     }
 }

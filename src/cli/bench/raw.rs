@@ -1,5 +1,7 @@
-//! The registry's HTTP, written and read byte by byte: a whole client would take more of the machine than the server
-//! that is measured.
+//! HTTP written and read byte by byte: a whole client would take more of the machine than the server that is measured.
+
+use std::ops::Range;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,6 +26,19 @@ pub fn head(method: &str, path: &str, host: &str, key: &str, length: usize) -> V
     )
     .into_bytes()
 }
+
+/// The head of a publish up to its last header, of which the value is the publish's own: the key under which it counts
+/// once.
+pub fn publish_head(path: &str, host: &str, key: &str, media_type: &str, length: usize) -> Vec<u8> {
+    format!(
+        "POST /api/v1{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nAccept-Language: en\r\n\
+         Content-Type: {media_type}\r\nContent-Length: {length}\r\nIdempotency-Key: "
+    )
+    .into_bytes()
+}
+
+/// Before a call is sent again that was refused for the moment.
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Connection {
     stream: TcpStream,
@@ -52,24 +67,50 @@ impl Connection {
 
     /// The body of the answer, which must be a good one.
     pub async fn ask(&mut self, request: &[u8]) -> Done<&[u8]> {
+        let (status, body) = self.answer(request).await?;
+        self.good(status, body)
+    }
+
+    /// The same, of a call that may be sent as often as the server is too busy.
+    pub async fn ask_until_answered(&mut self, request: &[u8]) -> Done<&[u8]> {
+        loop {
+            let (status, body) = self.answer(request).await?;
+            if !matches!(status, 429 | 503) {
+                return self.good(status, body);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn good(&self, status: u16, body: Range<usize>) -> Done<&[u8]> {
+        if status == 200 {
+            return Ok(&self.answer[body]);
+        }
+        Err(Failure::Failed(String::from_utf8_lossy(&self.answer).into_owned()))
+    }
+
+    /// The status of the answer and where its body stands.
+    async fn answer(&mut self, request: &[u8]) -> Done<(u16, Range<usize>)> {
         let broken = |error: std::io::Error| Failure::Failed(format!("the connection broke: {error}"));
         self.stream.write_all(request).await.map_err(broken)?;
         self.answer.clear();
-        let body = loop {
+        loop {
             if self.stream.read_buf(&mut self.answer).await.map_err(broken)? == 0 {
                 return Err(Failure::Failed("the connection ended before its answer".to_owned()));
             }
             if let Some((begin, end)) = extent(&self.answer)
                 && self.answer.len() >= end
             {
-                break begin..end;
+                return Ok((status(&self.answer), begin..end));
             }
-        };
-        if self.answer.starts_with(b"HTTP/1.1 200") {
-            return Ok(&self.answer[body]);
         }
-        Err(Failure::Failed(String::from_utf8_lossy(&self.answer).into_owned()))
     }
+}
+
+/// 0 where it says none.
+fn status(answer: &[u8]) -> u16 {
+    let digits = answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// Where the body begins and ends, once the head is there.
@@ -93,5 +134,6 @@ mod tests {
         assert_eq!(extent(b"HTTP/1.1 200 OK\r\ncontent-le"), None);
         let answer = b"HTTP/1.1 200 OK\r\nx: y\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(extent(answer), Some((answer.len() - 2, answer.len())));
+        assert_eq!((status(answer), status(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")), (200, 503));
     }
 }
