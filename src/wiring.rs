@@ -103,7 +103,7 @@ pub fn start_gate(wires: Wires<'_>) -> Result<Arc<Gate>, StartError> {
     };
     let ledger =
         StoreLedger::new(wires.store.clone(), wires.clock.clone(), wires.ids.clone(), wires.lease.epoch);
-    Ok(Gate::start(Parts {
+    let gate = Gate::start(Parts {
         log: wires.log,
         ledger: Arc::new(ledger),
         directory: Arc::new(wires.store.clone()),
@@ -115,7 +115,8 @@ pub fn start_gate(wires: Wires<'_>) -> Result<Arc<Gate>, StartError> {
         settings: gate_settings(wires.settings),
         epoch: wires.lease.epoch,
         marks: Some(wires.settings.data.dir.join("marks")),
-    }))
+    });
+    Ok(gate?)
 }
 
 fn gate_settings(settings: &Settings) -> gate::Settings {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+
 use super::dispatch::DEADLINE;
 use super::error::{late, leaves_commit_open, translate};
 use super::places::{self, place};
 use super::recall::Changing;
-use super::{Engine, Link, Session, Store, Tx};
+use super::server::epoch_lock;
+use super::{Apart, Engine, Link, Session, Store, Tx};
 use crate::error::{Code, Refusal};
 use crate::ports::CommitError;
 
@@ -27,15 +30,20 @@ impl Store {
 
     /// One for a question that many ask together.
     pub(super) async fn read_for_all(&self) -> Result<Session, Refusal> {
-        self.read_with(places::Held::new()).await
+        let questions = self.apart.as_ref().map(|apart| Engine::Postgres(apart.questions.clone()));
+        read_on(questions.as_ref().unwrap_or(&self.engine), places::Held::new()).await
     }
 
     async fn read_with(&self, held: places::Held) -> Result<Session, Refusal> {
-        let link = match &self.engine {
-            Engine::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
-            Engine::Postgres(pool) => pool.acquire().await.map(Link::PostgresRead),
-        };
-        link.map(|link| Session { link, _held: held }).map_err(|error| translate(&error))
+        read_on(&self.engine, held).await
+    }
+
+    /// The same store over the connections that commit groups.
+    pub(super) fn committing(&self) -> Self {
+        match &self.apart {
+            Some(apart) => Self { engine: Engine::Postgres(apart.ledger.clone()), ..self.clone() },
+            None => self.clone(),
+        }
     }
 
     /// The store as the server of that epoch works with it: whatever it writes, it writes only while that epoch is in
@@ -48,31 +56,29 @@ impl Store {
     /// A transaction to write with. Under an epoch it is refused unless that epoch is in force, and no other server
     /// can take the database before it has ended.
     pub async fn begin(&self) -> Result<Tx, Refusal> {
-        let tx = self.begin_moving().await?;
+        let mut tx = self.begin_moving().await?;
+        tx.check_epoch().await?;
         Ok(Tx { changing: Some(Changing::new(&self.recall)), ..tx })
     }
 
-    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries.
+    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries, and whether
+    /// the epoch is in force is looked at before COMMIT only.
     pub(crate) async fn begin_moving(&self) -> Result<Tx, Refusal> {
-        let mut tx = self.begin_unfenced().await?;
-        if let Some(epoch) = self.epoch {
-            tx.hold_epoch(epoch).await?;
-        }
-        Ok(tx)
+        begin_on(&self.engine, place().await?, self.epoch).await
     }
 
     /// To renew the lease: while a database is slow to answer, a crowd of callers holds every other connection for as long
     /// as a lease lasts. (SQLite's one writer is handed out first come, first served, and answers or fails at once.)
     pub(super) async fn begin_renewal(&self) -> Result<Tx, Refusal> {
-        match &self.keeper {
-            Some(keeper) => begin_on(&Engine::Postgres(keeper.clone()), places::Held::new()).await,
+        match &self.apart {
+            Some(apart) => begin_on(&Engine::Postgres(apart.lease.clone()), places::Held::new(), None).await,
             None => self.begin_unfenced().await,
         }
     }
 
     /// IMMEDIATE on SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
     pub(super) async fn begin_unfenced(&self) -> Result<Tx, Refusal> {
-        begin_on(&self.engine, place().await?).await
+        begin_on(&self.engine, place().await?, None).await
     }
 
     /// A connection whose statements all see one moment of the store.
@@ -90,8 +96,10 @@ impl Store {
 
     /// Waits for running statements and closes all connections.
     pub async fn close(&self) {
-        if let Some(keeper) = &self.keeper {
-            keeper.close().await;
+        if let Some(Apart { lease, ledger, questions }) = &self.apart {
+            for pool in [lease, ledger, questions] {
+                pool.close().await;
+            }
         }
         match &self.engine {
             Engine::Sqlite { writer, readers } => {
@@ -103,14 +111,25 @@ impl Store {
     }
 }
 
-async fn begin_on(engine: &Engine, held: places::Held) -> Result<Tx, Refusal> {
+async fn read_on(engine: &Engine, held: places::Held) -> Result<Session, Refusal> {
+    let link = match engine {
+        Engine::Sqlite { readers, .. } => readers.acquire().await.map(Link::SqliteRead),
+        Engine::Postgres(pool) => pool.acquire().await.map(Link::PostgresRead),
+    };
+    link.map(|link| Session { link, _held: held }).map_err(|error| translate(&error))
+}
+
+/// With an epoch its lock is taken in the same message: every answer that a group waits for is waited for by all in it.
+async fn begin_on(engine: &Engine, held: places::Held, epoch: Option<i64>) -> Result<Tx, Refusal> {
     let begun = async {
         match engine {
             Engine::Sqlite { writer, .. } => {
                 writer.begin_with("BEGIN IMMEDIATE").await.map(Link::SqliteWrite)
             }
             Engine::Postgres(pool) => {
-                pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map(Link::PostgresWrite)
+                let lock = epoch.map(|_| format!("; {}", epoch_lock())).unwrap_or_default();
+                let begin = AssertSqlSafe(format!("BEGIN ISOLATION LEVEL READ COMMITTED{lock}"));
+                pool.begin_with(begin).await.map(Link::PostgresWrite)
             }
         }
     };
@@ -118,18 +137,19 @@ async fn begin_on(engine: &Engine, held: places::Held) -> Result<Tx, Refusal> {
         Ok(link) => link.map_err(|error| translate(&error))?,
         Err(_) => return Err(late()),
     };
-    Ok(Tx { session: Session { link, _held: held }, changing: None })
+    Ok(Tx { session: Session { link, _held: held }, epoch, changing: None })
 }
 
 impl Tx {
     /// Commits, and says of a failure whether COMMIT may still have taken effect.
     pub async fn commit(mut self) -> Result<(), CommitError> {
-        if let Link::PostgresWrite(tx) = &mut self.session.link {
-            // PostgreSQL answers the COMMIT of a transaction in which a statement failed as if all were well, and
-            // rolls back: this question fails there, and on a dead connection too, before COMMIT is sent.
-            super::dispatch::within(sqlx::query("SELECT 1").execute(&mut **tx))
-                .await
-                .map_err(CommitError::NotSent)?;
+        // PostgreSQL answers the COMMIT of a transaction in which a statement failed as if all were well, and rolls
+        // back: a question fails there, and on a dead connection too, before COMMIT is sent.
+        if self.epoch.is_some() {
+            self.check_epoch().await.map_err(CommitError::NotSent)?;
+        } else if let Link::PostgresWrite(tx) = &mut self.session.link {
+            let asked = super::dispatch::within(sqlx::query("SELECT 1").execute(&mut **tx)).await;
+            asked.map_err(CommitError::NotSent)?;
         }
         let committed = async {
             match self.session.link {

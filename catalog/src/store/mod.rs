@@ -86,8 +86,8 @@ use crate::ids::KeyId;
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
-    /// PostgreSQL's connection that renews the lease: it waits behind nobody.
-    keeper: Option<PgPool>,
+    /// PostgreSQL's connections for the server's own work.
+    apart: Option<Apart>,
     recall: Arc<Recall>,
     /// Keys of callers that are asked for while nobody is known yet.
     keys: Arc<Asking<KeyId>>,
@@ -96,6 +96,17 @@ pub struct Store {
     /// Milliseconds that a test has moved its clock by.
     #[cfg(feature = "testing")]
     shifted: Arc<std::sync::atomic::AtomicI64>,
+}
+
+/// Connections to PostgreSQL that wait behind no caller.
+#[derive(Debug, Clone)]
+struct Apart {
+    /// Renews the lease.
+    lease: PgPool,
+    /// Commits groups, on the committer's own thread: a connection is served by the runtime that opened it.
+    ledger: PgPool,
+    /// Questions that many ask together.
+    questions: PgPool,
 }
 
 #[derive(Debug, Clone)]
@@ -128,6 +139,8 @@ enum Link {
 #[derive(Debug)]
 pub struct Tx {
     session: Session,
+    /// The epoch that must be in force when it is committed; its lock is held.
+    epoch: Option<i64>,
     /// What is remembered may be old once this has ended.
     changing: Option<Changing>,
 }

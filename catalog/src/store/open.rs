@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, PgConnection, PgPool, SqliteConnection, query_as};
 
 use super::dispatch::DEADLINE;
-use super::{Engine, Store};
+use super::{Apart, Engine, Store};
 use crate::error::{Code, Refusal};
 
 /// Which database, and how many connections to it.
@@ -35,13 +35,13 @@ impl Store {
 
     /// Opens the database and leaves its tables as they are.
     pub(super) async fn connect(config: &StoreConfig) -> Result<Self, Refusal> {
-        let (engine, keeper) = match config.url.strip_prefix("sqlite:") {
+        let (engine, apart) = match config.url.strip_prefix("sqlite:") {
             Some(path) => (open_file(path, config.connections).await?, None),
             None => open_server(config).await?,
         };
         Ok(Self {
             engine,
-            keeper,
+            apart,
             recall: Arc::default(),
             keys: Arc::default(),
             epoch: None,
@@ -69,7 +69,7 @@ async fn open_file(path: &str, readers: u32) -> Result<Engine, Refusal> {
     })
 }
 
-async fn open_server(config: &StoreConfig) -> Result<(Engine, Option<PgPool>), Refusal> {
+async fn open_server(config: &StoreConfig) -> Result<(Engine, Option<Apart>), Refusal> {
     let ours = config.url.starts_with("postgres://") || config.url.starts_with("postgresql://");
     let parsed = config.url.parse::<PgConnectOptions>().ok().filter(|_| ours);
     let options = parsed.ok_or_else(|| {
@@ -91,8 +91,11 @@ async fn open_server(config: &StoreConfig) -> Result<(Engine, Option<PgPool>), R
         options = options.password(password);
     }
     check_server(&options).await?;
-    let keeper = pool(options.clone(), 1);
-    Ok((Engine::Postgres(pool(options, config.connections.max(2))), Some(keeper)))
+    // All that these ask for they ask by its key: no plan that was made while a table was small may read all of it later.
+    let keyed = options.clone().options([("enable_seqscan", "off")]);
+    let apart =
+        Apart { lease: pool(options.clone(), 1), ledger: pool(keyed.clone(), 2), questions: pool(keyed, 2) };
+    Ok((Engine::Postgres(pool(options, config.connections.max(2))), Some(apart)))
 }
 
 /// Whether the server answers, and is one that the store's tables can be made in.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::dispatch::{on, rows};
 use super::error::internal;
-use super::{LockClass, Store, Tx};
+use super::{Lock, LockClass, Store, Tx};
 use crate::audit::{Actor, Build, Event, ServerLease, ServerStarted, ServerStopped};
 use crate::clock::{Ids, Time, rfc3339};
 use crate::error::{Code, Refusal};
@@ -42,6 +42,11 @@ impl LeaseRow {
 
 /// What the one lock of its class is on.
 const EPOCH: &str = "epoch";
+
+/// Takes the lock of `hold_epoch`, as part of the message that begins a transaction on PostgreSQL.
+pub(super) fn epoch_lock() -> String {
+    Lock::on(LockClass::Epoch, EPOCH).shared()
+}
 
 impl Store {
     /// Takes the row: at once if it names this node, whose data folder's lock shows that its predecessor is dead;
@@ -106,8 +111,20 @@ impl Tx {
     /// Refuses unless this epoch is the one in force, which it stays until the transaction ends. The first lock of
     /// all: who waits for a take-over holds nothing that another may need.
     pub(super) async fn hold_epoch(&mut self, epoch: i64) -> Result<(), Refusal> {
-        const SELECT: &str = "SELECT epoch FROM server_lease WHERE id = 1";
         self.lock_shared(LockClass::Epoch, EPOCH).await?;
+        self.is_in_force(epoch).await
+    }
+
+    /// The same for a transaction that began under an epoch, and so under the lock.
+    pub(super) async fn check_epoch(&mut self) -> Result<(), Refusal> {
+        match self.epoch {
+            Some(epoch) => self.is_in_force(epoch).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn is_in_force(&mut self, epoch: i64) -> Result<(), Refusal> {
+        const SELECT: &str = "SELECT epoch FROM server_lease WHERE id = 1";
         let in_force: Option<i64> = on!(self, |conn| query_scalar(SELECT).fetch_optional(conn))?;
         if in_force == Some(epoch) { Ok(()) } else { Err(another(None)) }
     }

@@ -7,6 +7,7 @@ mod group;
 mod task;
 mod views;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,23 +60,27 @@ enum Leftover {
 }
 
 impl Committer {
-    /// Starts the task.
-    #[must_use]
+    /// Starts the task on a thread and a runtime of its own: all wait for each of its steps, so it waits for none of their
+    /// turns.
     pub fn start(
         ledger: Arc<dyn Ledger>,
         alive: Alive,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         settings: CommitSettings,
-    ) -> Self {
+    ) -> Result<Self, Refusal> {
         let (requests, incoming) = mpsc::channel(settings.queue.max(1));
         let (leftovers, left) = mpsc::unbounded_channel();
         let views = Arc::new(Views::default());
         let on_the_way = OnTheWay::default();
         let task =
             Task::new(ledger, alive, clock, metrics.clone(), settings, views.clone(), on_the_way.clone());
-        tokio::spawn(task.run(incoming, left));
-        Self { requests, leftovers, views, on_the_way, metrics }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| no_thread(&error))?;
+        let thread = std::thread::Builder::new().name("changtong-commit".to_owned());
+        let started = thread.spawn(move || runtime.block_on(task.run(incoming, left)));
+        started.map_err(|error| no_thread(&error))?;
+        Ok(Self { requests, leftovers, views, on_the_way, metrics })
     }
 
     #[must_use]
@@ -151,6 +156,17 @@ impl Committer {
         self.metrics.commit_queue.dec();
         answer
     }
+}
+
+fn no_thread(error: &io::Error) -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        format!("无法启动提交线程:{error};请检查本进程的线程数和打开文件数上限"),
+        format!(
+            "the committer's thread could not be started: {error}; look at the limits of this process on threads and \
+             open files"
+        ),
+    )
 }
 
 fn stopped() -> Refusal {

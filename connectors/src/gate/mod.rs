@@ -127,8 +127,7 @@ pub struct Gate {
 
 impl Gate {
     /// Starts the gate's tasks; call it inside the runtime.
-    #[must_use]
-    pub fn start(parts: Parts) -> Arc<Self> {
+    pub fn start(parts: Parts) -> Result<Arc<Self>, Refusal> {
         let settings = parts.settings;
         let committer = Committer::start(
             parts.ledger.clone(),
@@ -141,8 +140,8 @@ impl Gate {
                 outcome_deadline: settings.outcome_deadline,
                 queue: settings.queue,
             },
-        );
-        Arc::new(Self {
+        )?;
+        Ok(Arc::new(Self {
             budget: Budget::new(settings.bytes_in_flight),
             windows: Arc::new(Windows::new(committer.clone(), parts.metrics.clone(), settings.window)),
             limiter: Limiter::new(parts.clock.clone()),
@@ -166,7 +165,7 @@ impl Gate {
             metrics: parts.metrics,
             settings,
             committer,
-        })
+        }))
     }
 
     /// Waits until nothing can be committed any more.

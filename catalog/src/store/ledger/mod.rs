@@ -42,6 +42,8 @@ use crate::visibility::PartitionView;
 #[derive(Clone)]
 pub struct StoreLedger {
     store: Store,
+    /// The same, for what the committer alone asks.
+    committing: Store,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     epoch: i64,
@@ -59,7 +61,8 @@ impl StoreLedger {
     /// `epoch` is that of the lease taken by `Store::take_server`.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, epoch: i64) -> Self {
-        Self { store: store.under(epoch), clock, ids, epoch, asking: Arc::default() }
+        let store = store.under(epoch);
+        Self { committing: store.committing(), store, clock, ids, epoch, asking: Arc::default() }
     }
 }
 
@@ -71,7 +74,7 @@ impl Ledger for StoreLedger {
         generation: Generation,
     ) -> Result<Vec<PartitionView>, Refusal> {
         let topic = (resource, generation);
-        let mut views = self.store.read().await?.views(&[topic]).await?;
+        let mut views = self.committing.read().await?.views(&[topic]).await?;
         Ok(views.remove(&topic).unwrap_or_default())
     }
 

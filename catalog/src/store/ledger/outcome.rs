@@ -20,7 +20,7 @@ pub(super) async fn outcome(
     ledger: &StoreLedger,
     attempts: &[Attempt],
 ) -> Result<Vec<Result<Receipt, Refusal>>, Refusal> {
-    let mut tx = ledger.store.begin().await?;
+    let mut tx = ledger.committing.begin().await?;
     let claims = attempts.iter().filter_map(|attempt| attempt.claim.as_ref());
     let mut locks: BTreeSet<Lock> =
         claims.map(|claim| Lock::on(LockClass::Idempotency, lock_text(claim))).collect();
@@ -44,7 +44,7 @@ pub(super) async fn outcome(
 
 /// Nothing is read: what waited for these locks, or held them, is over once they are had.
 pub(super) async fn decided(ledger: &StoreLedger, resources: &[ResourceNumber]) -> Result<(), Refusal> {
-    let mut tx = ledger.store.begin().await?;
+    let mut tx = ledger.committing.begin().await?;
     let locks = resources.iter().map(|resource| Lock::on(LockClass::Topic, resource));
     tx.lock_all_exclusive(locks.collect()).await
 }

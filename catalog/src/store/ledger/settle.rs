@@ -18,7 +18,7 @@ pub(super) async fn settle(
     known: &[PartitionView],
 ) -> Result<Vec<PartitionView>, Refusal> {
     let topic = (settling.topic.resource, settling.topic.generation);
-    let mut tx = ledger.store.begin_moving().await?;
+    let mut tx = ledger.committing.begin_moving().await?;
     tx.lock_exclusive(LockClass::Topic, topic.0).await?;
     let mut views = tx.views(&[topic]).await?.remove(&topic).unwrap_or_default();
     if is_older(&views, known) {

@@ -181,6 +181,7 @@ fn gate_on(
         epoch,
         marks,
     })
+    .unwrap()
 }
 
 impl World {
