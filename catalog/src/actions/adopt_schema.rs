@@ -9,27 +9,27 @@ use super::resource::{Opened, open};
 use super::revise_resource::revise;
 use crate::compat::Work;
 use crate::error::{Code, Refusal};
-use crate::ids::ResourceCode;
+use crate::ids::{Generation, ResourceCode};
 use crate::resource::lifecycle::Act as Step;
 use crate::resource::proposal::Revision;
 use crate::resource::{Resource, ResourceFile};
 use crate::store::Store;
 
 /// What is put in force is the text that the items make which `text` means: title, grade and what else the catalog
-/// keeps of an item are in it.
+/// keeps of an item are in it. It is so in the generation that it was brought to, or not at all.
 pub(super) async fn adopt_schema(
     store: &Store,
     act: &Act<'_>,
-    code: &ResourceCode,
+    of: (&ResourceCode, Generation),
     (text, work): (&str, &Work),
 ) -> Result<Done<Resource>, Refusal> {
-    looking_again(|look| attempt(store, act, code, (look, text, work))).await
+    looking_again(|look| attempt(store, act, of, (look, text, work))).await
 }
 
 async fn attempt(
     store: &Store,
     act: &Act<'_>,
-    code: &ResourceCode,
+    (code, generation): (&ResourceCode, Generation),
     (look, text, work): (Look, &str, &Work),
 ) -> Result<Option<Done<Resource>>, Refusal> {
     let proposed = Proposed::Schema(text.to_owned());
@@ -38,6 +38,9 @@ async fn attempt(
         Opened::Fresh(tx, entry) => (tx, entry),
         Opened::Before(done) => return Ok(Some(done)),
     };
+    if entry.generation != generation {
+        return Err(moved_on(code));
+    }
     let Some(foreseen) = foreseen else { return Ok(None) };
     let Some(found) = foreseen.settle(&mut tx, (&entry, act.now)).await? else { return Ok(None) };
     if found.items == entry.file.items {
@@ -53,6 +56,21 @@ async fn attempt(
     }
     let revision = Revision { file, written_by: act.caller.account, proposed: None };
     revise(tx, act, entry, (revision, found.judged)).await.map(Some)
+}
+
+fn moved_on(code: &ResourceCode) -> Refusal {
+    Refusal::new(
+        Code::InvalidState,
+        format!(
+            "资源刚刚换代,原一代的模式不再变更;请向现行一代的主题登记,或用 changtong resource revise {} 修订",
+            code.dashed()
+        ),
+        format!(
+            "the resource has just got a new generation, and schemas of the one before change no more: register under \
+             the subject of the one in force, or revise it by changtong resource revise {}",
+            code.dashed()
+        ),
+    )
 }
 
 fn by_revision_only(code: &ResourceCode) -> Refusal {

@@ -74,6 +74,12 @@ impl Candidate {
             && self.given_version().is_none_or(|given| given == version)
     }
 
+    /// Whether it is meant to be the latest version, whichever that is.
+    #[must_use]
+    pub fn is_latest(&self) -> bool {
+        self.version == Some(-1)
+    }
+
     #[must_use]
     pub fn beside(&self) -> Beside {
         Beside {

@@ -134,6 +134,13 @@ impl Config {
         asked || self.normalize == Some(true)
     }
 
+    /// Whether a new schema is given metadata or rules that are not its own or an earlier version's.
+    #[must_use]
+    pub fn completes(&self) -> bool {
+        let metadata = self.default_metadata.is_some() || self.override_metadata.is_some();
+        metadata || self.default_rule_set.is_some() || self.override_rule_set.is_some()
+    }
+
     /// Metadata and rules of a new schema: its own or those of the version before, between what is set as default and
     /// what is set over all.
     #[must_use]

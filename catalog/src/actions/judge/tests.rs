@@ -112,7 +112,8 @@ impl Scene {
     }
 
     async fn adopt(&self, store: &Store, text: &str) -> Result<Done<Resource>, Refusal> {
-        adopt_schema(store, &self.act(&self.head), &self.entry.code, (text, &Work::default())).await
+        let of = (&self.entry.code, self.entry.generation);
+        adopt_schema(store, &self.act(&self.head), of, (text, &Work::default())).await
     }
 
     async fn check(&self, store: &Store, file: ResourceFile) -> Result<Judged, Refusal> {

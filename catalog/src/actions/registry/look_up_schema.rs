@@ -16,7 +16,7 @@ pub async fn look_up_schema(
     with_deleted: bool,
 ) -> Result<Registered, Wrong> {
     candidate.check()?;
-    let question = Question { store, caller, candidate, normalize, with_deleted };
+    let question = Question { store, caller, candidate, normalize, with_deleted, numbered: false };
     question.anywhere(subject, &mut Work::default()).await
 }
 
@@ -26,6 +26,8 @@ pub(super) struct Question<'a> {
     pub candidate: &'a Candidate,
     pub normalize: bool,
     pub with_deleted: bool,
+    /// Only what has the numbers that the candidate comes with.
+    pub numbered: bool,
 }
 
 impl Question<'_> {
@@ -73,7 +75,8 @@ impl Question<'_> {
         }
     }
 
-    async fn find(
+    /// As what stands beside it here, and no other.
+    pub async fn find(
         &self,
         subject: &Subject,
         beside: &Beside,
@@ -84,6 +87,7 @@ impl Question<'_> {
         if !self.candidate.has_text() {
             return Ok(None);
         }
+        let versions = &self.meant(versions);
         let how = How::looking(config, self.normalize);
         let text = (self.candidate.schema.as_str(), beside);
         let sent = Sent::fetch(&mut self.store.read().await?, self.caller, subject, text, how).await?;
@@ -98,5 +102,15 @@ impl Question<'_> {
             return Ok(Some(*one));
         }
         found(self.store, (self.caller, subject), &sent, versions, work).await
+    }
+    fn meant(&self, versions: &[Earlier]) -> Vec<Earlier> {
+        let mut meant = versions.to_vec();
+        if self.numbered {
+            let latest = versions.iter().rfind(|one| !one.deleted).map(|one| one.version);
+            let candidate = self.candidate;
+            meant.retain(|one| candidate.comes_as(one.id, one.version));
+            meant.retain(|one| !candidate.is_latest() || Some(one.version) == latest);
+        }
+        meant
     }
 }

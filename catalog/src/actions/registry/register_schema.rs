@@ -45,12 +45,13 @@ pub async fn register_schema(
             drop(session);
             return resource_schema::register(store, act, subject, (of, before.mode), (candidate, how)).await;
         }
-        if let Err(refused) = before.mode.check_register(subject, candidate.given_id().is_some()) {
-            drop(session);
-            return asked.known(store).await?.ok_or(refused);
-        }
-        let sent = asked.fetch(&mut session, &before).await?;
         drop(session);
+        let may = before.mode.check_register(subject, candidate.given_id().is_some());
+        if let Some(known) = asked.known(store, &before, may.is_ok()).await? {
+            return Ok(known);
+        }
+        may?;
+        let sent = asked.fetch(&mut store.read().await?, &before).await?;
         let new = sent.prepare(act.caller).await?;
         if let Some(one) = asked.judge(store, &before, &new).await? {
             return Ok(store.read().await?.registered(subject, one).await?);
@@ -120,13 +121,30 @@ impl Asked<'_> {
         Ok(None)
     }
 
-    /// What stands is told where nothing may be registered too: whoever starts asks for what it has registered before.
-    async fn known(&self, store: &Store) -> Result<Option<Registered>, Wrong> {
+    /// What was sent, if it stands just as it was sent: it is given no metadata of the version before then. It is told
+    /// where nothing may be registered too, completed or not: whoever starts asks for what it has registered before.
+    async fn known(&self, store: &Store, before: &Before, may: bool) -> Result<Option<Registered>, Wrong> {
         let Self { act, subject, candidate, how } = self;
-        let caller = act.caller;
-        let question = Question { store, caller, candidate, normalize: how.normalize, with_deleted: false };
-        let found = question.under(subject, &mut Work::default()).await?;
-        Ok(found.filter(|one| candidate.comes_as(one.id, one.version)))
+        // Whoever says a version and no id asks for a new one.
+        if candidate.given_version().is_some() && candidate.given_id().is_none() {
+            return Ok(None);
+        }
+        let (caller, normalize) = (act.caller, how.normalize);
+        let question = Question { store, caller, candidate, normalize, with_deleted: false, numbered: true };
+        let mut work = Work::default();
+        if !may {
+            return question.under(subject, &mut work).await;
+        }
+        let standing: Vec<Earlier> = before.earlier.iter().filter(|one| !one.deleted).copied().collect();
+        // What is imported is taken as it was sent, and looked for so below.
+        if standing.is_empty() || before.config.completes() || before.mode.imports() {
+            return Ok(None);
+        }
+        let given = candidate.beside();
+        match question.find(subject, &given, &standing, &before.config, &mut work).await? {
+            Some(one) => Ok(Some(store.read().await?.registered(subject, one).await?)),
+            None => Ok(None),
+        }
     }
 
     fn given(&self, before: &Before) -> Given {

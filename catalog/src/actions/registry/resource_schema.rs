@@ -32,10 +32,11 @@ pub(super) async fn register(
     if visible::standing(act.caller, of.provider, of.state, of.share_type) != Sight::Whole {
         return Err(by_revising(subject));
     }
-    let asked = Asked { store, caller: act.caller, subject, candidate, normalize: how.normalize };
+    let asked =
+        Asked { store, caller: act.caller, subject, candidate, normalize: how.normalize, numbered: true };
     let mut work = Work::default();
     let (new, same) = asked.read(&mut work).await?;
-    if let Some(same) = same.filter(|same| candidate.comes_as(same.id, same.version)) {
+    if let Some(same) = same {
         return Ok(store.read().await?.registered(subject, same).await?);
     }
     mode.check_register(subject, candidate.given_id().is_some())?;
@@ -48,8 +49,9 @@ pub(super) async fn register(
     let Some(entry) = entry.filter(|entry| may_put_in_force(act.caller, place, entry)) else {
         return Err(by_revising(subject));
     };
-    // Whatever was judged ahead counts only for the entry as it stands under its lock.
-    let adopted = adopt_schema(store, act, &entry.code, (&new.content.text, &work)).await;
+    // Whatever was judged ahead counts only for the entry as it stands under its lock, of the same generation.
+    let of = (&entry.code, entry.generation);
+    let adopted = adopt_schema(store, act, of, (&new.content.text, &work)).await;
     let revised = adopted.map_err(|refusal| refused(subject, refusal))?.object;
     let mut session = store.read().await?;
     let versions = session.versions_of(subject).await?;
@@ -68,7 +70,7 @@ pub(super) async fn check_compatible(
     (candidate, normalize): (&Candidate, bool),
     only: Option<VersionId>,
 ) -> Result<Vec<String>, Wrong> {
-    let asked = Asked { store, caller: act.caller, subject, candidate, normalize };
+    let asked = Asked { store, caller: act.caller, subject, candidate, normalize, numbered: false };
     let mut work = Work::default();
     let (new, same) = asked.read(&mut work).await?;
     if same.is_some() {
@@ -113,15 +115,18 @@ struct Asked<'a> {
     subject: &'a Subject,
     candidate: &'a Candidate,
     normalize: bool,
+    /// Only what has the numbers that the candidate comes with is the same.
+    numbered: bool,
 }
 
 impl Asked<'_> {
     /// What was sent, and the version that is the same.
     async fn read(&self, work: &mut Work) -> Result<(Arc<Prepared>, Option<Earlier>), Wrong> {
-        let Self { store, caller, subject, candidate, normalize } = self;
+        let Self { store, caller, subject, candidate, normalize, numbered } = self;
         let mut session = store.read().await?;
         let config = session.config_in_scope(subject).await?;
-        let versions = session.versions_of(subject).await?;
+        let mut versions = session.versions_of(subject).await?;
+        versions.retain(|one| !one.deleted && (!numbered || candidate.comes_as(one.id, one.version)));
         let sent = (candidate.schema.as_str(), &candidate.beside());
         let how = How::new(&config, false, *normalize);
         let sent = Sent::fetch(&mut session, caller, subject, sent, how).await?;
@@ -129,12 +134,12 @@ impl Asked<'_> {
         work.take_text(sent.bytes());
         let new = sent.prepare(caller).await?;
         let known = store.read().await?.stored_id(&subject.context, &new.content).await?;
-        let same = versions.iter().rfind(|one| !one.deleted && Some(one.id) == known).copied();
+        let same = versions.iter().rfind(|one| Some(one.id) == known).copied();
         if same.is_some() {
             return Ok((new, same));
         }
         let same = found(store, (caller, subject), &new, &versions, work).await?;
-        Ok((new, same.filter(|one| !one.deleted)))
+        Ok((new, same))
     }
 }
 

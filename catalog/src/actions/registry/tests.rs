@@ -5,7 +5,7 @@ use chrono::FixedOffset;
 
 use super::look_up_schema::Question;
 use super::{Against, check_compatibility};
-use crate::account::Role;
+use crate::account::{Caller, Role};
 use crate::actions::think::whole_desk;
 use crate::actions::{Act, Rules};
 use crate::clock::{SeededIds, Time};
@@ -56,14 +56,17 @@ fn fixed(name: &str, size: usize, more: &str) -> Content {
     Content::of_text(format!(r#"{{"type":"fixed","name":"{name}","size":{size}{more}}}"#))
 }
 
+fn question<'a>(store: &'a Store, caller: &'a Caller, candidate: &'a Candidate) -> Question<'a> {
+    Question { store, caller, candidate, normalize: false, with_deleted: false, numbered: false }
+}
+
 /// What is looked for is not in the first context, and may be in the second.
 async fn what_there_was_no_work_left_for_is_not_said_to_be_missing(store: &Store) {
     let alike = [fixed("CA", 12, ""), fixed("AC", 21, ""), fixed("CA", 21, "")];
     subject_with(store, &Subject::read("s"), &[fixed("AC", 1, "")]).await;
     let caller = subject_with(store, &Subject::read(":.a:s"), &alike).await;
     let candidate = Candidate { schema: fixed("AC", 12, "").text, ..Candidate::default() };
-    let question =
-        Question { store, caller: &caller, candidate: &candidate, normalize: false, with_deleted: false };
+    let question = question(store, &caller, &candidate);
     let subject = Subject::read("s");
     let asked = async |work: Work| question.anywhere(&subject, &mut { work }).await.unwrap_err();
     assert_eq!(asked(Work::default()).await, Wrong::SchemaNotFound(None));
@@ -81,8 +84,7 @@ async fn what_is_passed_over_hides_nothing(store: &Store) {
     versions.extend((1001..1050).map(|size| fixed("F", size, r#","y":2,"x":1"#)));
     let caller = subject_with(store, &Subject::read("s"), &versions).await;
     let candidate = Candidate { schema: fixed("F", 1000, r#","x":1,"y":2"#).text, ..Candidate::default() };
-    let question =
-        Question { store, caller: &caller, candidate: &candidate, normalize: false, with_deleted: false };
+    let question = question(store, &caller, &candidate);
     let found = question.anywhere(&Subject::read("s"), &mut Work::default()).await.unwrap();
     assert_eq!(found.version, 1);
 }

@@ -41,16 +41,28 @@ async fn normalised_texts_find_each_other(store: &Store) {
 
 async fn a_client_may_number_its_versions(store: &Store) {
     let desk = Desk::set(store).await;
-    desk.register("s", "\"int\"").await;
-    let asked = Candidate { version: Some(-1), ..of("\"int\"") };
-    let second = desk.try_register(&desk.one, "s", &asked).await.unwrap();
-    assert_eq!(second.version, 2, "another content by its number alone");
-    let number =
-        second.content.beside.metadata.as_ref().map(|m: &Metadata| m.properties[VERSION_PROPERTY].clone());
-    assert_eq!(number.as_deref(), Some("2"));
+    let numbered = async |version: Option<i32>, number: Option<&str>| {
+        let properties = number.map(|number| (VERSION_PROPERTY.to_owned(), number.to_owned()));
+        let metadata =
+            number.map(|_| Metadata { properties: properties.into_iter().collect(), ..Metadata::default() });
+        let candidate = Candidate { version, metadata, ..of("\"int\"") };
+        desk.try_register(&desk.one, "s", &candidate).await.map(|one| one.version)
+    };
+    assert_eq!(numbered(None, None).await, Ok(1));
+    assert_eq!(numbered(Some(-1), None).await, Ok(1), "the latest, whichever that is");
+    assert_eq!(numbered(Some(2), None).await, Ok(2), "another content by its number alone");
     let latest =
         store.registry_version(&desk.one, &Subject::read("s"), VersionId::Latest, false).await.unwrap();
-    assert_eq!(latest, second);
+    let number = latest.content.beside.metadata.as_ref().map(|m| m.properties[VERSION_PROPERTY].clone());
+    assert_eq!((latest.version, number.as_deref()), (2, Some("2")));
+    assert_eq!(numbered(Some(-1), None).await, Ok(2));
+    assert_eq!(numbered(None, None).await, Ok(1), "as it was sent first");
+    assert_eq!(numbered(Some(2), None).await.unwrap_err().error_code(), 42201, "there is one already");
+    assert_eq!(numbered(Some(3), None).await, Ok(3));
+    assert_eq!(numbered(None, Some("2")).await, Ok(2), "the number may be said among the metadata");
+    assert_eq!(numbered(None, Some("0")).await, Ok(4), "one that none has is a new version");
+    desk.register("s", "\"long\"").await;
+    assert_eq!(numbered(Some(-1), None).await.map_err(|wrong| wrong.error_code()), Err(409));
 }
 
 conformance!(

@@ -154,6 +154,34 @@ async fn metadata_and_rules_come_from_before_and_from_settings(store: &Store) {
     assert_eq!(desk.refused("s", &wrong).await.error_code(), 42210);
 }
 
+/// Who starts sends its schema as it ever did, whatever metadata a later version has.
+async fn what_stands_as_it_was_sent_is_not_completed(store: &Store) {
+    let desk = Desk::set(store).await;
+    let (old, new) = (record(&["a"]), record(&["a", "b?"]));
+    let owned: Option<Metadata> = serde_json::from_value(json!({"properties": {"owner": "x"}})).unwrap();
+    let first = desk.register("s", &old).await;
+    let second = Candidate { metadata: owned.clone(), ..of(&new) };
+    let second = desk.try_register(&desk.one, "s", &second).await.unwrap();
+    assert_eq!(desk.register("s", &old).await, first);
+    assert_eq!(desk.register("s", &new).await, second, "nothing stands as this was sent");
+    let unlike = Candidate { metadata: owned.clone(), ..of(&old) };
+    let third = desk.try_register(&desk.one, "s", &unlike).await.unwrap();
+    assert_eq!(third.version, 3, "whoever says metadata means them");
+    assert_eq!(desk.register("s", &old).await, first);
+    for (set, settled) in [("defaultMetadata", "d"), ("overrideMetadata", "o")] {
+        desk.configure(&desk.one, "s", json!({set: {"properties": {"zone": settled}}})).await.unwrap();
+        let completed = desk.register("s", &old).await;
+        let metadata = completed.content.beside.metadata.as_ref().unwrap();
+        assert_eq!(metadata.properties["zone"], settled, "whatever is registered gets what is set");
+    }
+    for set in ["defaultMetadata", "overrideMetadata"] {
+        desk.configure(&desk.one, "s", json!({set: null})).await.unwrap();
+    }
+    assert_eq!(desk.register("s", &old).await, first);
+    desk.delete_version("s", 1, false).await.unwrap();
+    assert_eq!(desk.register("s", &old).await.version, 5, "what is hidden does not stand");
+}
+
 async fn what_stands_is_answered_while_another_writes(store: &Store) {
     let desk = Desk::set(store).await;
     let first = desk.register("s", &record(&["a"])).await;
@@ -277,6 +305,7 @@ async fn a_subject_is_its_first_agencys(store: &Store) {
 }
 
 conformance!(
+    what_stands_as_it_was_sent_is_not_completed,
     equal_schemas_have_one_id_and_each_subject_its_versions,
     a_mere_order_of_properties_is_no_new_version,
     what_breaks_the_earlier_version_is_refused,

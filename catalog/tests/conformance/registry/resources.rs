@@ -332,6 +332,26 @@ async fn what_is_answered_is_what_was_put_in_force(store: &Store) {
     assert_eq!((again.version, again.id), (3, second.id));
 }
 
+/// What was in force once more has two versions.
+async fn what_came_back_is_found_by_its_numbers(store: &Store) {
+    let desk = Desk::set(store).await;
+    let mut entry = desk.opened(ShareType::Conditional).await;
+    let (first, title) = (entry.schema.unwrap(), entry.file.items[2].title.clone());
+    for (title, at) in [("别名", 40), (title.as_str(), 50)] {
+        let mut file = entry.file.clone();
+        file.items[2].title = title.to_owned();
+        entry = desk.stage.revised(&desk.office, &entry, file, at).await.unwrap();
+    }
+    assert_eq!(entry.schema, Some(first));
+    let subject = format!("ct.r.{}-value", entry.number);
+    let known = known(store, &desk, &subject).await;
+    for (given, version) in [(Some(1), Ok(1)), (Some(3), Ok(3)), (None, Ok(3)), (Some(2), Err(42205))] {
+        let numbered = Candidate { id: Some(first.0), version: given, ..known.clone() };
+        let found = desk.try_register(&desk.office.head, &subject, &numbered).await;
+        assert_eq!(found.map(|one| one.version).map_err(|wrong| wrong.error_code()), version, "{given:?}");
+    }
+}
+
 async fn known(store: &Store, desk: &Desk<'_>, subject: &str) -> Candidate {
     let subject = Subject::read(subject);
     of(&store.registry_version(&desk.one, &subject, VersionId::Latest, false).await.unwrap().content.text)
@@ -361,6 +381,7 @@ async fn each_generation_has_subjects_of_its_own(store: &Store) {
 }
 
 conformance!(
+    what_came_back_is_found_by_its_numbers,
     modes_and_numbers_count_for_them_too,
     what_is_in_force_is_so_under_whatever_prefix,
     who_refers_to_them_does_not_hold_them,

@@ -135,6 +135,9 @@ async fn what_is_known_has_its_id_whatever_the_mode(store: &Store) {
         for new in [later.clone(), record(&["a", "c?"]), "\"int\"".to_owned()] {
             assert_eq!(register(&of(&new)).await.unwrap_err().error_code(), 42205, "{mode:?}: {new}");
         }
+        assert_eq!(register(&of("{")).await.unwrap_err().error_code(), 42201, "{mode:?}: no schema at all");
+        let version = Candidate { version: Some(1), ..of(&text) };
+        assert_eq!(register(&version).await.unwrap_err().error_code(), 42205, "{mode:?}: a version is new");
         let wrong = if mode.imports() { 42207 } else { 42205 };
         assert_eq!(register(&numbered(900, 1)).await.unwrap_err().error_code(), wrong, "{mode:?}");
         let elsewhere = desk.try_register(&desk.one, "u", &of(&text)).await.unwrap_err();
