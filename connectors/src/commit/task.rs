@@ -93,7 +93,7 @@ impl Task {
                 self.carry.put(leftover);
             }
             self.reload().await;
-            if self.undecided.is_empty() {
+            if self.undecided.is_empty() && !self.views.is_store_older() {
                 self.carry.fill(&mut pending);
             }
             if !pending.is_empty() {
@@ -106,7 +106,7 @@ impl Task {
         while let Ok(leftover) = left.try_recv() {
             self.carry.put(leftover);
         }
-        while !self.carry.is_empty() && self.retry().await {
+        while !self.views.is_store_older() && !self.carry.is_empty() && self.retry().await {
             let mut pending = Pending::default();
             self.carry.fill(&mut pending);
             if !pending.is_empty() {
@@ -116,7 +116,8 @@ impl Task {
     }
 
     async fn wake(&self, requests: &mut Receiver<Member>, left: &mut UnboundedReceiver<Leftover>) -> Woken {
-        let waits = !self.carry.is_empty() || !self.stale.is_empty();
+        let behind = !self.carry.is_empty() || !self.stale.is_empty();
+        let waits = behind && !self.views.is_store_older();
         let at = if self.must_wait() { self.retry_at } else { Instant::now() + PAUSE };
         tokio::select! {
             member = requests.recv() => Woken::Member(member),
@@ -125,9 +126,10 @@ impl Task {
         }
     }
 
-    /// Whether there are leftovers that ride by themselves only, and not before their time.
+    /// Whether there are leftovers that ride by themselves only, and not before their time. A store that went back takes
+    /// none, however often it is asked: they stay for the next server to find.
     fn must_wait(&self) -> bool {
-        self.carry.has_failed() || !self.undecided.is_empty()
+        !self.views.is_store_older() && (self.carry.has_failed() || !self.undecided.is_empty())
     }
 
     /// Tries leftovers that failed before; whether they got through.

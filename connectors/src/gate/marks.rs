@@ -30,11 +30,18 @@ pub(super) struct Noted {
     counted: BTreeMap<String, Vec<Vec<Range<i64>>>>,
 }
 
+/// What was noted last, and whether the file is known to hold it.
+#[derive(Default)]
+struct Written {
+    noted: Noted,
+    on_disk: bool,
+}
+
 /// The file and what it holds.
 pub(super) struct Marks {
     path: PathBuf,
     epoch: i64,
-    written: Mutex<Noted>,
+    written: Mutex<Written>,
     /// The store is older than what the file says, which stays.
     kept: AtomicBool,
 }
@@ -55,7 +62,7 @@ impl Marks {
         // Every start takes a higher epoch than was ever noted; one given out again was given out by an older store.
         let older = noted.epoch >= self.epoch || is_behind(&noted, &views);
         self.kept.store(older, Ordering::Release);
-        *self.written.lock() = noted;
+        *self.written.lock() = Written { noted, on_disk: true };
         Ok(older)
     }
 
@@ -67,37 +74,34 @@ impl Marks {
         if self.kept.load(Ordering::Acquire) {
             return Ok(());
         }
-        let counted = |view: &PartitionView| view.counting(0, view.known_end());
-        let counted = views.map(|(key, views)| (name_of(key), views.iter().map(counted).collect()));
-        let noted = Noted { counted: counted.collect(), ..self.written.lock().clone() };
-        self.store(&noted).await?;
+        let views: Vec<(TopicKey, &[PartitionView])> = views.collect();
+        let counting = |view: &PartitionView| view.counting(0, view.known_end());
+        let counted = views.iter().map(|(key, views)| (name_of(*key), views.iter().map(counting).collect()));
+        let counted = counted.collect();
+        let looks = self.written.lock().noted.looks.clone();
+        self.store(&Noted { counted, looks, ..self.note(views.into_iter()) }).await?;
         self.kept.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Notes where the store stands. Topics noted before and not loaded since keep their marks.
+    /// Notes where the store stands.
     pub async fn write<'a>(
         &self,
         views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
         looks: BTreeMap<TopicKey, replaced::Noted>,
     ) -> Result<(), Refusal> {
-        let mut noted = self.note(views, looks);
+        let looks = looks.into_iter().map(|(key, noted)| (name_of(key), noted)).collect();
+        let noted = Noted { looks, ..self.note(views) };
         {
             let mut written = self.written.lock();
-            for (topic, marks) in &written.topics {
-                noted.topics.entry(topic.clone()).or_insert_with(|| marks.clone());
-            }
-            if noted == *written {
+            if written.on_disk && written.noted == noted {
                 return Ok(());
             }
-            *written = noted.clone();
+            *written = Written { noted: noted.clone(), on_disk: false };
         }
-        let stored = self.store(&noted).await;
-        if stored.is_err() {
-            // Not known to be written: the next second writes it again.
-            *self.written.lock() = Noted::default();
-        }
-        stored
+        self.store(&noted).await?;
+        self.written.lock().on_disk = true;
+        Ok(())
     }
 
     async fn store(&self, noted: &Noted) -> Result<(), Refusal> {
@@ -110,21 +114,18 @@ impl Marks {
 
     /// What tells topics that were replaced, as an earlier server noted it.
     pub fn looks(&self) -> HashMap<TopicKey, replaced::Noted> {
-        let looks = self.written.lock().looks.clone();
+        let looks = self.written.lock().noted.looks.clone();
         looks.into_iter().filter_map(|(name, noted)| Some((key_named(&name)?, noted))).collect()
     }
 
-    fn note<'a>(
-        &self,
-        views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>,
-        looks: BTreeMap<TopicKey, replaced::Noted>,
-    ) -> Noted {
-        let topics = views.map(|(key, partitions)| {
+    /// Topics noted before and not loaded since keep their marks.
+    fn note<'a>(&self, views: impl Iterator<Item = (TopicKey, &'a [PartitionView])>) -> Noted {
+        let mut topics = self.written.lock().noted.topics.clone();
+        topics.extend(views.map(|(key, partitions)| {
             let marks = partitions.iter().map(|view| (view.settled, view.known_end())).collect();
             (name_of(key), marks)
-        });
-        let looks = looks.into_iter().map(|(key, noted)| (name_of(key), noted));
-        Noted { epoch: self.epoch, topics: topics.collect(), looks: looks.collect(), ..Noted::default() }
+        }));
+        Noted { epoch: self.epoch, topics, ..Noted::default() }
     }
 }
 
@@ -222,6 +223,47 @@ mod tests {
         for again in [3, 4] {
             assert!(next(again).is_store_older(iter(&store(10))).await.unwrap(), "an epoch given out again");
         }
+    }
+
+    /// A server that could not write for a while, and then found its store to be an earlier one.
+    #[tokio::test]
+    async fn what_could_not_be_written_is_not_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data").join("marks");
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        let other = [((ResourceNumber(2), Generation(1)), store(20)[0].1.clone())];
+        let looks = || -> BTreeMap<TopicKey, replaced::Noted> {
+            let look = serde_json::json!({ "at": "2026-06-01T00:00:00Z", "first": [1, 2] });
+            BTreeMap::from([(other[0].0, serde_json::from_value(look).unwrap())])
+        };
+        let marks = Marks::new(path.clone(), 4);
+        marks.write(iter(&other), looks()).await.unwrap();
+        std::fs::rename(path.parent().unwrap(), dir.path().join("away")).unwrap();
+        marks.write(iter(&store(10)), looks()).await.unwrap_err();
+        std::fs::rename(dir.path().join("away"), path.parent().unwrap()).unwrap();
+        marks.keep_counted(iter(&store(10))).await.unwrap();
+
+        let both = |first, second| [store(first), [(other[0].0, store(second)[0].1.clone())]].concat();
+        let next = |epoch| Marks::new(path.clone(), epoch);
+        assert!(!next(5).is_store_older(iter(&both(10, 20))).await.unwrap());
+        assert!(next(4).is_store_older(iter(&both(10, 20))).await.unwrap(), "an epoch given out again");
+        assert!(next(5).is_store_older(iter(&both(9, 20))).await.unwrap());
+        assert!(next(5).is_store_older(iter(&both(10, 19))).await.unwrap(), "of what is over");
+        let kept = next(5);
+        kept.is_store_older(iter(&both(10, 20))).await.unwrap();
+        assert_eq!(kept.looks().len(), 1);
+    }
+
+    /// The next second writes what the last one could not.
+    #[tokio::test]
+    async fn what_could_not_be_written_is_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data").join("marks");
+        let marks = Marks::new(path.clone(), 4);
+        marks.write(iter(&store(10)), BTreeMap::new()).await.unwrap_err();
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        marks.write(iter(&store(10)), BTreeMap::new()).await.unwrap();
+        assert!(Marks::new(path.clone(), 5).is_store_older(iter(&store(9))).await.unwrap());
     }
 
     #[tokio::test]

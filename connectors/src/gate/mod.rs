@@ -66,6 +66,7 @@ pub use calls::{
 use claims::Claims;
 pub use deliver::{Delivery, EventStream, File, Frame};
 use deliver::{Past, Windows};
+use doubt::Asked;
 use edge::Edges;
 pub use keys::{GateKeys, KeyRing};
 use marks::Marks;
@@ -123,6 +124,7 @@ pub struct Gate {
     marks: Option<Marks>,
     edges: Edges,
     replaced: Replaced,
+    asked: Asked,
 }
 
 impl Gate {
@@ -152,6 +154,7 @@ impl Gate {
             claims: Claims::default(),
             edges: Edges::default(),
             replaced: Replaced::default(),
+            asked: Asked::default(),
             pauses: Arc::default(),
             topics: Topics::default(),
             tail: Tail::new(parts.log.clone(), parts.metrics.clone()),

@@ -33,10 +33,27 @@ pub(super) struct Settler {
     watched: HashMap<TopicKey, Watched>,
     /// When all topics are looked at next, those included that nobody appends to.
     look_at_all_at: Duration,
-    /// When dead runs may be forgotten next.
-    forget_at: Duration,
+    forgets: Forgets,
     /// When it is looked for windows that the server before opened by its last COMMIT.
     look_again_at: Option<Duration>,
+}
+
+/// Of which topic dead runs may be forgotten.
+#[derive(Default)]
+struct Forgets {
+    /// When one may ask for it next.
+    at: Duration,
+    /// Which one asked last: the others come before it.
+    last: Option<TopicKey>,
+}
+
+impl Forgets {
+    fn in_turn(&self, mut topics: Vec<Topic>) -> Vec<Topic> {
+        topics.sort_unstable_by_key(key_of);
+        let next = topics.partition_point(|topic| Some(key_of(topic)) <= self.last);
+        topics.rotate_left(next);
+        topics
+    }
 }
 
 struct Watched {
@@ -148,7 +165,8 @@ impl Gate {
             }
             settler.look_at_all_at = now + LOOK_AT_ALL;
         }
-        let topics: Vec<Topic> = settler.watched.values().map(|watched| watched.topic.clone()).collect();
+        let topics = settler.watched.values().map(|watched| watched.topic.clone()).collect();
+        let topics = settler.forgets.in_turn(topics);
         // Before the log is asked: what it ends below afterwards, it has lost.
         let mut views = HashMap::new();
         for topic in &topics {
@@ -161,7 +179,7 @@ impl Gate {
             let (Some(views), Some(watched)) = (views.get(&key), settler.watched.get_mut(&key)) else {
                 continue;
             };
-            let settled = self.settle_watched(watched, views, extents, &mut settler.forget_at).await;
+            let settled = self.settle_watched(watched, views, extents, &mut settler.forgets).await;
             if let Ok(true) = settled {
                 settler.watched.remove(&key);
             }
@@ -176,7 +194,7 @@ impl Gate {
         watched: &mut Watched,
         views: &Partitions,
         extents: &[Extent],
-        forget_at: &mut Duration,
+        forgets: &mut Forgets,
     ) -> Result<bool, Refusal> {
         let now = self.clock.monotonic();
         if ends_below(extents, views) {
@@ -195,7 +213,7 @@ impl Gate {
         let ends: Vec<i64> = extents.iter().map(|extent| extent.end).collect();
         let noted = watched.note(now, ends.clone(), self.settings.settle_after);
         let topic = watched.topic.clone();
-        let first_kept = self.gone_before(&topic, views, extents, forget_at).await;
+        let first_kept = self.gone_before(&topic, views, extents, forgets).await;
         let known: Vec<i64> = views.iter().map(PartitionView::known_end).collect();
         let compares = known != watched.compared;
         let settled = self.settle_topic(&topic, views, first_kept, noted, compares).await?;
@@ -212,7 +230,7 @@ impl Gate {
         topic: &Topic,
         views: &[PartitionView],
         extents: &[Extent],
-        forget_at: &mut Duration,
+        forgets: &mut Forgets,
     ) -> Vec<i64> {
         let now = self.clock.monotonic();
         let any_dead = |(view, extent): (&PartitionView, &Extent)| {
@@ -220,8 +238,8 @@ impl Gate {
             before.any(|run| run.verdict == Verdict::Dead)
         };
         let mut first_kept = Vec::new();
-        if *forget_at <= now && views.iter().zip(extents).any(any_dead) {
-            *forget_at = now + FORGET;
+        if forgets.at <= now && views.iter().zip(extents).any(any_dead) {
+            *forgets = Forgets { at: now + FORGET, last: Some(key_of(topic)) };
             // Where too few answer nothing is forgotten, and the topic is settled all the same.
             let widest = self.log.widest(&topic.name).await.unwrap_or_default();
             first_kept.extend(widest.iter().map(|extent| extent.first));
@@ -303,4 +321,29 @@ impl Gate {
 pub(super) fn in_force(topics: Vec<Topic>) -> impl Iterator<Item = Topic> {
     let last: BTreeMap<_, _> = topics.into_iter().map(|topic| (topic.resource, topic)).collect();
     last.into_values()
+}
+
+#[cfg(test)]
+mod tests {
+    use changtong_catalog::ids::{Generation, ResourceNumber};
+
+    use super::*;
+
+    /// Whether or not its broker goes on naming what others still keep.
+    #[test]
+    fn which_topic_asked_last_asks_behind_all_others() {
+        let topic = |number| {
+            let (resource, generation) = (ResourceNumber(number), Generation(1));
+            let name = TopicName::records("", resource, generation);
+            Topic { resource, generation, name, partitions: 1, made: true }
+        };
+        let mut forgets = Forgets::default();
+        let mut asked = Vec::new();
+        for _ in 0..7 {
+            let first = forgets.in_turn([3, 1, 2].map(topic).to_vec()).swap_remove(0);
+            asked.push(first.resource.0);
+            forgets.last = Some(key_of(&first));
+        }
+        assert_eq!(asked, [1, 2, 3, 1, 2, 3, 1]);
+    }
 }

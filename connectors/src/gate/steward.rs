@@ -163,7 +163,7 @@ impl Gate {
                 Permit::mint(PermitKind::Steward, topic.name.clone(), number, generation, RECORDS, deadline);
             let records = match self.log.read(permit, &ranges, READ).await {
                 Err(refusal) if refusal.code == Code::PositionExpired => {
-                    let first = self.first_kept(topic, &page.next).await?;
+                    let first = self.kept_behind(topic, &page.next).await?;
                     return Err(refusals::expired(self.encode(&own_cursor(standing, first))?));
                 }
                 read => read?,

@@ -145,7 +145,9 @@ impl Gate {
 
     /// An append to a quarantine topic failed. One that is gone is forgotten, so that whoever comes next makes it again.
     pub(super) async fn forget_if_gone(&self, resource: ResourceNumber, name: &TopicName) {
-        if matches!(self.log.has_topic(name).await, Ok(false)) {
+        let there = self.log.has_topic(name).await;
+        // What one broker has not heard of another may have.
+        if matches!(there, Ok(false)) && self.widest(name).await.is_ok_and(|extents| extents.is_empty()) {
             self.topics.aside.lock().remove(name);
             QuarantineTopicGone { resource }.emit(&self.metrics);
         }

@@ -25,8 +25,11 @@ pub(super) const PIECE: usize = 64 << 10;
 pub(in crate::gate) const READ: usize = 512 << 10;
 /// Records asked of the log at once.
 pub(in crate::gate) const RECORDS: usize = 8192;
-/// And again, where all was passed over.
+/// And again, where all was passed over, or few filled what is rendered at once.
 const FEWEST: usize = 64;
+/// Bytes rendered at once, whatever an answer or a stream may still take: a small record of an earlier version may grow by
+/// all the defaults of a later one.
+const AT_ONCE: u64 = 4 << 20;
 
 /// The most bytes that a block has beside its records: count, size and marker.
 const FRAME: usize = 24;
@@ -58,6 +61,8 @@ pub(super) struct Fetcher {
     /// Records the next read asks for at least, where all was passed over. Else it asks for what there is room for: what
     /// is read beyond that is read again, and a reader of Kafka would have to go back for it.
     pub ask: usize,
+    /// And at most, where not all of what was read could be rendered at once.
+    pub most: usize,
     pub rendering: Rendering,
 }
 
@@ -129,7 +134,7 @@ impl Fetcher {
         let kind = PermitKind::Deliver { grant_version: self.grant_version };
         let deadline = gate.settings.append_deadline;
         let room_for = usize::try_from(room.lines).unwrap_or(RECORDS);
-        let most = room_for.max(self.ask).clamp(1, RECORDS);
+        let most = room_for.max(self.ask).clamp(1, self.most);
         let bytes = usize::try_from(room.bytes).unwrap_or(READ).clamp(PIECE, READ);
         let permit =
             || Permit::mint(kind, topic.name.clone(), topic.resource, topic.generation, most, deadline);
@@ -138,6 +143,7 @@ impl Fetcher {
             None => gate.tail.read(permit(), &ranges, bytes).await?,
         };
         self.turn = self.turn.wrapping_add(1);
+        let read = records.len();
         let (pieces, held) = if is_near(&ranges) {
             (self.rendering.render(&records, &ranges, room)?, held)
         } else {
@@ -155,6 +161,8 @@ impl Fetcher {
             }
             (pieces?, held)
         };
+        let used = pieces.iter().map(|piece| piece.sent + piece.passed_over).sum::<u64>() as usize;
+        self.most = if used < read { (2 * used).clamp(FEWEST, RECORDS) } else { RECORDS };
         let passed_over_all = pieces.iter().all(|piece| piece.sent == 0);
         self.ask = if passed_over_all { (2 * most).max(FEWEST) } else { 0 };
         Ok((pieces, held))
@@ -193,7 +201,8 @@ impl Rendering {
                     self.form.dress(&mut line, &self.next);
                     bytes += (line.len() + cutter.frame(line.len())) as u64;
                     let beyond = bytes > room.bytes && (lines > 0 || !room.first);
-                    if lines == room.lines || beyond {
+                    let enough = bytes > AT_ONCE && lines > 0;
+                    if lines == room.lines || beyond || enough {
                         self.next[at] = here;
                         break;
                     }

@@ -70,9 +70,10 @@ impl Gate {
             };
             // Other windows hold what is left, and none opens meanwhile but for those that waited before.
             let closed = timeout_at(until, closings.changed());
-            match self.while_it_stands(seat, waiting, closed).await? {
-                Ok(Ok(())) => {}
-                _ => return Err(refusal.retry_after(self.settings.window)),
+            let closed = self.while_it_stands(seat, waiting, closed).await?;
+            // However many close while it asks, it asks no longer than that.
+            if !matches!(closed, Ok(Ok(()))) || Instant::now() >= until {
+                return Err(refusal.retry_after(self.settings.window));
             }
         }
     }

@@ -9,7 +9,7 @@ use changtong_catalog::ports::Topic;
 
 use super::super::budget::Held;
 use super::super::{Gate, refusals};
-use super::fetch::{EventIds, Fetcher, Form, Piece, READ, Rendering, Room};
+use super::fetch::{EventIds, Fetcher, Form, Piece, READ, RECORDS, Rendering, Room};
 use super::seat::Seat;
 use super::stand::{Stand, anything, skip_dead};
 use super::window::Window;
@@ -77,7 +77,7 @@ impl Gate {
         let (generation, deletes) = (topic.generation, standing.subscription.deletes);
         let rendering = Rendering { view, generation, deletes, form, next: next.clone() };
         let (over, grant_version) = (stand.past.clone(), standing.grant.version);
-        let fetcher = Fetcher { topic, over, grant_version, turn, ask: 0, rendering };
+        let fetcher = Fetcher { topic, over, grant_version, turn, ask: 0, most: RECORDS, rendering };
         let levels = self.levels(seat);
         let pieces = VecDeque::new();
         Ok(Reading { head, stand, fetcher, share, levels, bounded: false, pieces, from: next, held: None })
@@ -234,9 +234,8 @@ impl Reading {
     async fn explained<T>(&self, gate: &Gate, read: Result<T, Refusal>) -> Result<T, Refusal> {
         match read {
             Err(refusal) if refusal.code == Code::PositionExpired => {
-                let next =
-                    gate.first_cursor(&self.stand, &self.fetcher.topic, &self.fetcher.rendering.next).await?;
-                Err(refusals::expired(next))
+                let kept = gate.kept_behind(&self.fetcher.topic, &self.fetcher.rendering.next).await?;
+                Err(refusals::expired(gate.encode(&self.stand.cursor(&kept))?))
             }
             read => read,
         }

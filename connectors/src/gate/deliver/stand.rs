@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::super::{Gate, refusals};
 use super::past::{Onward, Over};
+use crate::log::Extent;
 
 /// A place from which a subscription may be read.
 #[derive(Debug, Clone)]
@@ -198,18 +199,25 @@ impl Gate {
         self.encode(&stand.cursor(&first))
     }
 
-    /// The floor, or the first record still kept where that is farther.
+    /// The floor, or the first record that any broker still keeps where that is farther.
     pub(in crate::gate) async fn first_kept(
         &self,
         topic: &Topic,
         floor: &[i64],
     ) -> Result<Vec<i64>, Refusal> {
-        let extents = self.log.extents(std::slice::from_ref(&topic.name)).await?;
-        let first = extents.get(&topic.name).map(|extents| extents.iter().map(|extent| extent.first));
-        Ok(match first {
-            Some(first) => first.zip(floor).map(|(first, floor)| first.max(*floor)).collect(),
-            None => floor.to_vec(),
-        })
+        let behind = |extents: &[Extent]| -> Vec<i64> {
+            extents.iter().zip(floor).map(|(extent, floor)| extent.first.max(*floor)).collect()
+        };
+        let mut extents = self.log.extents(std::slice::from_ref(&topic.name)).await?;
+        let Some(told) = extents.remove(&topic.name) else { return Ok(floor.to_vec()) };
+        if behind(&told) == floor {
+            return Ok(floor.to_vec());
+        }
+        let widest = self.widest(&topic.name).await?;
+        if widest.len() < floor.len() {
+            return Err(refusals::log_silent(&topic.name));
+        }
+        Ok(behind(&widest))
     }
 }
 

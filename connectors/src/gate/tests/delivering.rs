@@ -10,8 +10,8 @@ use changtong_catalog::request::GrantLimits;
 use uuid::Uuid;
 
 use super::directory::view;
-use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, until, whole};
-use crate::gate::From;
+use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, provider, until, whole};
+use crate::gate::{Frame, From, OwnRead};
 
 #[tokio::test]
 async fn granted_items_leave_and_the_digest_covers_the_lines() {
@@ -260,6 +260,59 @@ async fn what_left_retention_is_said_and_never_skipped_silently() {
     assert_eq!(refusal.code, Code::PositionExpired);
     let rest = world.read(refusal.extra["next"].as_str()).await.unwrap();
     assert_eq!(rest.records.len(), 30 - 6);
+}
+
+#[tokio::test]
+async fn who_is_ahead_of_others_is_not_believed_that_records_left_retention() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    *world.log.ahead.lock() = 2;
+    assert_eq!(code(world.read(None).await), Code::BrokerUnavailable, "others keep them");
+    let mut stream = world.follow(None).await.unwrap();
+    let Frame::End { refusal, .. } = stream.next().await.unwrap().unwrap() else { panic!("it goes on") };
+    assert_eq!(refusal.code, Code::BrokerUnavailable);
+    let resource = "3070220601/000001".parse().unwrap();
+    let own = OwnRead { resource, cursor: None, limit: None, max_bytes: None, file: false, version: None };
+    assert_eq!(code(world.gate.read_own(&provider(), own).await), Code::BrokerUnavailable);
+    let start = world.gate.seek(&consumer(), SUBSCRIPTION, &From::Start).await.unwrap();
+    assert_eq!(world.gate.decode(&start).unwrap().next, [0; 3], "no place is kept that is behind some");
+
+    // Of one partition nobody keeps the first two.
+    world.log.expire(&world.topic(), 0, 2);
+    *world.log.ahead.lock() = 1;
+    world.clock.advance(Duration::from_secs(4));
+    let refusal = world.read(Some(&start)).await.unwrap_err();
+    assert_eq!(refusal.code, Code::PositionExpired);
+    let next = refusal.extra["next"].as_str().unwrap();
+    assert_eq!(world.gate.decode(next).unwrap().next, [2, 0, 0]);
+    *world.log.ahead.lock() = 0;
+    assert_eq!(world.read(Some(next)).await.unwrap().records.len(), 28);
+}
+
+/// The log has few turns for that, and the settling job needs one.
+#[tokio::test]
+async fn however_many_are_told_of_a_loss_every_broker_is_asked_once() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    *world.log.ahead.lock() = 2;
+    world.log.hold_rounds.send_replace(true);
+    let (rounds, reads) = (|| *world.log.rounds.lock(), *world.log.reads.lock());
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (gate, poll) = (world.gate.clone(), world.poll(None));
+            tokio::spawn(async move { gate.deliver(poll).await.map(|_| ()) })
+        })
+        .collect();
+    until(async || *world.log.reads.lock() - reads == readers.len()).await;
+    readers[0].abort();
+    until(async || rounds() > 0).await;
+    world.log.hold_rounds.send_replace(false);
+    for reader in readers.into_iter().skip(1) {
+        assert_eq!(code(reader.await.unwrap()), Code::BrokerUnavailable);
+    }
+    assert_eq!(rounds(), 1);
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use changtong_catalog::resource::retention::Retention;
 use changtong_catalog::schema;
 use changtong_catalog::visibility::Run;
 
-use super::store::{MemoryStore, State};
+use super::state::State;
+use super::store::MemoryStore;
 use super::world::consumer;
 
 /// The schema that the grant holds.

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use changtong_catalog::error::Code;
-use changtong_catalog::ids::WindowId;
-use changtong_catalog::ports::{CloseReason, Closing};
+use changtong_catalog::ids::{GrantId, WindowId};
+use changtong_catalog::ports::{CloseReason, Closing, Ended};
 use changtong_catalog::visibility::Verdict;
 
 use super::log::LogFault;
 use super::store::StoreFault;
 use super::world::{SUBSCRIPTION, World, code, lines, until};
+use crate::commit::Done;
 
 async fn keyed(
     world: &World,
@@ -188,4 +190,26 @@ async fn a_closing_that_never_commits_stands_in_nobodys_way() {
     }
     until(async || closed.load(Ordering::SeqCst) && tries() > 3).await;
     world.rows(12..13).await.unwrap();
+}
+
+/// A store that went back takes nothing any more.
+#[tokio::test]
+async fn what_an_older_store_would_not_take_is_not_tried_again_and_again() {
+    let world = World::with(|settings, _| settings.window = Duration::from_secs(600));
+    world.rows(0..9).await.unwrap();
+    world.subscribe(SUBSCRIPTION);
+    world.read(None).await.unwrap();
+    let never: Done = Box::new(|| panic!("it is never committed"));
+    *world.store.never_closes.lock() = Some(WindowId(uuid::Uuid::from_u128(1)));
+    world.gate.committer.close(closing(1), never);
+    let tries = || world.gate.metrics().commits.with_label_values(&["not_sent"]).get();
+    until(async || tries() > 0).await;
+    world.gate.committer.views().found_older();
+    let _closing = world.gate.windows.end(&Ended::Grant(GrantId(uuid::Uuid::from_u128(4))));
+    // One may be under way.
+    let before = tries();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert!(tries() <= before + 1, "{} tries after {before}", tries());
+    let open = world.store.state.lock().windows.values().all(|(_, closing)| closing.is_none());
+    assert!(open, "nothing is written to it");
 }

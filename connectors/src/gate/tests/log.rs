@@ -63,6 +63,9 @@ pub struct MemoryLog {
     pub deaf: Mutex<usize>,
     /// While true, none of them is answered.
     pub hold_times: watch::Sender<bool>,
+    /// How many times every broker was asked, and while true none of them answers.
+    pub rounds: Mutex<usize>,
+    pub hold_rounds: watch::Sender<bool>,
     /// What happens while the next read is under way: time passes.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// This partition of every topic cannot be read.
@@ -86,6 +89,8 @@ impl Default for MemoryLog {
             away: Mutex::default(),
             deaf: Mutex::default(),
             hold_times: watch::Sender::new(false),
+            rounds: Mutex::default(),
+            hold_rounds: watch::Sender::new(false),
             meanwhile: Mutex::default(),
             closed: Mutex::default(),
             afterwards: Mutex::default(),
@@ -323,6 +328,8 @@ impl Log for MemoryLog {
 
     /// Once whoever is asked first has said whether it knows of the topic.
     async fn widest(&self, topic: &TopicName) -> Result<Vec<Extent>, Refusal> {
+        *self.rounds.lock() += 1;
+        let _ = self.hold_rounds.subscribe().wait_for(|held| !held).await;
         self.has_topic(topic).await?;
         let topics = self.topics.lock();
         let extent = |p: &Partition| Extent { first: p.first, end: p.records.len() as i64 };

@@ -157,6 +157,22 @@ async fn however_many_wait_for_quota_none_waits_for_more_than_a_windows_close() 
     assert!(together >= READERS / 2, "{told:?}");
 }
 
+#[tokio::test]
+async fn who_waits_for_quota_asks_no_longer_however_often_another_comes_first() {
+    let window = Duration::from_millis(200);
+    let world = Quotas::default().records(20).windows_of(window).world(20).await;
+    // A window closes while each opening is refused, and another has taken what came back.
+    let gate = world.gate.clone();
+    {
+        let mut state = world.store.state.lock();
+        state.records_reserved = 20;
+        state.refusing = Some(Box::new(move || gate.windows.turns().closed(GRANT)));
+    }
+    let refusal = told(world.one_beside(FIRST)).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.retry_after), (Code::QuotaExceeded, Some(window)));
+    world.store.state.lock().refusing = None;
+}
+
 /// One window holds all of the day.
 async fn all_held() -> World {
     let world = Quotas::default().records(20).windows_of(LONG).world(20).await;

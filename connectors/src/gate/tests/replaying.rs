@@ -168,6 +168,11 @@ async fn what_was_set_aside_is_gone_where_no_broker_has_it() {
     assert_eq!(code(original().await), Code::BrokerUnavailable, "another has it");
     *world.log.parted.lock() = 0;
     original().await.unwrap();
+    // Whoever is asked has removed it by its own retention, and does not tell how far.
+    (*world.log.ahead.lock(), *world.log.mute.lock()) = (1, true);
+    assert_eq!(code(original().await), Code::BrokerUnavailable, "another keeps it");
+    (*world.log.ahead.lock(), *world.log.mute.lock()) = (0, false);
+    world.clock.advance(Duration::from_secs(4));
     world.log.lose(&TopicName::quarantine("", ResourceNumber(1)), 0, 1);
     assert_eq!(code(original().await), refusals::gone().code);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use changtong_catalog::clock::Clock as _;
 use changtong_catalog::error::Code;
 use changtong_catalog::ids::{Generation, WindowId};
-use changtong_catalog::ports::{CloseReason, Opening, Topic};
+use changtong_catalog::ports::{CloseReason, Opening, Settling, Topic};
 use changtong_catalog::visibility::{PartitionView, Verdict};
 
 use super::log::LogFault;
@@ -290,6 +290,26 @@ async fn a_store_that_goes_back_behind_a_hole_is_found_out_as_soon() {
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(code(world.gate.tick().await), Code::StoreOlderThanLog);
     assert!(world.gate.is_store_older());
+}
+
+/// Its views are those of what was copied from then on, and the store's marks stay where they were.
+#[tokio::test]
+async fn a_generation_closed_while_it_is_settled_makes_no_store_older() {
+    let world = World::new();
+    world.rows(0..9).await.unwrap();
+    let topic = world.gate.topics.touched_since(Duration::ZERO).pop().unwrap();
+    let committer = &world.gate.committer;
+    let views = committer.load(&topic).await.unwrap();
+    assert!(views.iter().all(|view| view.settled == 0 && !view.runs.is_empty()));
+    let ends = world.log.ends(&world.topic());
+    let closed = ends.iter().map(|end| PartitionView { settled: *end, ..PartitionView::default() });
+    committer.close_topic(&topic, closed.clone().collect());
+    let settling = Settling { topic: topic.clone(), noted_ends: vec![0; 3], first_kept: vec![0; 3] };
+    let settled = committer.settle(settling).await.unwrap();
+    assert!(settled.iter().eq(closed.collect::<Vec<_>>().iter()), "they stay what counts of it");
+    assert!(!world.gate.is_store_older());
+    world.gate.tick().await.unwrap();
+    assert!(!world.gate.is_store_older());
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn revise(world: &World) {
     });
 }
 
-fn revise_to(world: &World, change: impl FnOnce(&mut Vec<Item>)) {
+pub fn revise_to(world: &World, change: impl FnOnce(&mut Vec<Item>)) {
     let mut state = world.store.state.lock();
     let standing = state.resource.as_mut().unwrap();
     let mut versions = standing.versions.to_vec();
@@ -36,7 +36,7 @@ fn revise_to(world: &World, change: impl FnOnce(&mut Vec<Item>)) {
 }
 
 /// The grant under other terms.
-fn hold(world: &World, version: i32, items: &[&str], filter: Option<&str>) {
+pub fn hold(world: &World, version: i32, items: &[&str], filter: Option<&str>) {
     let mut state = world.store.state.lock();
     let grant = state.grant.as_mut().unwrap();
     grant.version += 1;
