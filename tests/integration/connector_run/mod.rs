@@ -51,10 +51,14 @@ impl Beside {
         self.shell.read("log")
     }
 
-    /// What the page on the address that the log names says of a metric, with its labels.
+    /// The address of its page, which the log names.
+    fn page(&self) -> Option<String> {
+        Some(self.said().split("address=").nth(1)?.split_whitespace().next()?.to_owned())
+    }
+
+    /// What its page says of a metric, with its labels.
     async fn metric(&self, name: &str) -> Option<f64> {
-        let said = self.said();
-        let address = said.split("address=").nth(1)?.split_whitespace().next()?.to_owned();
+        let address = self.page()?;
         let page = reqwest::get(format!("http://{address}/metrics")).await.ok()?.text().await.ok()?;
         let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         value.parse().ok()
@@ -109,7 +113,10 @@ async fn it_lives_obeys_and_falls_silent(app: &TestApp) {
         beside.metric("changtong_connector_caught_up_timestamp_seconds").await.is_some_and(|at| at > 1e9)
     );
     assert_eq!(beside.metric("changtong_publishes_total").await, None, "nothing of the server's");
-    assert_eq!(sockets::listens_on(watched).len(), 1, "its page");
+    let page: std::net::SocketAddr = beside.page().expect("its page").parse().expect("an address");
+    // As the kernel writes 127.0.0.1 and a port.
+    let page = format!("tcp 0100007F:{:04X}", page.port());
+    assert_eq!(sockets::listens_on(watched), [page], "its page, and nothing else");
 
     for (order, state) in [("pause", "paused"), ("stop", "stopped")] {
         integrator.post(&format!("/api/v1/connectors/obs-in/{order}"), json!({})).await.expect(200);

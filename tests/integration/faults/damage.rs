@@ -1,6 +1,6 @@
 //! What happens to a log behind the bus: a topic deleted, made anew, cut at the front, put back older or written to by
 //! a stranger. The resource stops, or a hole is settled; nobody ever sees a wrong record, and a new generation brings
-//! back what is still there.
+//! back what is still there, to the copies of sinks too.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use changtong_connectors::log::kafka::damage;
 use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 
+use super::copies::Copies;
 use super::deployment::{Deployment, Process, Table, once, reconcile};
 use crate::support::{Client, Pair};
 
@@ -62,9 +63,24 @@ async fn stops(table: &Table, server: &Process) {
     panic!("the loss was never found");
 }
 
+/// The same with two sinks that hold all of it.
+async fn copied(pair: Pair) -> Option<(Deployment, Process, Table, Copies)> {
+    let (deployment, server, table) = filled(pair).await?;
+    let reader = deployment.reader(&server, &table).await;
+    let copies = Copies::begin(&deployment, &server, &reader).await;
+    copies.come_to(&once(&[FIRST])).await;
+    Some((deployment, server, table, copies))
+}
+
 /// Brings the resource back, where it goes on after a restart too; these are still there.
-async fn comes_back(deployment: Deployment, server: Process, table: Table, there: std::ops::Range<u32>) {
-    let server = back(&deployment, server, &table, there).await;
+async fn comes_back(
+    deployment: Deployment,
+    server: Process,
+    table: Table,
+    copies: Option<Copies>,
+    there: std::ops::Range<u32>,
+) {
+    let server = back(&deployment, server, &table, copies.as_ref(), there).await;
     ends(deployment, server).await;
 }
 
@@ -78,6 +94,7 @@ async fn back(
     deployment: &Deployment,
     server: Process,
     table: &Table,
+    copies: Option<&Copies>,
     there: std::ops::Range<u32>,
 ) -> Process {
     // One resource stands still; the server is there for all others.
@@ -91,12 +108,20 @@ async fn back(
         once(std::slice::from_ref(&there)),
         "what is still there, and nothing else"
     );
+    if let Some(copies) = copies {
+        copies.go_on(&server).await;
+        copies.come_to(&once(std::slice::from_ref(&there))).await;
+    }
     table.publish(&server, "later", LATER).await.expect("publishing goes on");
     assert_eq!(table.visible(&server).await, once(&[there.clone(), LATER]));
     server.kill().await;
     let server = deployment.start("node", None).await;
     table.publish(&server, "last", 600..610).await.expect("it goes on after a restart");
-    assert_eq!(table.visible(&server).await, once(&[there, LATER, 600..610]));
+    let all = once(&[there, LATER, 600..610]);
+    assert_eq!(table.visible(&server).await, all);
+    if let Some(copies) = copies {
+        copies.come_to(&all).await;
+    }
     server
 }
 
@@ -105,7 +130,7 @@ async fn a_deleted_topic_stops_the_resource() {
     let Some((deployment, server, table)) = filled(Pair::Production).await else { return };
     damage::delete_topic(brokers(&deployment), &topic(&deployment)).await.expect("it is deleted");
     stops(&table, &server).await;
-    let server = back(&deployment, server, &table, 0..0).await;
+    let server = back(&deployment, server, &table, None, 0..0).await;
     // The old topic is still short of what was published to it: two answers that say so stop nobody any more.
     tokio::time::sleep(Duration::from_secs(7)).await;
     table.publish(&server, "at-last", 610..620).await.expect("it still goes on");
@@ -114,13 +139,13 @@ async fn a_deleted_topic_stops_the_resource() {
 
 #[tokio::test]
 async fn records_of_a_topic_made_anew_are_never_taken_for_those_lost() {
-    let Some((deployment, server, table)) = filled(Pair::Production).await else { return };
+    let Some((deployment, server, table, copies)) = copied(Pair::Production).await else { return };
     tokio::time::sleep(APART).await;
     let name = topic(&deployment);
     damage::delete_topic(brokers(&deployment), &name).await.expect("it is deleted");
     damage::make_topic(brokers(&deployment), &name, 3).await.expect("it is made anew");
     stops(&table, &server).await;
-    comes_back(deployment, server, table, 0..0).await;
+    comes_back(deployment, server, table, Some(copies), 0..0).await;
 }
 
 /// Filled again past where it ended, while no server ran: no end and no append tells.
@@ -143,7 +168,7 @@ async fn an_idle_topic_that_was_replaced_stops_the_resource() {
     assert_eq!(table.own(&server).await.expect_err("it stands still"), "log_rolled_back");
     let refused = table.new_generation_as_it_is(&server).await.expect_err("nothing is left out unasked");
     assert!(refused.contains("left_out") && refused.contains("300"), "{refused}: {}", server.said());
-    comes_back(deployment, server, table, 0..0).await;
+    comes_back(deployment, server, table, None, 0..0).await;
 }
 
 #[tokio::test]
@@ -218,18 +243,19 @@ pub(super) fn copy_log(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn an_older_log_file_stops_the_resource() {
-    let (deployment, server, table) = filled(Pair::Embedded).await.expect("always there");
+    let (deployment, server, table, copies) = copied(Pair::Embedded).await.expect("always there");
     server.kill().await;
     let (data, backup) = (deployment.folder().join("node"), deployment.folder().join("older"));
     copy_log(&data, &backup);
     let server = deployment.start("node", None).await;
     table.publish(&server, "lost", LOST).await.expect("a batch that will be lost");
+    copies.come_to(&once(&[FIRST, LOST])).await;
     tokio::time::sleep(APART).await;
     server.kill().await;
     copy_log(&backup, &data);
     let server = deployment.start("node", None).await;
     stops(&table, &server).await;
-    comes_back(deployment, server, table, FIRST).await;
+    comes_back(deployment, server, table, Some(copies), FIRST).await;
 }
 
 #[tokio::test]
@@ -245,7 +271,7 @@ async fn rows_taken_from_the_end_of_the_log_file_stop_the_resource() {
     file.close().await.expect("closed");
     let server = deployment.start("node", None).await;
     stops(&table, &server).await;
-    comes_back(deployment, server, table, FIRST).await;
+    comes_back(deployment, server, table, None, FIRST).await;
 }
 
 #[tokio::test]

@@ -174,7 +174,7 @@ impl Deployment {
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
         let joining = json!({"code": "11999999FAKE00021N", "name": "统计局", "alias": "stats"});
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
-        let key = joined["key"]["text"].as_str().expect("its key").to_owned();
+        let key = text(&joined["key"]["text"]);
         let owner = Client::new(&server.url, &key, "en").expect("a client");
         let entry = json!({
             "class": "307022", "title": "编号", "provider": "stats", "abstract": "试", "kind": "table",
@@ -196,10 +196,10 @@ impl Deployment {
 
     /// The same within limits.
     pub async fn reader_within(&self, server: &Process, table: &Table, limits: Value) -> Reader {
-        let joining = json!({"code": "91999999FAKE00013K", "name": "应急局", "alias": "emergency"});
+        let joining = json!({"code": READER, "name": "应急局", "alias": "emergency"});
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
-        let key = joined["key"]["text"].as_str().expect("its key").to_owned();
+        let key = text(&joined["key"]["text"]);
         let consumer = Client::new(&server.url, &key, "en").expect("a client");
         let asked = json!({
             "resource": table.code(), "consumer": "emergency", "history": "all", "items": ["id"],
@@ -213,6 +213,15 @@ impl Deployment {
         let from = json!({"name": "copy", "from": "start"});
         let subscription = text(&consumer.post(&subscribe, &from).await.expect("a subscription").body["id"]);
         Reader { key, grant, subscription }
+    }
+
+    /// Whether any of its servers ever said that in its log.
+    pub fn said(&self, what: &str) -> bool {
+        let files = std::fs::read_dir(self.folder.path()).expect("its folder");
+        let mut logs = files
+            .map(|file| file.expect("a file").path())
+            .filter(|path| path.extension() == Some("log".as_ref()));
+        logs.any(|log| std::fs::read_to_string(log).expect("a log").contains(what))
     }
 
     /// The id that a node keeps in its data folder.
@@ -268,6 +277,9 @@ fn said(output: std::process::Output) -> (bool, String) {
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
+
+/// The agency of whoever reads.
+pub const READER: &str = "91999999FAKE00013K";
 
 /// Who reads under a grant.
 pub struct Reader {
