@@ -11,7 +11,7 @@ section! {
         url: Option<String> = "";
         /// Password of PostgreSQL, as `file:PATH` or `env:NAME`.
         password: Option<Secret> = "";
-        /// The most connections to PostgreSQL, or of readers of the SQLite file.
+        /// The most connections to PostgreSQL, or of readers of the SQLite file; the server's own work has five more to PostgreSQL.
         connections: u32 = "16";
     }
 }

@@ -273,6 +273,15 @@ pub trait Ledger: Send + Sync + 'static {
         generation: Generation,
     ) -> Result<Vec<PartitionView>, Refusal>;
 
+    /// The same, asked by the committer on its own thread.
+    async fn committer_views(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<PartitionView>, Refusal> {
+        self.views(resource, generation).await
+    }
+
     /// Commits that the topic is wanted; it is made afterwards. Answers the stored one if there is one already.
     async fn want_topic(&self, topic: &Topic) -> Result<Topic, Refusal>;
     async fn topic_made(&self, topic: &Topic) -> Result<(), Refusal>;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
-
 use super::dispatch::DEADLINE;
 use super::error::{late, leaves_commit_open, translate};
 use super::places::{self, place};
 use super::recall::Changing;
-use super::server::epoch_lock;
 use super::{Apart, Engine, Link, Session, Store, Tx};
 use crate::error::{Code, Refusal};
 use crate::ports::CommitError;
@@ -56,29 +53,38 @@ impl Store {
     /// A transaction to write with. Under an epoch it is refused unless that epoch is in force, and no other server
     /// can take the database before it has ended.
     pub async fn begin(&self) -> Result<Tx, Refusal> {
-        let mut tx = self.begin_moving().await?;
-        tx.check_epoch().await?;
+        let tx = self.begin_moving().await?;
         Ok(Tx { changing: Some(Changing::new(&self.recall)), ..tx })
     }
 
-    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries, and whether
-    /// the epoch is in force is looked at before COMMIT only.
+    /// The same for what moves records alone: it changes nothing that is remembered of keys and entries.
     pub(crate) async fn begin_moving(&self) -> Result<Tx, Refusal> {
-        begin_on(&self.engine, place().await?, self.epoch).await
+        let mut tx = self.begin_unfenced().await?;
+        if let Some(epoch) = self.epoch {
+            tx.hold_epoch(epoch).await?;
+        }
+        Ok(tx)
     }
 
-    /// To renew the lease: while a database is slow to answer, a crowd of callers holds every other connection for as long
-    /// as a lease lasts. (SQLite's one writer is handed out first come, first served, and answers or fails at once.)
+    /// The same for a group, whose every step all in it wait for: the lock of the epoch is the first of its locks, and
+    /// the epoch is compared in the question before COMMIT.
+    pub(super) async fn begin_group(&self) -> Result<Tx, Refusal> {
+        let tx = self.begin_unfenced().await?;
+        Ok(Tx { epoch: self.epoch, ..tx })
+    }
+
+    /// To renew the lease: while a database is slow to answer, a crowd of callers holds every connection of theirs for as
+    /// long as a lease lasts. (SQLite's one writer is handed out first come, first served, and answers or fails at once.)
     pub(super) async fn begin_renewal(&self) -> Result<Tx, Refusal> {
         match &self.apart {
-            Some(apart) => begin_on(&Engine::Postgres(apart.lease.clone()), places::Held::new(), None).await,
+            Some(apart) => begin_on(&Engine::Postgres(apart.lease.clone()), places::Held::new()).await,
             None => self.begin_unfenced().await,
         }
     }
 
     /// IMMEDIATE on SQLite, so that no later statement finds another writer in its way; READ COMMITTED on PostgreSQL.
     pub(super) async fn begin_unfenced(&self) -> Result<Tx, Refusal> {
-        begin_on(&self.engine, place().await?, None).await
+        begin_on(&self.engine, place().await?).await
     }
 
     /// A connection whose statements all see one moment of the store.
@@ -119,17 +125,14 @@ async fn read_on(engine: &Engine, held: places::Held) -> Result<Session, Refusal
     link.map(|link| Session { link, _held: held }).map_err(|error| translate(&error))
 }
 
-/// With an epoch its lock is taken in the same message: every answer that a group waits for is waited for by all in it.
-async fn begin_on(engine: &Engine, held: places::Held, epoch: Option<i64>) -> Result<Tx, Refusal> {
+async fn begin_on(engine: &Engine, held: places::Held) -> Result<Tx, Refusal> {
     let begun = async {
         match engine {
             Engine::Sqlite { writer, .. } => {
                 writer.begin_with("BEGIN IMMEDIATE").await.map(Link::SqliteWrite)
             }
             Engine::Postgres(pool) => {
-                let lock = epoch.map(|_| format!("; {}", epoch_lock())).unwrap_or_default();
-                let begin = AssertSqlSafe(format!("BEGIN ISOLATION LEVEL READ COMMITTED{lock}"));
-                pool.begin_with(begin).await.map(Link::PostgresWrite)
+                pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map(Link::PostgresWrite)
             }
         }
     };
@@ -137,7 +140,7 @@ async fn begin_on(engine: &Engine, held: places::Held, epoch: Option<i64>) -> Re
         Ok(link) => link.map_err(|error| translate(&error))?,
         Err(_) => return Err(late()),
     };
-    Ok(Tx { session: Session { link, _held: held }, epoch, changing: None })
+    Ok(Tx { session: Session { link, _held: held }, epoch: None, changing: None })
 }
 
 impl Tx {
@@ -145,8 +148,8 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), CommitError> {
         // PostgreSQL answers the COMMIT of a transaction in which a statement failed as if all were well, and rolls
         // back: a question fails there, and on a dead connection too, before COMMIT is sent.
-        if self.epoch.is_some() {
-            self.check_epoch().await.map_err(CommitError::NotSent)?;
+        if let Some(epoch) = self.epoch {
+            self.is_in_force(epoch).await.map_err(CommitError::NotSent)?;
         } else if let Link::PostgresWrite(tx) = &mut self.session.link {
             let asked = super::dispatch::within(sqlx::query("SELECT 1").execute(&mut **tx)).await;
             asked.map_err(CommitError::NotSent)?;

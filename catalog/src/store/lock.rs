@@ -47,11 +47,6 @@ impl Lock {
         bytes[0] = class as u8;
         Self { class, key: i64::from_be_bytes(bytes) }
     }
-
-    /// The statement that takes it together with others.
-    pub(super) fn shared(self) -> String {
-        format!("SELECT pg_advisory_xact_lock_shared({})", self.key)
-    }
 }
 
 const SHARED: &str = "SELECT count(pg_advisory_xact_lock_shared(k)) FROM unnest($1::bigint[]) AS t(k)";

@@ -103,7 +103,8 @@ pub struct Store {
 struct Apart {
     /// Renews the lease.
     lease: PgPool,
-    /// Commits groups, on the committer's own thread: a connection is served by the runtime that opened it.
+    /// Commits groups, on the committer's own thread and from nowhere else: a connection is served by the runtime that
+    /// opened it.
     ledger: PgPool,
     /// Questions that many ask together.
     questions: PgPool,
@@ -139,7 +140,7 @@ enum Link {
 #[derive(Debug)]
 pub struct Tx {
     session: Session,
-    /// The epoch that must be in force when it is committed; its lock is held.
+    /// Of a group: the epoch that must be in force when it is committed.
     epoch: Option<i64>,
     /// What is remembered may be old once this has ended.
     changing: Option<Changing>,

@@ -18,7 +18,7 @@ pub struct StoreConfig {
     /// `sqlite:` and a path, or `postgres://…` without a password.
     pub url: String,
     pub password: Option<String>,
-    /// Most connections: PostgreSQL's in all, SQLite's readers.
+    /// Most connections of callers: to PostgreSQL, or of SQLite's readers.
     pub connections: u32,
 }
 
@@ -91,7 +91,8 @@ async fn open_server(config: &StoreConfig) -> Result<(Engine, Option<Apart>), Re
         options = options.password(password);
     }
     check_server(&options).await?;
-    // All that these ask for they ask by its key: no plan that was made while a table was small may read all of it later.
+    // What these ask for they ask by its key: a plan that was made while a table was small shall not read it row by row
+    // when it has grown.
     let keyed = options.clone().options([("enable_seqscan", "off")]);
     let apart =
         Apart { lease: pool(options.clone(), 1), ledger: pool(keyed.clone(), 2), questions: pool(keyed, 2) };

@@ -43,9 +43,9 @@ impl LeaseRow {
 /// What the one lock of its class is on.
 const EPOCH: &str = "epoch";
 
-/// Takes the lock of `hold_epoch`, as part of the message that begins a transaction on PostgreSQL.
-pub(super) fn epoch_lock() -> String {
-    Lock::on(LockClass::Epoch, EPOCH).shared()
+/// Shared by all that a server writes.
+pub(super) fn epoch_lock() -> Lock {
+    Lock::on(LockClass::Epoch, EPOCH)
 }
 
 impl Store {
@@ -111,19 +111,12 @@ impl Tx {
     /// Refuses unless this epoch is the one in force, which it stays until the transaction ends. The first lock of
     /// all: who waits for a take-over holds nothing that another may need.
     pub(super) async fn hold_epoch(&mut self, epoch: i64) -> Result<(), Refusal> {
-        self.lock_shared(LockClass::Epoch, EPOCH).await?;
+        self.lock_all_shared(vec![epoch_lock()]).await?;
         self.is_in_force(epoch).await
     }
 
-    /// The same for a transaction that began under an epoch, and so under the lock.
-    pub(super) async fn check_epoch(&mut self) -> Result<(), Refusal> {
-        match self.epoch {
-            Some(epoch) => self.is_in_force(epoch).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn is_in_force(&mut self, epoch: i64) -> Result<(), Refusal> {
+    /// Under that lock.
+    pub(super) async fn is_in_force(&mut self, epoch: i64) -> Result<(), Refusal> {
         const SELECT: &str = "SELECT epoch FROM server_lease WHERE id = 1";
         let in_force: Option<i64> = on!(self, |conn| query_scalar(SELECT).fetch_optional(conn))?;
         if in_force == Some(epoch) { Ok(()) } else { Err(another(None)) }

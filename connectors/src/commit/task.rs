@@ -194,7 +194,7 @@ impl Task {
         if let Some(views) = self.views.get(key) {
             return Ok(views);
         }
-        let mut loaded = self.ledger.views(topic.resource, topic.generation).await?;
+        let mut loaded = self.ledger.committer_views(topic.resource, topic.generation).await?;
         let partitions = usize::try_from(topic.partitions).unwrap_or(0);
         loaded.resize_with(partitions.max(loaded.len()), PartitionView::default);
         self.views.take(key, loaded);
@@ -239,7 +239,7 @@ impl Task {
     async fn reload(&mut self) {
         for key in std::mem::take(&mut self.stale) {
             let known = self.views.get(key).map_or(0, |views| views.len());
-            match self.ledger.views(key.0, key.1).await {
+            match self.ledger.committer_views(key.0, key.1).await {
                 Ok(mut loaded) => {
                     loaded.resize_with(known.max(loaded.len()), PartitionView::default);
                     self.take_views(key, loaded);

@@ -33,7 +33,8 @@ pub async fn run(authority: &Client, bench: &Connecting) -> Done<Vec<Row>> {
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
     let visible = visible(&provider.first, &code).await?;
     provider.first.delete(&format!("/connectors/{NAME}")).await?;
-    let measured = Measured { records: visible, answered, elapsed, calls: Times::default(), used };
+    let measured =
+        Measured { records: visible, answered, elapsed, calls: Times::default(), sent_again: None, used };
     Ok(vec![measured.row("connector, a CSV file")])
 }
 

@@ -198,7 +198,14 @@ async fn publish(crowd: &Crowd, entries: &[Entry], bench: &Crowding) -> Done<Cos
         let all = gather(workers).await?;
         let (elapsed, used) = (began.elapsed(), measure::stop(started));
         let records = count(entries).await? - before;
-        turns.push(Measured { records, answered: all.accepted, elapsed, calls: all.calls, used });
+        turns.push(Measured {
+            records,
+            answered: all.accepted,
+            elapsed,
+            sent_again: Some(all.sent_again),
+            calls: all.calls,
+            used,
+        });
     }
     Ok(Cost { turns })
 }

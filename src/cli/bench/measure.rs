@@ -14,6 +14,8 @@ pub struct Measured {
     pub elapsed: Duration,
     /// Of each call.
     pub calls: Times,
+    /// Calls that were refused for the moment and sent again, whose time has the pauses in it.
+    pub sent_again: Option<u64>,
     pub used: Option<(Used, Used)>,
 }
 
@@ -45,6 +47,7 @@ impl Measured {
             .with("seconds", seconds)
             .with("records_per_second", self.rate().round())
             .with("calls", calls as f64)
+            .with_some("sent_again", self.sent_again.map(|count| count as f64))
             .with_some("p50_ms", self.calls.part(50))
             .with_some("p99_ms", self.calls.part(99))
             .with_some("slowest_ms", self.calls.part(100))
@@ -91,6 +94,7 @@ mod tests {
             answered: 2_000_000,
             elapsed: Duration::from_secs(10),
             calls: Times((1..=100).rev().map(Duration::from_millis).collect()),
+            sent_again: None,
             used: Some((used(5, 1 << 20), used(8, 64 << 20))),
         };
         let wanted = Row::new("publish")

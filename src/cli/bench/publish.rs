@@ -43,6 +43,7 @@ struct Receipt {
 #[derive(Default)]
 pub struct Published {
     pub accepted: u64,
+    pub sent_again: u64,
     pub calls: Times,
 }
 
@@ -67,10 +68,12 @@ impl Worker {
             request.extend_from_slice(salt().as_bytes());
             request.extend_from_slice(b"\r\n\r\n");
             request.extend_from_slice(&body);
-            let receipt: Receipt = serde_json::from_slice(connection.ask_until_answered(&request).await?)
+            let (receipt, again) = connection.ask_again(&request).await?;
+            let receipt: Receipt = serde_json::from_slice(receipt)
                 .map_err(|error| Failure::Failed(format!("{path}: {error}")))?;
             published.calls.push(began.elapsed());
             published.accepted += receipt.accepted;
+            published.sent_again += again;
         }
     }
 }
@@ -116,7 +119,14 @@ pub async fn measure(targets: &[(Client, String)], bench: &Publishing) -> Done<M
     let all = gather(workers).await?;
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
     let records = count(targets).await?.saturating_sub(before);
-    Ok(Measured { records, answered: all.accepted, elapsed, calls: all.calls, used })
+    Ok(Measured {
+        records,
+        answered: all.accepted,
+        elapsed,
+        sent_again: Some(all.sent_again),
+        calls: all.calls,
+        used,
+    })
 }
 
 /// Records that are visible in all of the resources.
@@ -134,6 +144,7 @@ pub async fn gather(mut workers: JoinSet<Done<Published>>) -> Done<Published> {
     while let Some(ended) = workers.join_next().await {
         let published = ended.map_err(|error| Failure::Failed(error.to_string()))??;
         all.accepted += published.accepted;
+        all.sent_again += published.sent_again;
         all.calls.extend(published.calls);
     }
     Ok(all)

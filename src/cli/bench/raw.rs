@@ -1,7 +1,7 @@
 //! HTTP written and read byte by byte: a whole client would take more of the machine than the server that is measured.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,6 +39,8 @@ pub fn publish_head(path: &str, host: &str, key: &str, media_type: &str, length:
 
 /// Before a call is sent again that was refused for the moment.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long it is.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Connection {
     stream: TcpStream,
@@ -71,14 +73,17 @@ impl Connection {
         self.good(status, body)
     }
 
-    /// The same, of a call that may be sent as often as the server is too busy.
-    pub async fn ask_until_answered(&mut self, request: &[u8]) -> Done<&[u8]> {
+    /// The same, of a call that is sent again while the server is too busy; how often it was.
+    pub async fn ask_again(&mut self, request: &[u8]) -> Done<(&[u8], u64)> {
+        let end = Instant::now() + PATIENCE;
+        let mut again = 0;
         loop {
             let (status, body) = self.answer(request).await?;
-            if !matches!(status, 429 | 503) {
-                return self.good(status, body);
+            if !matches!(status, 429 | 503) || Instant::now() > end {
+                return Ok((self.good(status, body)?, again));
             }
             tokio::time::sleep(PAUSE).await;
+            again += 1;
         }
     }
 

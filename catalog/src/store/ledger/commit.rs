@@ -20,7 +20,7 @@ use crate::ports::{Answers, Attempt, Claim, CommitError, Group, Receipt};
 type Together<'g> = (AgencyId, AccountId, &'g KeyId, ResourceNumber, Generation, SchemaId, &'g str);
 
 pub(super) async fn commit(ledger: &StoreLedger, group: &Group) -> Result<Answers, CommitError> {
-    let mut tx = ledger.committing.begin_moving().await.map_err(CommitError::NotSent)?;
+    let mut tx = ledger.committing.begin_group().await.map_err(CommitError::NotSent)?;
     let answers = write(ledger, &mut tx, group).await.map_err(CommitError::NotSent)?;
     tx.commit().await?;
     Ok(answers)

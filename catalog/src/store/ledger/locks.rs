@@ -1,8 +1,9 @@
-//! Which locks a group takes (protocol.md 3): keys of clients and sources alone, what can end a publish or a window
+//! Which locks a group takes (protocol.md 3): the epoch's first, keys of clients and sources alone, what can end a publish or a window
 //! shared, quotas alone. The lock of a grant's quota also orders all that moves its positions and windows.
 
 use std::collections::BTreeSet;
 
+use super::super::server::epoch_lock;
 use super::super::{Lock, LockClass, Tx, idempotency};
 use crate::account::Caller;
 use crate::error::Refusal;
@@ -20,7 +21,7 @@ pub(super) fn callers(group: &Group) -> impl Iterator<Item = &Caller> {
 /// Takes all locks of the group in one statement.
 pub(super) async fn take(tx: &mut Tx, group: &Group) -> Result<(), Refusal> {
     let grants = grants_of(tx, group).await?;
-    let mut shared = Vec::new();
+    let mut shared = vec![epoch_lock()];
     let callers: BTreeSet<_> =
         callers(group).map(|caller| (caller.agency, caller.account, &caller.key)).collect();
     for (agency, account, key) in callers {

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::asking::Asking;
+use super::visibility::TopicKey;
 use super::{Store, idempotency, sources};
 use crate::clock::{Clock, Ids};
 use crate::cursor::Cursor;
@@ -66,6 +67,11 @@ impl StoreLedger {
     }
 }
 
+async fn views_over(store: &Store, topic: TopicKey) -> Result<Vec<PartitionView>, Refusal> {
+    let mut views = store.read().await?.views(&[topic]).await?;
+    Ok(views.remove(&topic).unwrap_or_default())
+}
+
 #[async_trait]
 impl Ledger for StoreLedger {
     async fn views(
@@ -73,9 +79,15 @@ impl Ledger for StoreLedger {
         resource: ResourceNumber,
         generation: Generation,
     ) -> Result<Vec<PartitionView>, Refusal> {
-        let topic = (resource, generation);
-        let mut views = self.committing.read().await?.views(&[topic]).await?;
-        Ok(views.remove(&topic).unwrap_or_default())
+        views_over(&self.store, (resource, generation)).await
+    }
+
+    async fn committer_views(
+        &self,
+        resource: ResourceNumber,
+        generation: Generation,
+    ) -> Result<Vec<PartitionView>, Refusal> {
+        views_over(&self.committing, (resource, generation)).await
     }
 
     async fn want_topic(&self, topic: &Topic) -> Result<Topic, Refusal> {
