@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Provider", &["resource", "schema", "publish"]),
     ("Provider and consumer", &["request", "grant"]),
     ("Consumer", &["subscribe"]),
-    ("Integrator", &["connector", "quarantine"]),
+    ("Integrator", &["connector", "quarantine", "avro"]),
     ("Auditor", &["audit"]),
 ];
 

@@ -4,6 +4,7 @@
 mod account;
 mod agency;
 mod audit;
+mod avro;
 mod bench;
 mod completions;
 mod connection;
@@ -80,6 +81,8 @@ enum Command {
     Schema(schema::Schema),
     /// Publish a file of records
     Publish(publish::Publish),
+    /// Look into Avro container files of any schema, and make them; no server is asked
+    Avro(avro::Avro),
     /// Ask for data, and answer who asks
     Request(request::Request),
     /// Grants that came of requests: look at them, suspend and end them
@@ -165,6 +168,7 @@ fn run(command: &Command) -> Done {
         Command::Resource(command) => resource::run(command),
         Command::Schema(command) => schema::run(command),
         Command::Publish(command) => publish::run(command),
+        Command::Avro(command) => avro::run(command),
         Command::Request(command) => request::run(command),
         Command::Grant(command) => grant::run(command),
         Command::Subscribe(command) => subscribe::run(command),

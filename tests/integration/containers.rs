@@ -83,7 +83,7 @@ fn output(command: &mut Command, input: &str) -> Vec<u8> {
     done.stdout
 }
 
-fn fastavro(folder: &str, arguments: &[&Path], input: &str) -> String {
+pub fn fastavro(folder: &str, arguments: &[&Path], input: &str) -> String {
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", folder).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUTF8", "1");
     let printed = output(command.arg(project("tests/avro/files.py")).args(arguments), input);

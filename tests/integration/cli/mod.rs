@@ -1,5 +1,6 @@
 //! The commands against the real application.
 
+mod avro;
 mod catalog;
 mod connectors;
 mod exit;

@@ -149,6 +149,35 @@ async fn what_is_known_has_its_id_whatever_the_mode(store: &Store) {
     assert_eq!(store.registry_versions(&desk.one, &Subject::read("s"), Deleted::With).await, Ok(vec![1, 2]));
 }
 
+/// One content may have been imported as several versions.
+async fn what_stands_twice_is_found_by_its_numbers(store: &Store) {
+    let desk = Desk::set(store).await;
+    let set = async |mode_of_s| mode(&desk, &desk.authority, "s", Some(mode_of_s)).await.unwrap();
+    let register = async |id: Option<i32>, version: Option<i32>| {
+        let candidate = Candidate { id, version, ..of("\"int\"") };
+        let registered = desk.try_register(&desk.authority, "s", &candidate).await;
+        registered.map(|one| (one.id.0, one.version)).map_err(|wrong| wrong.error_code())
+    };
+    set(Mode::Import).await;
+    for version in [1, 5] {
+        assert_eq!(register(Some(7), Some(version)).await, Ok((7, version)));
+    }
+    for mode_of_s in [Mode::Import, Mode::ReadOnly, Mode::ReadWrite] {
+        if mode_of_s != Mode::Import {
+            set(mode_of_s).await;
+        }
+        for version in [1, 5] {
+            assert_eq!(register(Some(7), Some(version)).await, Ok((7, version)), "{mode_of_s:?}");
+        }
+        assert_eq!(register(Some(7), None).await, Ok((7, 5)), "{mode_of_s:?}");
+        if mode_of_s != Mode::Import {
+            assert_eq!(register(None, None).await, Ok((7, 5)), "{mode_of_s:?}");
+            assert_eq!(register(Some(7), Some(3)).await, Err(42205), "{mode_of_s:?}");
+            assert_eq!(register(Some(8), Some(1)).await, Err(42205), "{mode_of_s:?}");
+        }
+    }
+}
+
 async fn read_only_over_all_counts_before_a_subjects_own_mode(store: &Store) {
     let desk = Desk::set(store).await;
     desk.register("s", "\"int\"").await;
@@ -272,6 +301,7 @@ conformance!(
     a_subjects_own_level_counts_before_its_contexts,
     nothing_changes_where_reading_is_all,
     what_is_known_has_its_id_whatever_the_mode,
+    what_stands_twice_is_found_by_its_numbers,
     read_only_over_all_counts_before_a_subjects_own_mode,
     what_is_always_there_is_not_deleted,
 );

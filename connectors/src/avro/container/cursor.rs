@@ -1,5 +1,7 @@
 //! Foreign bytes, read forward only: a length or a count is compared with what is there before anything is done by it.
 
+use changtong_catalog::error::Text;
+
 /// Why bytes cannot be taken apart any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
@@ -15,6 +17,20 @@ pub(super) enum Broken {
     Branch,
     /// Elements that do not end where their block's size says.
     BlockSize,
+}
+
+impl Broken {
+    pub fn text(self) -> Text {
+        let (zh, en) = match self {
+            Self::Short => ("值超出数据块的末尾", "a value ends behind its block"),
+            Self::Varint => ("整数的编码超过 64 位", "a number has more than 64 bits"),
+            Self::Length => ("长度为负", "a length is negative"),
+            Self::Count => ("数组元素过多", "an array has too many elements"),
+            Self::Branch => ("联合类型没有该分支", "a union has no such branch"),
+            Self::BlockSize => ("数组的分块与其大小不符", "a block of elements does not end where it says"),
+        };
+        Text::new(zh, en)
+    }
 }
 
 /// Elements of no bytes (nulls) that the arrays of one datum may have: others are bounded by their bytes.

@@ -13,7 +13,7 @@ pub(super) const SYNC: usize = 16;
 const MOST_ENTRIES: u64 = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codec {
+pub enum Codec {
     Null,
     Deflate,
 }
@@ -164,10 +164,17 @@ pub(super) fn damaged(at: usize, broken: Broken) -> Refusal {
     )
 }
 
+pub(super) fn behind_records(block: &Block) -> Refusal {
+    malformed(
+        format!("容器文件第 {} 字节处的数据块在其记录之后还有多余的字节", block.whole.start),
+        format!("the block at byte {} of the container file has bytes behind its records", block.whole.start),
+    )
+}
+
 fn no_container() -> Refusal {
     malformed(
-        "请求体不是 Avro 容器文件(开头应为 Obj 和 0x01)".to_owned(),
-        "the body is no Avro object container file (it begins with Obj and 0x01)".to_owned(),
+        "不是 Avro 容器文件(开头应为 Obj 和 0x01)".to_owned(),
+        "this is no Avro object container file (it begins with Obj and 0x01)".to_owned(),
     )
 }
 

@@ -1,12 +1,12 @@
 //! A foreign file as records of a resource: head, schema, blocks, and each datum checked and encoded anew.
 
 use bytes::Bytes;
-use changtong_catalog::error::{Code, Refusal};
+use changtong_catalog::error::{Code, Refusal, Text};
 
-use super::super::body::{Sink, malformed, too_large};
+use super::super::body::{Sink, too_large};
 use super::super::row::Row;
 use super::cursor::Broken;
-use super::file::{Block, Layout};
+use super::file::{Block, Layout, behind_records};
 use super::resolve;
 use super::schema::Schema;
 use super::value::{Fault, Reader};
@@ -58,24 +58,11 @@ fn records(
             Err(fault) => return Err(undecodable(sink, block, fault)),
         }
     }
-    if window.is_done()? {
-        return Ok(());
-    }
-    Err(malformed(
-        format!("容器文件第 {} 字节处的数据块在其记录之后还有多余的字节", block.whole.start),
-        format!("the block at byte {} of the container file has bytes behind its records", block.whole.start),
-    ))
+    if window.is_done()? { Ok(()) } else { Err(behind_records(block)) }
 }
 
 fn undecodable(sink: &Sink<'_>, block: &Block, fault: Fault) -> Refusal {
-    let (zh, en) = match fault.broken {
-        Broken::Short => ("值超出数据块的末尾", "a value ends behind its block"),
-        Broken::Varint => ("整数的编码超过 64 位", "a number has more than 64 bits"),
-        Broken::Length => ("长度为负", "a length is negative"),
-        Broken::Count => ("数组元素过多", "an array has too many elements"),
-        Broken::Branch => ("联合类型没有该分支", "a union has no such branch"),
-        Broken::BlockSize => ("数组的分块与其大小不符", "a block of elements does not end where it says"),
-    };
+    let Text { zh, en } = fault.broken.text();
     let index = sink.index();
     let path = fault.item.map_or("", |at| sink.plan.fields[at].name());
     Refusal::new(

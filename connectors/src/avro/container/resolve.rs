@@ -121,13 +121,15 @@ fn how(schema: &Schema, id: Id, field: &Field) -> Option<How> {
         (Type::Long(Micros), AvroType::TimestampMillis) => How::Micros,
         (Type::Float, AvroType::Float | AvroType::Double) => How::Float,
         (Type::Double, AvroType::Double) => How::Double,
-        (Type::String, AvroType::String) | (Type::Bytes(Plain), AvroType::String) => How::Text,
-        (Type::String | Type::Bytes(_), AvroType::Bytes) => How::Bytes,
+        (Type::String(_), AvroType::String) | (Type::Bytes(Plain), AvroType::String) => How::Text,
+        (Type::String(_) | Type::Bytes(_), AvroType::Bytes) => How::Bytes,
         // Bytes without their scale are no number, and another scale is another number.
-        (Type::Bytes(Decimal { scale }), AvroType::Decimal { scale: ours, .. }) if *scale == ours => {
+        (Type::Bytes(Decimal { scale, .. }), AvroType::Decimal { scale: ours, .. }) if *scale == ours => {
             How::Decimal
         }
-        (Type::Fixed(size, Decimal { scale }), AvroType::Decimal { scale: ours, .. }) if *scale == ours => {
+        (Type::Fixed(size, Decimal { scale, .. }), AvroType::Decimal { scale: ours, .. })
+            if *scale == ours =>
+        {
             How::FixedDecimal(*size)
         }
         _ => return None,

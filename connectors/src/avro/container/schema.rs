@@ -18,7 +18,7 @@ pub(super) enum Type {
     Float,
     Double,
     Bytes(Meaning),
-    String,
+    String(Meaning),
     Fixed(u64, Meaning),
     Enum(Vec<String>),
     Array(Id),
@@ -42,6 +42,7 @@ pub(super) enum Meaning {
     Millis,
     Micros,
     Decimal {
+        precision: u32,
         scale: u32,
     },
     /// Another of Avro's logical types: no item has it.
@@ -92,7 +93,7 @@ impl Schema {
             Type::Float => "float",
             Type::Double => "double",
             Type::Bytes(meaning) => meaning.name("bytes"),
-            Type::String => "string",
+            Type::String(_) => "string",
             Type::Fixed(_, meaning) => meaning.name("fixed"),
             Type::Enum(_) => "enum",
             Type::Array(_) => "array",
@@ -110,7 +111,7 @@ impl Meaning {
             Some(Logical::Date) => Self::Date,
             Some(Logical::TimestampMillis) => Self::Millis,
             Some(Logical::TimestampMicros) => Self::Micros,
-            Some(Logical::Decimal { scale, .. }) => Self::Decimal { scale },
+            Some(Logical::Decimal { precision, scale }) => Self::Decimal { precision, scale },
             Some(other) => Self::Other(other.word()),
         }
     }
@@ -179,7 +180,7 @@ fn of_primitive(primitive: Primitive, meaning: Meaning) -> Type {
         Primitive::Float => Type::Float,
         Primitive::Double => Type::Double,
         Primitive::Bytes => Type::Bytes(meaning),
-        Primitive::String => Type::String,
+        Primitive::String => Type::String(meaning),
     }
 }
 

@@ -48,7 +48,7 @@ impl Printer<'_> {
             // Each by its own shortest digits.
             Type::Float => digits(&f32::from_le_bytes(cursor.array()?).to_string()),
             Type::Double => digits(&f64::from_le_bytes(cursor.array()?).to_string()),
-            Type::String => text(cursor.counted()?),
+            Type::String(_) => text(cursor.counted()?),
             Type::Bytes(meaning) => bytes(*meaning, cursor.counted()?),
             Type::Fixed(size, meaning) => bytes(*meaning, cursor.take(*size)?),
             Type::Enum(symbols) => {
@@ -94,7 +94,7 @@ impl Printer<'_> {
     }
 }
 
-fn number(meaning: Meaning, number: i64) -> Value {
+pub(super) fn number(meaning: Meaning, number: i64) -> Value {
     let written = match meaning {
         Meaning::Date => i32::try_from(number)
             .ok()
@@ -117,9 +117,9 @@ fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or_else(|_| base64(bytes), |text| json!(text))
 }
 
-fn bytes(meaning: Meaning, bytes: &[u8]) -> Value {
+pub(super) fn bytes(meaning: Meaning, bytes: &[u8]) -> Value {
     let number = match meaning {
-        Meaning::Decimal { scale } => literal::unscaled(bytes).map(|number| (number, scale)),
+        Meaning::Decimal { scale, .. } => literal::unscaled(bytes).map(|number| (number, scale)),
         _ => None,
     };
     let Some((number, scale)) = number else { return base64(bytes) };

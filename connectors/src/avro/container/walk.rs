@@ -11,7 +11,7 @@ pub(super) fn skip(schema: &Schema, id: Id, cursor: &mut Cursor<'_>) -> Result<(
         Type::Int(_) | Type::Long(_) | Type::Enum(_) => cursor.long().map(drop),
         Type::Float => cursor.take(4).map(drop),
         Type::Double => cursor.take(8).map(drop),
-        Type::Bytes(_) | Type::String => cursor.counted().map(drop),
+        Type::Bytes(_) | Type::String(_) => cursor.counted().map(drop),
         Type::Fixed(size, _) => cursor.take(*size).map(drop),
         Type::Record(record) => record.walked.iter().try_for_each(|id| skip(schema, *id, cursor)),
         Type::Union(branches) => {
