@@ -11,13 +11,11 @@ use chrono::FixedOffset;
 use super::*;
 use crate::account::Role;
 use crate::actions::adopt_schema::adopt_schema;
-use crate::actions::registry::put_in_force::carry_over;
 use crate::actions::think::{in_line, whole_desk};
-use crate::actions::{self, Done, Member, NewAgency, Registering, Rules};
+use crate::actions::{self, Done, Member, NewAgency, Rules};
 use crate::agency::AgencyNames;
 use crate::clock::SeededIds;
-use crate::ids::{AccountId, Generation, KeyId};
-use crate::registry::{Candidate, Subject};
+use crate::ids::{AccountId, KeyId};
 use crate::resource::ItemType;
 use crate::schema::value_schema;
 use crate::store::{LockClass, NewKey, ResourceChange, testing};
@@ -138,19 +136,6 @@ impl Scene {
         let change = ResourceChange { action: "revise", by: self.head.account, at: Time::default() };
         tx.update_resource(&entry, change).await.unwrap();
         tx.finish().await.unwrap();
-    }
-
-    /// The entry gets a new generation, as far as its subjects go.
-    async fn move_on(&self, mut tx: Tx) -> Resource {
-        let mut entry = tx.resource_to_change(self.entry.number).await.unwrap().unwrap();
-        let from = entry.generation;
-        entry.version += 1;
-        entry.generation = Generation(from.0 + 1);
-        carry_over(&mut tx, &self.act(&self.head), &entry, from).await.unwrap();
-        let change = ResourceChange { action: "new_generation", by: self.head.account, at: Time::default() };
-        tx.update_resource(&entry, change).await.unwrap();
-        tx.finish().await.unwrap();
-        entry
     }
 
     async fn now(&self, store: &Store) -> Resource {
@@ -282,32 +267,7 @@ async fn what_a_judgement_rests_on_is_of_one_version(store: &Store) {
     }
 }
 
-/// Between the look at a subject and the judgement of what was brought to it the resource moves on.
-async fn what_is_brought_to_a_generation_counts_in_no_other(store: &Store) {
-    let scene = Scene::set(store).await;
-    let (account, act) = (scene.head.account, scene.act(&scene.head));
-    let subject = Subject::read(&format!("ct.r.{}-value", scene.entry.number));
-    let candidate = Candidate { schema: scene.text("gate"), ..Candidate::default() };
-    let mut brought =
-        pin!(actions::register_schema(store, &act, &subject, &candidate, Registering::default()));
-    let desk = soon(whole_desk()).await;
-    until_it_waits(brought.as_mut(), account).await;
-    drop(desk);
-    until(brought.as_mut(), || !in_line(account)).await;
-    let desk = soon(whole_desk()).await;
-    until_it_waits(brought.as_mut(), account).await;
-    let moved = scene.move_on(scene.hold(store).await).await;
-    drop(desk);
-    assert_eq!(soon(brought).await.map_err(|wrong| wrong.error_code()), Err(42205));
-    let now = scene.now(store).await;
-    assert_eq!((now.version, now.schema), (moved.version, scene.entry.schema), "nothing was revised");
-    let next = Subject::read(&format!("ct.r.{}.2-value", scene.entry.number));
-    let registered = actions::register_schema(store, &act, &next, &candidate, Registering::default());
-    assert_eq!(soon(registered).await.unwrap().version, 2, "where it counts it is taken");
-}
-
 crate::conformance!(
-    what_is_brought_to_a_generation_counts_in_no_other,
     what_waits_for_its_turn_holds_nothing_that_it_is_judged_by,
     what_changed_meanwhile_is_judged_under_the_lock,
     what_a_judgement_rests_on_is_of_one_version,
