@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
-use crate::support::{Event, Events, Pair, Reply, Shared, TestApp, on_both_pairs, request_file};
+use crate::support::{Event, Events, Others, Pair, Reply, Shared, TestApp, on_both_pairs, request_file};
 
 on_both_pairs!(
     a_stream_is_resumed_at_any_event,
@@ -180,6 +180,7 @@ async fn a_slow_consumer_is_disconnected_and_holds_up_nobody(pair: Pair) {
     let app = TestApp::start(pair, &[("CHANGTONG_HTTP__WRITE_TIMEOUT", "1500ms")]).await;
     let Some(app) = app else { return };
     let shared = Shared::of(&app, json!({})).await;
+    let bystanders = Others::beside(&shared.world.authority).await;
     // More than the buffers of both ends take.
     for batch in 0..40 {
         shared.publish(batch * 1000..batch * 1000 + 1000).await;
@@ -209,6 +210,7 @@ async fn a_slow_consumer_is_disconnected_and_holds_up_nobody(pair: Pair) {
         let mut events = Events::open(reader, &path, None).await.expect("a stream");
         assert_eq!(events.records(40_000).await.len(), 40_000);
     }
+    bystanders.are_served().await;
     let metrics = app.operator();
     let slow = async || {
         let text = metrics.get("/metrics").await.text;
@@ -225,5 +227,10 @@ async fn a_slow_consumer_is_disconnected_and_holds_up_nobody(pair: Pair) {
     drop(silent);
     let shown = reader.get(&format!("/api/v1/subscriptions/{}", shared.subscription)).await.expect(200);
     assert!(shown["acked_at"].is_null(), "its position is where it was: {shown}");
+    // What it did not take is still there for it.
+    let mut events = Events::open(reader, &shared.records(), None).await.expect("a stream");
+    assert_eq!(events.records(1).await.len(), 1);
+    drop(events);
+    assert_eq!(shared.visible().await, 40_000);
     app.stop().await;
 }

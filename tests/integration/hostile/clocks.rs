@@ -5,7 +5,7 @@ use changtong_catalog::clock::Clock as _;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, observation, refused};
+use super::scene::{Scene, in_chinese, observation, refused};
 use crate::support::{TestApp, on_both_pairs};
 
 on_both_pairs!(a_jump_of_store_time_is_reported_and_ends_nothing, what_ends_ends_by_store_time);
@@ -31,6 +31,7 @@ async fn a_jump_of_store_time_is_reported_and_ends_nothing(app: &TestApp) {
         let before = clock.now();
         moved(jump).await;
         assert_eq!(readiness(app).await, (503, json!("clock_skew")), "{jump}");
+        scene.others_are_served().await;
         let after = clock.now();
         assert!(before <= after && after - before < TimeDelta::minutes(1), "followed: {jump}");
         // Nothing expired and nothing came to life: a reader and a publisher go on.
@@ -64,8 +65,9 @@ async fn what_ends_ends_by_store_time(app: &TestApp) {
     let now = app.app().clock.now();
     let at = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     let past = json!({ "roles": ["integrator"], "expires_at": at(now - TimeDelta::seconds(1)) });
-    let refusal = scene.world.authority.post(&keys, past).await;
+    let refusal = scene.world.authority.post(&keys, past.clone()).await;
     assert_eq!(refused(&refusal, 422, "invalid")["path"], "expires_at");
+    in_chinese(&scene.world.authority, "post", &keys, Some(past)).await;
 
     let soon = json!({ "roles": ["integrator"], "expires_at": at(now + TimeDelta::seconds(2)) });
     let key = scene.world.authority.post(&keys, soon).await.expect(201);
@@ -78,9 +80,18 @@ async fn what_ends_ends_by_store_time(app: &TestApp) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     refused(&caller.get("/api/v1/whoami").await, 401, "unauthenticated");
+    in_chinese(&caller, "get", "/api/v1/whoami", None).await;
     let mut file = scene.request(&["station"], None);
     file["valid_until"] = json!("2020-01-01");
     let written = scene.world.consumer.editor.post("/api/v1/requests", file).await;
     assert_eq!(refused(&written, 422, "invalid")["path"], "valid_until", "an end in the past");
+    let requests = scene.world.consumer.editor.get("/api/v1/requests").await.expect(200);
+    assert_eq!(requests["items"], json!([]), "nothing was asked for");
+    let issued = scene.world.authority.get(&keys).await.expect(200);
+    assert_eq!(
+        issued["items"].as_array().expect("keys").len(),
+        2,
+        "and no key issued that had ended: {issued}"
+    );
     scene.others_are_served().await;
 }

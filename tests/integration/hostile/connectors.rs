@@ -7,7 +7,7 @@ use std::time::Duration;
 use changtong_catalog::clock::Clock as _;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, observation, refused};
+use super::scene::{Scene, in_chinese, metric, observation, refused};
 use crate::support::{Client, Pair, Reply, TestApp, number, on_both_pairs, wait};
 
 on_both_pairs!(what_is_set_aside_is_told_and_can_be_published_after_all);
@@ -25,11 +25,14 @@ fn source(scene: &Scene, name: &str, path: &str) -> Value {
         "source": { "file": { "path": path, "format": "csv", "mode": "append" } } })
 }
 
-/// The code of what a connector failed with, once it has.
+/// The code of what a connector failed with, once it has; it says so in both languages.
 pub async fn failure(caller: &Client, name: &str) -> String {
     loop {
         let shown = caller.get(&format!("/api/v1/connectors/{name}")).await.expect(200);
-        if let Some(code) = shown["status"]["details"]["last_error"]["code"].as_str() {
+        let error = &shown["status"]["details"]["last_error"];
+        if let Some(code) = error["code"].as_str() {
+            let words = |language: &str| error[language].as_str().unwrap_or_default();
+            assert!(words("en").len() > 10 && !words("zh").is_ascii(), "{error}");
             return code.to_owned();
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -57,7 +60,10 @@ async fn a_file_connector_reads_nothing_outside_its_folder() {
     let reply =
         owner.post("/api/v1/connectors", source(&scene, "foreign", &format!("../{name}/a.csv"))).await;
     refused(&reply, 422, "path_outside_root");
-    refusals_are_in_the_events(&app, &scene, "path_outside_root", 9).await;
+    let climbing = source(&scene, "climbing", "../a.csv");
+    let words = in_chinese(owner, "post", "/api/v1/connectors", Some(climbing)).await;
+    assert!(words.contains("../a.csv"), "{words}");
+    refusals_are_in_the_events(&app, &scene, "path_outside_root", 10).await;
 
     std::os::unix::fs::symlink(outside.path().join("a.csv"), inbox.join("link.csv")).expect("a link");
     std::os::unix::fs::symlink(outside.path(), inbox.join("dir")).expect("a link");
@@ -196,6 +202,19 @@ async fn what_is_set_aside_is_told_and_can_be_published_after_all(app: &TestApp)
     for language in ["zh", "en"] {
         assert!(aside["reason"][language].as_str().is_some_and(|reason| !reason.is_empty()), "{aside}");
     }
+    // All of its agency's integrators find it, and nobody else: it is not asked who published it.
+    let accounts = "/api/v1/agencies/meteorology/accounts";
+    let steward = json!({ "name": "steward", "roles": ["integrator"] });
+    let steward = scene.world.authority.post(accounts, steward).await.expect(201);
+    let keys = format!("/api/v1/accounts/{}/keys", steward["id"].as_str().expect("an id"));
+    let key = scene.world.authority.post(&keys, json!({ "roles": ["integrator"] })).await.expect(201);
+    let steward = app.client(key["text"].as_str().expect("a key"));
+    let waiting = format!("/api/v1/quarantine?resource={}&state=waiting", scene.code);
+    assert_eq!(steward.get(&waiting).await.expect(200)["items"], json!([aside]));
+    refused(&scene.world.consumer.integrator.get(&waiting).await, 404, "not_found");
+    // And its operator by a metric.
+    let page = app.operator().get("/metrics").await.text;
+    assert_eq!(metric(&page, "changtong_published_records_total{outcome=\"quarantined\"}"), 1, "{page}");
     // Told by an event as well: who, of which resource, with which batch, how many.
     let asked = format!("/api/v1/audit/events?code=quarantine.added&resource={}", scene.code);
     let told = scene.world.auditor.get(&asked).await.expect(200);
@@ -215,5 +234,6 @@ async fn what_is_set_aside_is_told_and_can_be_published_after_all(app: &TestApp)
         (json!(false), json!(true))
     );
     assert_eq!(scene.own().await.len(), 4, "it counts once");
+    assert_eq!(steward.get(&waiting).await.expect(200)["items"], json!([]), "nothing waits any more");
     scene.others_are_served().await;
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Child;
 
 use crate::shell::{PEOPLE, Shell, stop};
-use crate::support::{Client, Reply, number};
+use crate::support::{Client, Others, Reply, number};
 
 const MARKER: [u8; 16] = *b"0123456789abcdef";
 /// What all bombs together may add to the most memory that the server ever had: four of the largest records, the bodies
@@ -64,6 +64,8 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
     let shell = Shell::new();
     let (server, provider, other) = serving(&shell).await;
     let process = server.id().expect("it runs");
+    let others = Others::beside(&caller(&shell, "authority")).await;
+    others.are_served().await;
 
     let entry = async || {
         let path = "/api/v1/resources/300000-000001";
@@ -83,7 +85,10 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
         }
     };
     let theirs = async {
-        for _ in 0..100 {
+        for call in 0..100 {
+            if call % 20 == 0 {
+                others.are_served().await;
+            }
             let whoami = other.get("/api/v1/whoami").await.expect(200);
             let limits = whoami["limits"].as_array().expect("its limits");
             let used =
@@ -99,6 +104,7 @@ async fn bombs_are_refused_by_name_in_bounded_memory() {
     assert_eq!(send(&provider, &good, "identity", "en").await.expect(200)["accepted"], json!(1));
     let kept = provider.get("/api/v1/resources/300000-000001/records").await.lines();
     assert_eq!(kept.len(), 2, "one record and the last line: no bomb left anything");
+    others.are_served().await;
     stop(server).await;
 }
 
@@ -180,12 +186,14 @@ async fn serving(shell: &Shell) -> (Child, Client, Client) {
     shell.line("agency add emergency --name 应急管理局 --code 12440000FAKE0003XR").await;
     shell.write("people.toml", PEOPLE);
     shell.line("resource apply people.toml --publish --as stats").await;
+    (server, caller(shell, "stats"), caller(shell, "emergency"))
+}
+
+/// With the key of that profile.
+fn caller(shell: &Shell, profile: &str) -> Client {
     let profiles = Profiles::open(&shell.profiles()).expect("profiles");
-    let client = |name: &str| {
-        let profile = profiles.get(name).expect("a profile");
-        Client::new(profile.url.clone(), Some(profile.key.clone()))
-    };
-    (server, client("stats"), client("emergency"))
+    let profile = profiles.get(profile).expect("a profile");
+    Client::new(profile.url.clone(), Some(profile.key.clone()))
 }
 
 /// A body that is one, and what its sender is told.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Scene, metric, observation, refused};
+use super::scene::{Scene, in_chinese, metric, observation, refused};
 use crate::support::{Pair, Reply, TestApp};
 
 /// What an answer tells: everything but what differs from call to call.
@@ -66,8 +66,14 @@ async fn whatever_is_wrong_with_a_key_the_answer_is_the_same() {
         }
         assert_eq!(expected.0, 401);
     }
-    let zh = super::scene::in_chinese(&app.client(&wrong[0]), "get", path, None).await;
+    refused(&app.client(&wrong[0]).get(path).await, 401, "unauthenticated");
+    let zh = in_chinese(&app.client(&wrong[0]), "get", path, None).await;
     assert!(zh.contains("没有有效的凭证"), "{zh}");
+    for key in &wrong {
+        let reply = app.client(key).publish(&scene.code, &[observation("JFK", 1)]).await;
+        refused(&reply, 401, "unauthenticated");
+    }
+    assert!(scene.own().await.is_empty(), "nothing came of any of them");
     scene.others_are_served().await;
     app.stop().await;
 }
@@ -122,7 +128,7 @@ async fn guesses_are_limited_and_the_right_key_is_let_in() {
     for guess in [&unknown, &app.client("ctk_x"), &app.client(&right.key()[1..])] {
         assert_eq!(told(&guess.get(path).await), expected);
     }
-    let zh = super::scene::in_chinese(&wrong, "get", path, None).await;
+    let zh = in_chinese(&wrong, "get", path, None).await;
     assert!(zh.contains("本地址近来被拒的凭证已达上限 12"), "{zh}");
     assert_eq!(app.registrant("ctk_x").get("/subjects").await.status, 429, "one count for both surfaces");
 
@@ -157,6 +163,10 @@ async fn an_account_has_so_many_keys_and_no_more() {
     };
     let problem = refused(&refusal, 409, "invalid_state");
     assert_eq!(problem["limit"], made.len() + 1, "the first key counts too");
+    let roles = Some(json!({ "roles": ["integrator"] }));
+    in_chinese(&scene.world.provider.integrator, "post", &keys, roles).await;
+    let issued = scene.world.authority.get(&keys).await.expect(200);
+    assert_eq!(issued["items"].as_array().expect("keys").len(), made.len() + 1, "no more were made");
     let revoke = format!("/api/v1/keys/{}/revoke", made[0]);
     scene.world.provider.integrator.post(&revoke, json!({ "cause": "security" })).await.expect(200);
     issue().await.expect(201);

@@ -12,7 +12,8 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Client, Pair, RESOURCE, TestApp, World, resource_file};
+use super::scene;
+use crate::support::{Client, Others, Pair, RESOURCE, Reply, TestApp, World, resource_file};
 
 /// A connection from that loopback address.
 async fn connect(api: SocketAddr, from: &str) -> TcpStream {
@@ -65,6 +66,7 @@ async fn slow_bodies_of_one_account_leave_room_for_others() {
     let app = TestApp::start(Pair::Embedded, &settings).await.expect("the embedded engines are always there");
     let world = World::of(&app).await;
     let code = world.entry(resource_file("unconditional")).await;
+    let others = Others::beside(&world.authority).await;
     let other = json!({ "name": "other", "roles": ["integrator"] });
     let other = world.authority.post("/api/v1/agencies/meteorology/accounts", other).await.expect(201);
     let keys = format!("/api/v1/accounts/{}/keys", other["id"].as_str().expect("an id"));
@@ -88,6 +90,7 @@ async fn slow_bodies_of_one_account_leave_room_for_others() {
     // What is left of the flood holds its share and no more: others are served, also of the same agency.
     other.publish(&code, &[observation(1)]).await.expect(200);
     world.consumer.editor.get("/api/v1/resources").await.expect(200);
+    others.are_served().await;
     let flooder = world.provider.integrator.publish(&code, &[observation(2)]).await;
     assert_eq!((flooder.status, flooder.code().as_str()), (429, "too_many_at_once"));
     assert!(flooder.text.contains("requests of this account run at once"), "{}", flooder.text);
@@ -113,13 +116,15 @@ async fn calls_that_the_database_keeps_waiting_leave_others_its_connections() {
     ];
     let Some(app) = TestApp::start(Pair::Production, &settings).await else { return };
     let world = World::of(&app).await;
+    let others = Others::beside(&world.authority).await;
     // Only what the flood asks for is kept waiting.
     let mut database = PgConnection::connect(&app.store.url).await.expect("the database");
     let mut held = database.begin().await.expect("a transaction");
     sqlx::query("LOCK TABLE connector").execute(&mut *held).await.expect("the lock");
-    let ask = |_| {
-        let flooder = world.provider.integrator.clone();
-        tokio::spawn(async move { flooder.get("/api/v1/connectors").await })
+    let ask = |number: usize| {
+        let language = if number.is_multiple_of(2) { "en" } else { "zh" };
+        let asked = world.provider.integrator.request_in(language, "get", "/api/v1/connectors");
+        tokio::spawn(Reply::of(asked))
     };
     let flood: Vec<_> = (0..64).map(ask).collect();
     const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
@@ -130,11 +135,11 @@ async fn calls_that_the_database_keeps_waiting_leave_others_its_connections() {
     for _ in 0..20 {
         world.consumer.editor.get("/api/v1/resources").await.expect(200);
     }
+    others.are_served().await;
     let mut shares = 0;
     for reply in flood {
         let reply = reply.await.expect("an answer");
-        assert_eq!((reply.status, reply.code().as_str()), (503, "store_unavailable"), "{}", reply.text);
-        let problem = reply.json();
+        let problem = scene::refused(&reply, 503, "store_unavailable");
         if problem["limit"] == "http.account_share" {
             assert_eq!(problem["value"], HELD);
             shares += 1;
@@ -154,6 +159,7 @@ async fn one_address_does_not_hold_every_connection() {
         ("CHANGTONG_HTTP__HEADER_TIMEOUT", "10m"),
     ];
     let app = TestApp::start(Pair::Embedded, &settings).await.expect("the embedded engines are always there");
+    let others = Others::beside(&app.client(&app.authority)).await;
     let mut silent = Vec::new();
     for _ in 0..16 {
         silent.push(connect(app.api, "127.0.0.2").await);
@@ -167,7 +173,7 @@ async fn one_address_does_not_hold_every_connection() {
         let problem = refused(&answer(one_more).await, "http.address_share");
         assert!(problem["detail"].as_str().expect("a text").contains(said), "{problem}");
     }
-    app.client(&app.authority).get("/api/v1/whoami").await.expect(200);
+    others.are_served().await;
     drop(silent);
     loop {
         let mut again = connect(app.api, "127.0.0.2").await;
@@ -235,6 +241,7 @@ async fn behind_a_proxy_the_last_address_counts_and_is_logged() {
     let app = TestApp::start(Pair::Embedded, &settings).await.expect("the embedded engines are always there");
     let world = World::of(&app).await;
     world.entry(resource_file("unconditional")).await;
+    let others = Others::beside(&world.authority.at("127.0.0.3")).await;
     let from = |address: usize| format!("X-Forwarded-For: 10.0.0.{address}, 192.0.2.7\r\n");
     let mut flood = FuturesUnordered::new();
     for number in 0..7 {
@@ -273,7 +280,7 @@ async fn behind_a_proxy_the_last_address_counts_and_is_logged() {
         for claim in claims {
             request = request.header("x-forwarded-for", *claim);
         }
-        let reply = crate::support::Reply::of(request).await;
+        let reply = Reply::of(request).await;
         assert_eq!(reply.status, 200);
         let said = Lines::of(reply.headers["x-request-id"].to_str().expect("an id"));
         let peer = format!("from=\"{truly}\"");
@@ -283,6 +290,8 @@ async fn behind_a_proxy_the_last_address_counts_and_is_logged() {
         );
         assert_eq!(said.matches("192.0.2").count(), usize::from(truly.contains("192")), "{claims:?}: {said}");
     }
+    // While that address is beyond its share nobody else is.
+    others.are_served().await;
     // Events hold who it was, never from where.
     drop(flood);
     let events = world.auditor.get("/api/v1/audit/events").await.text;

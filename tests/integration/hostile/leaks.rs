@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use crate::faults::deployment::{Deployment, Process};
-use crate::support::{Client, Pair, Reply, World};
+use crate::faults::deployment::{Deployment, Process, reconcile};
+use crate::support::{Client, Others, Pair, Reply, World};
 
 /// Values as they stand in records: no one else's business.
 const PLANTED: [&str; 5] =
@@ -38,8 +38,7 @@ async fn nothing_of_a_record_or_a_secret_shows(pair: Pair) {
     let server = deployment.start("node", Some(&format!("deliver.opened=panic {CUT}"))).await;
     let authority = Client::new(server.url.clone(), Some(deployment.authority()));
     let world = World::at(authority.clone()).await;
-    let code = world.entry(people()).await;
-    let scene = Scene { world, code };
+    let scene = Scene::at(world, people()).await;
     let mut errors = provoke(&scene).await;
     errors.extend(connectors(&scene, &deployment).await);
     assert!(errors.len() > 25, "only {} refusals were provoked", errors.len());
@@ -75,6 +74,8 @@ async fn nothing_of_a_record_or_a_secret_shows(pair: Pair) {
         "a fault has its place: {said}"
     );
     assert!(said.contains("from=\"127.0.0.1\"") && !said.contains("203.0.113.9"), "the true peer is logged");
+    assert_eq!(scene.own().await.len(), 1, "the one good record is there, and nothing of the others");
+    scene.others().await.are_served().await;
     server.kill().await;
     deployment.done().await;
 }
@@ -121,10 +122,18 @@ async fn a_server_that_dies_leaves_no_core_dump() {
     let by = ["sh", "-c", shell, &here.display().to_string()].map(str::to_owned);
     let mut server = deployment.spawn_through(&by, "node");
     assert!(server.serves().await, "{}", server.said());
+    let authority = Client::new(server.url.clone(), Some(deployment.authority()));
+    let others = Others::beside(&authority).await;
+    others.are_served().await;
     server.signal("-ABRT");
     assert!(!server.dumps_core().await, "its memory was written out");
     let left: Vec<_> = std::fs::read_dir(&here).expect("the folder").collect();
     assert!(left.is_empty(), "{left:?}");
+    // What it had acknowledged is there, and others are served by the next.
+    let server = deployment.start("node", None).await;
+    others.at(&server.url).are_served().await;
+    server.kill().await;
+    reconcile(&deployment, "node");
     deployment.done().await;
 }
 

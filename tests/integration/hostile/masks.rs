@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Scene, observation, refused};
+use super::scene::{Scene, in_chinese, observation, refused};
 use crate::support::{RESOURCE, Reply, TestApp, World, on_both_pairs, resource_file};
 
 on_both_pairs!(
@@ -27,12 +27,9 @@ async fn what_is_masked_leaves_by_no_other_way(app: &TestApp) {
     let tricks =
         ["observer.value", "observer.string", "Observer", "observer ", "record.observer", "$.observer", "*"];
     for item in tricks {
-        let written =
-            world.consumer.editor.post("/api/v1/requests", scene.request(&["station", item], None)).await;
-        assert_eq!(written.status, 422, "{item}: {}", written.text);
+        is_refused(&scene, scene.request(&["station", item], None), "invalid").await;
     }
-    let twice = scene.request(&["observer", "observer"], None);
-    assert_eq!(world.consumer.editor.post("/api/v1/requests", twice).await.status, 422);
+    is_refused(&scene, scene.request(&["observer", "observer"], None), "invalid").await;
 
     // A filter on it would tell its value bit by bit.
     let guesses = [
@@ -45,10 +42,11 @@ async fn what_is_masked_leaves_by_no_other_way(app: &TestApp) {
         "observer == station".to_owned(),
     ];
     for filter in &guesses {
-        let request = scene.request(&["station", "hour", "observer"], Some(filter));
-        let reply = world.consumer.editor.post("/api/v1/requests", request).await;
-        assert_eq!(reply.status, 422, "{filter}: {}", reply.text);
+        is_refused(&scene, scene.request(&["station", "hour", "observer"], Some(filter)), "filter_invalid")
+            .await;
     }
+    let requests = world.consumer.editor.get("/api/v1/requests").await.expect(200);
+    assert_eq!(requests["items"], json!([]), "nothing was asked for");
 
     let grant = scene.granted(&["hour", "observer"], Some("hour < 3")).await;
     let subscription = world.subscribe(&grant, "copy").await;
@@ -61,6 +59,7 @@ async fn what_is_masked_leaves_by_no_other_way(app: &TestApp) {
         let reply = world.consumer.integrator.get(&format!("{records}{more}")).await;
         refused(&reply, 400, "bad_request");
     }
+    in_chinese(&world.consumer.integrator, "get", &format!("{records}?mask=none"), None).await;
     let schema = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}/schema")).await;
     let names: Vec<Value> = {
         let schema = schema.expect(200);
@@ -105,10 +104,20 @@ async fn what_is_masked_leaves_by_no_other_way(app: &TestApp) {
 
     // What the provider does wrong with the item is told without its value, to the provider.
     let wrong = json!({ "station": "JFK", "hour": 1, "temp": null, "observer": { "name": SECRET } });
-    let reply = scene.publish(&[wrong]).await;
+    let reply = scene.publish(std::slice::from_ref(&wrong)).await;
     refused(&reply, 422, "records_invalid");
     hidden(&reply);
+    let words = scene.publish_in_chinese(&[wrong]).await;
+    assert!(!words.contains(SECRET), "{words}");
+    assert_eq!(scene.own().await.len(), 6 + 2 + odd.len(), "all that was taken, and no more");
     scene.others_are_served().await;
+}
+
+/// A request for what may not be asked for, in both languages; the value that a filter guesses at is its own.
+async fn is_refused(scene: &Scene, request: Value, code: &str) {
+    let editor = &scene.world.consumer.editor;
+    refused(&editor.post("/api/v1/requests", request.clone()).await, 422, code);
+    in_chinese(editor, "post", "/api/v1/requests", Some(request)).await;
 }
 
 fn last(read: &Reply) -> String {
@@ -122,7 +131,7 @@ fn hidden(reply: &Reply) {
 
 async fn a_revision_breaks_no_reader_and_loosens_no_mask(app: &TestApp) {
     let world = World::of(app).await;
-    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let scene = Scene::at(world, resource_file("unconditional")).await;
     let world = &scene.world;
     scene.publish(&[observation("JFK", 1)]).await.expect(200);
     let grant = scene.granted(&["station", "hour", "observer"], None).await;
@@ -153,6 +162,7 @@ async fn a_revision_breaks_no_reader_and_loosens_no_mask(app: &TestApp) {
     assert_eq!(read.lines()[0]["record"]["observer"], "王**");
     let shown = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}")).await.expect(200);
     assert_eq!(shown["masks"], json!({ "observer": "name" }));
+    assert_eq!(scene.own().await.len(), 1, "what was published is there");
     scene.others_are_served().await;
 }
 
@@ -175,7 +185,8 @@ async fn neither_an_alias_nor_a_default_is_a_way_around_a_mask(app: &TestApp) {
     scene.publish(&[record(1)]).await.expect(200);
     let before = scene.granted(&["hour", "observer"], None).await;
     for (mask, said) in [(Value::Null, "mask name is gone"), (json!("mobile"), "shows more")] {
-        let problem = refused(&world.propose(&scene.code, renamed(mask)).await, 409, "schema_incompatible");
+        let refusal = world.propose(&scene.code, renamed(mask)).await;
+        let problem = refused(&refusal, 409, "schema_incompatible");
         let detail = problem["detail"].as_str().expect("a text");
         assert!(detail.contains(said) && detail.contains("watcher"), "{problem}");
     }
@@ -197,9 +208,8 @@ async fn neither_an_alias_nor_a_default_is_a_way_around_a_mask(app: &TestApp) {
     let fields = schema.expect(200)["schema"]["fields"].clone();
     assert_eq!((&fields[1]["aliases"], fields[2].get("default")), (&json!(["observer"]), None));
     for filter in [format!("second == \"{SECRET}\""), format!("watcher == \"{SECRET}\"")] {
-        let request = scene.request(&["hour", "watcher", "second"], Some(&filter));
-        let reply = world.consumer.editor.post("/api/v1/requests", request).await;
-        assert_eq!(reply.status, 422, "{filter}: {}", reply.text);
+        is_refused(&scene, scene.request(&["hour", "watcher", "second"], Some(&filter)), "filter_invalid")
+            .await;
     }
 
     // Who was granted the earlier item is shown it, and nothing of the later ones.
@@ -214,4 +224,7 @@ async fn neither_an_alias_nor_a_default_is_a_way_around_a_mask(app: &TestApp) {
     for line in read.lines().iter().filter(|line| line["op"] == "upsert") {
         assert_eq!(line["record"].as_object().expect("a record").len(), 1, "{line}");
     }
+    assert_eq!(scene.own().await.len(), 2, "both records are there");
+    // Its table has other items by now, so what goes on is others' alone.
+    scene.others().await.are_served().await;
 }

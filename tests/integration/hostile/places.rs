@@ -7,7 +7,9 @@ use changtong::http::{ROUTES, Route, registry};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Events, Pair, Reply, TestApp, World, credit_code, request_file, resource_file};
+use crate::support::{
+    Client, Events, Others, Pair, Reply, TestApp, World, credit_code, request_file, resource_file,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_waits_for_a_place_that_it_holds_itself_embedded() {
@@ -28,6 +30,7 @@ async fn no_call_waits_for_a_place_that_it_holds_itself(pair: Pair) {
     ];
     let Some(app) = TestApp::start(pair, &settings).await else { return };
     let world = World::of(&app).await;
+    let others = Others::beside(&world.authority).await;
     let mut calls = Calls::default();
     participants(&mut calls, &world).await;
     let code = entry(&mut calls, &world).await;
@@ -41,6 +44,7 @@ async fn no_call_waits_for_a_place_that_it_holds_itself(pair: Pair) {
     let operator = app.registrant(world.operator.key());
     subjects(&mut calls, &registrant, &operator).await;
     calls.are_all(registry::ROUTES);
+    others.are_served().await;
     app.stop().await;
 }
 

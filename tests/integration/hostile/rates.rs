@@ -19,7 +19,7 @@ async fn many_keys_of_one_agency_share_its_limits() {
     }
     let server = deployment.start("node", Some("rates.stand_still=on")).await;
     let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
-    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let scene = Scene::at(world, resource_file("unconditional")).await;
     let callers = callers_of_one_agency(&scene.world.authority).await;
 
     let mut served = 0;
@@ -56,7 +56,7 @@ async fn a_key_has_limits_of_its_own() {
     }
     let server = deployment.start("node", Some("rates.stand_still=on")).await;
     let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
-    let scene = Scene { code: world.entry(resource_file("unconditional")).await, world };
+    let scene = Scene::at(world, resource_file("unconditional")).await;
     let keys = format!("/api/v1/accounts/{}/keys", scene.world.provider.integrator_account);
     let mut callers = Vec::new();
     for _ in 0..3 {

@@ -11,8 +11,8 @@ use changtong_catalog::ports::Directory as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::scene;
-use crate::support::{Events, Shared, TestApp, offsets_of, on_both_pairs, place_of, request_file};
+use super::scene::{in_chinese, refused};
+use crate::support::{Events, Others, Shared, TestApp, offsets_of, on_both_pairs, place_of, request_file};
 
 on_both_pairs!(nothing_follows_a_revoke, a_grant_ends_at_its_time_by_the_stores_clock);
 
@@ -85,6 +85,7 @@ impl Load {
 
 async fn nothing_follows_a_revoke(app: &TestApp) {
     let shared = Shared::of(app, json!({})).await;
+    let others = Others::beside(&shared.world.authority).await;
     shared.publish(0..FIRST).await;
     let load = Load::begin(&shared);
     load.goes_on().await;
@@ -131,13 +132,16 @@ async fn nothing_follows_a_revoke(app: &TestApp) {
     }
     let problem = problem.expect("the next read is refused with words");
     assert_eq!((&problem["code"], &problem["status"]), (&json!("grant_revoked"), &json!(403)));
-    let refused = Events::open(&reader, &shared.records(), None).await.err().expect("refused");
-    assert_eq!((refused.status, refused.code().as_str()), (403, "grant_revoked"));
+    let refusal = Events::open(&reader, &shared.records(), None).await.err().expect("refused");
+    let words = refused(&refusal, 403, "grant_revoked")["detail"].clone();
+    assert!(words.as_str().is_some_and(|words| words.contains("revoked")), "{words}");
+    let words = in_chinese(&reader, "get", &shared.records(), None).await;
+    assert!(words.contains("撤销"), "{words}");
     let position = reader.get(&format!("/api/v1/subscriptions/{}", shared.subscription)).await;
     assert!(position.expect(200)["next"].is_string(), "the position is kept");
     assert_eq!(delivered.open_windows.get(), 0);
-    // Publishers were not held up, and nothing of what they were acknowledged is missing.
-    load.goes_on().await;
+    // Nobody else was held up, and nothing of what publishers were acknowledged is missing.
+    tokio::join!(load.goes_on(), others.are_served());
     let accepted = load.ends().await;
     assert_eq!(shared.visible().await, FIRST + accepted);
 }
@@ -146,8 +150,10 @@ async fn a_grant_ends_at_its_time_by_the_stores_clock(app: &TestApp) {
     let shared = Shared::of(app, json!({})).await;
     let mut file = request_file(&shared.code, &["station", "hour"], None);
     file["valid_until"] = "2020-01-31".into();
-    let refused = shared.world.consumer.editor.post("/api/v1/requests", file).await;
-    assert_eq!(scene::refused(&refused, 422, "invalid")["path"], "valid_until");
+    let refusal = shared.world.consumer.editor.post("/api/v1/requests", file.clone()).await;
+    assert_eq!(refused(&refusal, 422, "invalid")["path"], "valid_until");
+    in_chinese(&shared.world.consumer.editor, "post", "/api/v1/requests", Some(file)).await;
+    let others = Others::beside(&shared.world.authority).await;
 
     shared.publish(0..10).await;
     let (store, clock) = (&app.app().store, &app.app().clock);
@@ -178,7 +184,13 @@ async fn a_grant_ends_at_its_time_by_the_stores_clock(app: &TestApp) {
     if let Some(ended) = ended {
         assert_eq!(ended["code"], "grant_expired");
     }
-    let refused = reader.get(&shared.records()).await;
-    assert_eq!((refused.status, refused.code().as_str()), (403, "grant_expired"));
-    assert!(refused.json()["valid_until"].is_string(), "it says when");
+    let problem = refused(&reader.get(&shared.records()).await, 403, "grant_expired");
+    assert!(problem["valid_until"].is_string(), "it says when");
+    assert!(problem["detail"].as_str().is_some_and(|words| words.contains("expired")), "{problem}");
+    let words = in_chinese(reader, "get", &shared.records(), None).await;
+    assert!(words.contains("到期"), "{words}");
+    let position = reader.get(&format!("/api/v1/subscriptions/{}", shared.subscription)).await;
+    assert!(position.expect(200)["next"].is_string(), "the position is kept");
+    assert_eq!(shared.visible().await, 10, "what it read is there");
+    others.are_served().await;
 }

@@ -1,21 +1,29 @@
 //! What most cases begin with: a published table, a consumer with a grant on it, and how an error must look.
 
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::support::{Client, Reply, TestApp, World, request_file, resource_file};
+use crate::support::{Client, Others, Reply, TestApp, World, request_file, resource_file};
 
 pub struct Scene {
     pub world: World,
     /// The entry's code, as it stands in a path.
     pub code: String,
+    /// Made for whoever asks for them first.
+    others: OnceCell<Others>,
 }
 
 impl Scene {
     /// An unconditional table of the provider.
     pub async fn of(app: &TestApp) -> Self {
-        let world = World::of(app).await;
-        let code = world.entry(resource_file("unconditional")).await;
-        Self { world, code }
+        Self::at(World::of(app).await, resource_file("unconditional")).await
+    }
+
+    /// Whatever table of the provider, at whichever server.
+    pub async fn at(world: World, file: Value) -> Self {
+        let code = world.entry(file).await;
+        Self { world, code, others: OnceCell::new() }
     }
 
     pub fn records(&self) -> String {
@@ -37,6 +45,13 @@ impl Scene {
         self.world.provider.integrator.publish(&self.code, lines).await
     }
 
+    /// The same, told in Chinese what is wrong with it.
+    pub async fn publish_in_chinese(&self, lines: &[Value]) -> String {
+        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let request = self.world.provider.integrator.request_in("zh", "post", &self.records());
+        said_in_chinese(request.header("content-type", "application/x-ndjson").body(body)).await
+    }
+
     /// The records that count, as their owner reads them.
     pub async fn own(&self) -> Vec<Value> {
         let mut records = Vec::new();
@@ -53,10 +68,17 @@ impl Scene {
         }
     }
 
-    /// Nobody else was hurt: the provider publishes and the consumer finds entries.
+    /// Two agencies that have nothing to do with these. Who asks for them beforehand has them there before anything
+    /// happens.
+    pub async fn others(&self) -> &Others {
+        self.others.get_or_init(|| Others::beside(&self.world.authority)).await
+    }
+
+    /// Nobody else was hurt: of two other agencies one publishes and the other finds and reads it. Nor was the table: it
+    /// takes a record.
     pub async fn others_are_served(&self) {
+        self.others().await.are_served().await;
         self.publish(&[observation("ZZZ", 23)]).await.expect(200);
-        self.world.consumer.editor.get("/api/v1/resources").await.expect(200);
     }
 }
 
@@ -71,26 +93,35 @@ pub fn observation(station: &str, hour: usize) -> Value {
     json!({ "station": station, "hour": hour, "temp": "12.5", "observer": "王小明" })
 }
 
-/// A refusal as it must be: status and code, a text in English without Chinese, an instance.
+/// A refusal as it must be: status and code, a text in the language that was asked for, an instance.
 #[track_caller]
 pub fn refused(reply: &Reply, status: u16, code: &str) -> Value {
     assert_eq!((reply.status, reply.code().as_str()), (status, code), "{}", reply.text);
     let problem = reply.json();
     let detail = problem["detail"].as_str().expect("a text");
-    assert!(detail.len() > 10, "{problem}");
+    assert!(detail.chars().count() > 10, "{problem}");
+    match reply.headers["content-language"].to_str() {
+        Ok("en") => assert!(detail.contains(|sign: char| sign.is_ascii_lowercase()), "{problem}"),
+        Ok("zh") => assert!(!detail.is_ascii(), "{problem}"),
+        other => panic!("in no language: {other:?}"),
+    }
     assert_eq!(problem["instance"], reply.headers["x-request-id"].to_str().expect("an id"));
     problem
 }
 
 /// The same call, answered in Chinese.
 pub async fn in_chinese(client: &Client, method: &str, path: &str, body: Option<Value>) -> String {
-    let mut request = client.request(method, path);
-    if let Some(body) = &body {
-        request = request.json(body);
-    }
-    let mut request = request.build().expect("a request");
-    request.headers_mut().insert("accept-language", "zh".parse().expect("a language"));
-    let reply = Client::send(request).await;
+    let request = client.request_in("zh", method, path);
+    said_in_chinese(match &body {
+        Some(body) => request.json(body),
+        None => request,
+    })
+    .await
+}
+
+/// What a request that asked for Chinese is told.
+pub async fn said_in_chinese(request: RequestBuilder) -> String {
+    let reply = Reply::of(request).await;
     assert_eq!(reply.headers["content-language"], "zh");
     let detail = reply.json()["detail"].as_str().expect("a text").to_owned();
     assert!(!detail.is_ascii(), "{detail}");

@@ -2,9 +2,10 @@
 //! and of a batch nothing is published in part.
 
 use futures::StreamExt as _;
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, in_chinese, observation, refused};
+use super::scene::{Scene, in_chinese, observation, refused, said_in_chinese};
 use crate::support::{Client, Pair, Reply, TestApp};
 
 const LIMITS: [(&str, &str); 4] = [
@@ -35,9 +36,18 @@ fn line_of(bytes: usize) -> String {
     format!("{}{blanks}}}", &line[..line.len() - 1])
 }
 
+fn asked(scene: &Scene, language: &str, body: String) -> RequestBuilder {
+    let request = scene.world.provider.integrator.request_in(language, "post", &scene.records());
+    request.header("content-type", "application/x-ndjson").body(body)
+}
+
 async fn send(scene: &Scene, body: String) -> Reply {
-    let request = scene.world.provider.integrator.request("post", &scene.records());
-    Reply::of(request.header("content-type", "application/x-ndjson").body(body)).await
+    Reply::of(asked(scene, "en", body)).await
+}
+
+/// What the same is told in Chinese.
+async fn told(scene: &Scene, body: String) -> String {
+    said_in_chinese(asked(scene, "zh", body)).await
 }
 
 async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
@@ -45,9 +55,11 @@ async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
     let record = 64 << 10;
     send(&scene, line_of(record)).await.expect(200);
     let body = format!("{}\n{}", observation("LGA", 1), line_of(record + 1));
-    let problem = refused(&send(&scene, body).await, 413, "record_too_large");
+    let problem = refused(&send(&scene, body.clone()).await, 413, "record_too_large");
     assert_eq!((&problem["limit"], &problem["actual"]), (&json!(record), &json!(record + 1)));
     assert_eq!(problem["index"], 1, "which one is said");
+    let words = told(&scene, body).await;
+    assert!(words.contains(&(record + 1).to_string()), "{words}");
 
     let batch = |records: usize| (0..records).map(|hour| observation("EWR", hour)).collect::<Vec<Value>>();
     scene.publish(&batch(20)).await.expect(200);
@@ -55,6 +67,8 @@ async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
         let problem = refused(&scene.publish(&batch(records)).await, 413, "batch_too_large");
         assert_eq!((&problem["limit"], &problem["at_least"]), (&json!(20), &json!(21)), "read no further");
     }
+    let words = scene.publish_in_chinese(&batch(21)).await;
+    assert!(words.contains("20"), "{words}");
 
     let body = 256 << 10;
     let padded = |bytes: usize| {
@@ -64,6 +78,8 @@ async fn the_limit_is_taken_and_one_byte_more_is_refused(app: &TestApp) {
     send(&scene, padded(body)).await.expect(200);
     let problem = refused(&send(&scene, padded(body + 1)).await, 413, "body_too_large");
     names_limit_and_size(&problem, "limits.body", body, body + 1);
+    let words = told(&scene, padded(body + 1)).await;
+    assert!(words.contains(&(body + 1).to_string()), "{words}");
 
     // Of unknown length, in pieces.
     let pieces = futures::stream::iter((0..257).map(|_| Ok::<_, std::io::Error>(vec![b'\n'; 1 << 10])));
@@ -108,6 +124,9 @@ async fn heads_addresses_and_documents_have_limits_of_their_own() {
     let largest = largest_header(caller, 2 << 10).await;
     let problem = refused(&padded_head(caller, largest + 1).await, 431, "headers_too_large");
     names_limit_and_size(&problem, "http.headers", 2 << 10, (2 << 10) + 1);
+    let head = caller.request_in("zh", "get", "/api/v1/whoami").header("x-padding", "x".repeat(2 << 10));
+    let words = said_in_chinese(head).await;
+    assert!(words.contains("请求头"), "{words}");
 
     let document = |bytes: usize| {
         let mut file = crate::support::resource_file("conditional");
@@ -123,6 +142,9 @@ async fn heads_addresses_and_documents_have_limits_of_their_own() {
     let refusal = caller.post("/api/v1/resources", document((4 << 10) + 1)).await;
     let problem = refused(&refusal, 413, "body_too_large");
     names_limit_and_size(&problem, "limits.document", 4 << 10, (4 << 10) + 1);
+    let listed = caller.get("/api/v1/resources").await.expect(200);
+    let made = 1 + usize::from(taken.status == 201);
+    assert_eq!(listed["items"].as_array().expect("entries").len(), made, "nothing of what was too large");
     scene.others_are_served().await;
     app.stop().await;
 }

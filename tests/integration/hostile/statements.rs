@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::connectors::{failure, folder};
-use super::scene::{Scene, observation, refused};
+use super::scene::{Scene, in_chinese, observation, refused};
 use crate::support::{Pair, TestApp};
 
 /// What ends a statement, a string or a name in one dialect or another.
@@ -125,6 +125,8 @@ async fn names_are_refused_and_values_arrive(scene: &Scene, url: &str) -> Vec<St
         let problem = refused(&reply, 422, "invalid");
         assert_eq!(problem["path"], "sink.sql.table");
     }
+    let breaking = Some(sink("breaking", BREAKING[0]));
+    in_chinese(reader, "post", "/api/v1/connectors", breaking).await;
     // A table that is not ours is not written, whatever its name.
     reader.post("/api/v1/connectors", sink("not-ours", "victim")).await.expect(201);
     assert_eq!(failure(reader, "not-ours").await, "conflict");

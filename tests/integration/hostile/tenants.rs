@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Scene, observation, refused};
+use super::scene::{Scene, in_chinese, observation, refused, said_in_chinese};
 use crate::support::{Client, Pair, RESOURCE, Reply, TestApp, World, number, resource_file};
 
 /// What an answer says, without what differs from call to call.
@@ -81,9 +81,18 @@ async fn a_guessed_id_tells_nothing_and_opens_nothing() {
     let own = scene_of_stranger(&scene).await;
     let stolen = reader.get(&format!("/api/v1/subscriptions/{own}/records?cursor={next}")).await;
     refused(&stolen, 400, "cursor_invalid");
+    let stolen = format!("/api/v1/subscriptions/{own}/records?cursor={next}");
+    in_chinese(reader, "get", &stolen, None).await;
+    let path = format!("/api/v1/grants/{grant}");
+    refused(&reader.get(&path).await, 404, "not_found");
+    let words = in_chinese(reader, "get", &path, None).await;
+    assert!(words.contains("没有这个"), "{words}");
 
     let shown = world.consumer.integrator.get(&format!("/api/v1/grants/{grant}")).await.expect(200);
     assert_eq!((shown["state"].as_str(), number(&shown, "version")), (Some("active"), 1), "nothing happened");
+    assert_eq!(scene.own().await.len(), 1, "nothing is lost");
+    let again = world.consumer.integrator.get(&format!("/api/v1/subscriptions/{subscription}/records")).await;
+    assert_eq!(again.lines().len(), 2, "whose it is reads it");
     scene.others_are_served().await;
     app.stop().await;
 }
@@ -121,10 +130,17 @@ async fn a_key_is_never_wider_than_its_account() {
     let keys = format!("/api/v1/accounts/{}/keys", both["id"].as_str().expect("an id"));
     let cut = world.authority.post(&keys, json!({ "roles": ["editor"] })).await.expect(201);
     let cut = app.client(cut["text"].as_str().expect("a key"));
-    let reply = cut.post(&keys, json!({ "roles": ["editor", "integrator"] })).await;
+    let roles = json!({ "roles": ["editor", "integrator"] });
+    let reply = cut.post(&keys, roles.clone()).await;
     assert_eq!(refused(&reply, 422, "invalid")["path"], "roles");
+    in_chinese(&cut, "post", &keys, Some(roles)).await;
+    let issued = world.authority.get(&keys).await.expect(200);
+    assert_eq!(issued["items"].as_array().expect("keys").len(), 1, "no other was issued: {issued}");
     let reply = cut.publish(&scene.code, &[observation("JFK", 1)]).await;
     refused(&reply, 403, "forbidden");
+    let request =
+        cut.request_in("zh", "post", &scene.records()).header("content-type", "application/x-ndjson");
+    said_in_chinese(request.body(observation("JFK", 1).to_string())).await;
     assert!(scene.own().await.is_empty());
     scene.others_are_served().await;
     app.stop().await;
@@ -133,8 +149,8 @@ async fn a_key_is_never_wider_than_its_account() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_agrees_with_itself() {
     let app = TestApp::start(Pair::Embedded, &[]).await.expect("the embedded engines are always there");
-    let world = World::of(&app).await;
-    world.entry(resource_file("conditional")).await;
+    let scene = Scene::at(World::of(&app).await, resource_file("conditional")).await;
+    let world = &scene.world;
     let accounts = "/api/v1/agencies/emergency/accounts";
     let one = json!({ "name": "one", "roles": ["editor", "reviewer", "integrator"] });
     let one = world.authority.post(accounts, one).await.expect(201);
@@ -150,14 +166,17 @@ async fn nobody_agrees_with_itself() {
     let written = one.post("/api/v1/requests", file.clone()).await.expect(201);
     let request = format!("/api/v1/requests/{}", written["id"].as_str().expect("an id"));
     refused(&one.post(&format!("{request}/submit"), json!({})).await, 403, "four_eyes");
+    in_chinese(&one, "post", &format!("{request}/submit"), Some(json!({}))).await;
     world.consumer.reviewer.post(&format!("{request}/submit"), json!({})).await.expect(200);
     // Its other hat does not help either: only the provider's reviewer agrees.
     refused(&one.post(&format!("{request}/agree"), json!({})).await, 403, "forbidden");
+    in_chinese(&one, "post", &format!("{request}/agree"), Some(json!({}))).await;
     refused(&world.consumer.reviewer.post(&format!("{request}/agree"), json!({})).await, 403, "forbidden");
     refused(&world.provider.editor.post(&format!("{request}/agree"), json!({})).await, 403, "forbidden");
     let shown = world.consumer.editor.get(&request).await.expect(200);
     assert_eq!(shown["state"], "submitted");
     let grants = world.consumer.editor.get("/api/v1/grants").await.expect(200);
     assert_eq!(grants["items"], json!([]), "no grant came of it");
+    scene.others_are_served().await;
     app.stop().await;
 }

@@ -31,6 +31,11 @@ impl Client {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
+    /// The same caller, of another server.
+    pub fn to(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// The same caller, from that address of this machine.
     pub fn at(&self, address: &str) -> Self {
         let address: std::net::IpAddr = address.parse().expect("an address");
@@ -57,12 +62,6 @@ impl Client {
             Some(key) => request.bearer_auth(key),
             None => request,
         }
-    }
-
-    /// Sends a request that was built and changed by hand.
-    pub async fn send(request: reqwest::Request) -> Reply {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Reply::from(http.execute(request).await.expect("an answer")).await
     }
 
     pub async fn get(&self, path: &str) -> Reply {
