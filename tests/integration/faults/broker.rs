@@ -25,8 +25,13 @@ fn script() -> PathBuf {
 impl Broker {
     /// `None` where the machine is declared to be without Kafka.
     pub fn start() -> Option<Self> {
-        // One that was killed may come back once its old session is over.
-        Self::with(&[], |_, _, _| "broker.session.timeout.ms=6000\n".to_owned())
+        Self::with_sessions_of(6000)
+    }
+
+    /// One that was killed may come back once its old session is over, in so many milliseconds.
+    pub fn with_sessions_of(time: u32) -> Option<Self> {
+        let settings = format!("broker.session.timeout.ms={time}\nbroker.heartbeat.interval.ms=500\n");
+        Self::with(&[], |_, _, _| settings)
     }
 
     /// One for the user `bus` with the password `right` alone, over TLS, at `localhost`.
@@ -119,8 +124,33 @@ impl Broker {
 
     /// `-STOP` or `-CONT`.
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().expect("kill").success());
+    }
+
+    fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Its files as they are at one moment are kept, to be put back.
+    pub fn is_copied(&self) {
+        let stat = format!("/proc/{}/stat", self.id());
+        self.signal("-STOP");
+        while !std::fs::read_to_string(&stat).expect("its state").contains(") T ") {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(self.dir.path().join("logs")).arg(self.dir.path().join("older"));
+        assert!(copy.status().expect("cp").success());
+        self.signal("-CONT");
+    }
+
+    /// Where it was killed, the files that were kept take the place of its own.
+    pub fn is_put_back(&self) {
+        assert!(self.child.is_none(), "it runs");
+        let logs = self.dir.path().join("logs");
+        std::fs::remove_dir_all(&logs).expect("its files");
+        std::fs::rename(self.dir.path().join("older"), logs).expect("those that were kept");
     }
 }
 

@@ -9,20 +9,25 @@ use super::deployment::{Deployment, once, reconcile};
 use super::restore::{AFTER, BEFORE, put_back};
 use crate::support::Pair;
 
-/// Turns a bit of the last batch of a segment around; answers the offsets that the batch holds.
-fn spoil(segment: &Path) -> Range<i64> {
-    let mut bytes = std::fs::read(segment).expect("the segment");
+/// The offsets that the last batch of a segment holds.
+pub(super) fn last_batch(segment: &[u8]) -> Range<i64> {
     let number = |at: usize, length: usize| {
-        bytes[at..at + length].iter().fold(0_i64, |number, byte| (number << 8) | i64::from(*byte))
+        segment[at..at + length].iter().fold(0_i64, |number, byte| (number << 8) | i64::from(*byte))
     };
     // Of a batch: its first offset, the length of what follows, and farther on by how much its last offset is above.
     let (mut at, mut last) = (0, 0);
-    while at < bytes.len() {
+    while at < segment.len() {
         last = at;
         at += 12 + usize::try_from(number(at + 8, 4)).expect("a length");
     }
     let first = number(last, 8);
-    let offsets = first..first + number(last + 23, 4) + 1;
+    first..first + number(last + 23, 4) + 1
+}
+
+/// Turns a bit of the last batch of a segment around; answers the offsets that the batch holds.
+fn spoil(segment: &Path) -> Range<i64> {
+    let mut bytes = std::fs::read(segment).expect("the segment");
+    let offsets = last_batch(&bytes);
     *bytes.last_mut().expect("a byte") ^= 1;
     std::fs::write(segment, bytes).expect("it is damaged");
     offsets

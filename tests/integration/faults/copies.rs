@@ -23,7 +23,7 @@ pub struct Copies {
 
 impl Copies {
     pub async fn begin(deployment: &Deployment, server: &Process, reader: &Reader) -> Self {
-        let consumer = Client::new(server.url.clone(), Some(reader.key.clone()));
+        let consumer = reader.client(server);
         for sink in [
             json!({ "name": "rows", "grant": reader.grant, "sink": { "sql": { "url": "sqlite:copy.db", "table": "copy" } } }),
             json!({ "name": "lines", "grant": reader.grant, "sink": { "file": { "path": "copy.ndjson", "format": "ndjson" } } }),
@@ -43,15 +43,17 @@ impl Copies {
     }
 
     /// Waits until both hold exactly that.
-    pub async fn come_to(&self, wanted: &Held) {
+    pub async fn come_to(&self, server: &Process, wanted: &Held) {
         let coming = async {
             while self.held().await.iter().any(|held| held != wanted) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         if tokio::time::timeout(FOR_EVER, coming).await.is_err() {
+            let consumer = Client::new(server.url.clone(), Some(self.key.clone()));
             let [rows, lines] = self.held().await.map(|held| held.len());
-            panic!("rows hold {rows}, lines {lines} of {}", wanted.len());
+            let told = consumer.get("/api/v1/connectors").await.text;
+            panic!("rows hold {rows}, lines {lines} of {}: {told}; {}", wanted.len(), server.said());
         }
     }
 

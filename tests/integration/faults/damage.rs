@@ -68,7 +68,7 @@ async fn copied(pair: Pair) -> Option<(Deployment, Process, Table, Copies)> {
     let (deployment, server, table) = filled(pair).await?;
     let reader = deployment.reader(&server, &table).await;
     let copies = Copies::begin(&deployment, &server, &reader).await;
-    copies.come_to(&once(&[FIRST])).await;
+    copies.come_to(&server, &once(&[FIRST])).await;
     Some((deployment, server, table, copies))
 }
 
@@ -110,7 +110,7 @@ async fn back(
     );
     if let Some(copies) = copies {
         copies.go_on(&server).await;
-        copies.come_to(&once(std::slice::from_ref(&there))).await;
+        copies.come_to(&server, &once(std::slice::from_ref(&there))).await;
     }
     table.publish(&server, "later", LATER).await.expect("publishing goes on");
     assert_eq!(table.visible(&server).await, once(&[there.clone(), LATER]));
@@ -120,7 +120,7 @@ async fn back(
     let all = once(&[there, LATER, 600..610]);
     assert_eq!(table.visible(&server).await, all);
     if let Some(copies) = copies {
-        copies.come_to(&all).await;
+        copies.come_to(&server, &all).await;
     }
     server
 }
@@ -249,7 +249,7 @@ async fn an_older_log_file_stops_the_resource() {
     copy_log(&data, &backup);
     let server = deployment.start("node", None).await;
     table.publish(&server, "lost", LOST).await.expect("a batch that will be lost");
-    copies.come_to(&once(&[FIRST, LOST])).await;
+    copies.come_to(&server, &once(&[FIRST, LOST])).await;
     tokio::time::sleep(APART).await;
     server.kill().await;
     copy_log(&backup, &data);

@@ -174,8 +174,12 @@ impl Deployment {
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
         let joining = json!({"code": "11999999FAKE00021N", "name": "统计局", "alias": "stats"});
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
-        let key = text(&joined["key"]["text"]);
-        let owner = Client::new(&server.url, &key, "en").expect("a client");
+        self.table_of(server, &text(&joined["key"]["text"])).await
+    }
+
+    /// A further table of whom that key belongs to.
+    pub async fn table_of(&self, server: &Process, key: &str) -> Table {
+        let owner = Client::new(&server.url, key, "en").expect("a client");
         let entry = json!({
             "class": "307022", "title": "编号", "provider": "stats", "abstract": "试", "kind": "table",
             "share_type": "unconditional", "update_cycle": "daily", "key": ["id"],
@@ -186,7 +190,7 @@ impl Deployment {
         for act in ["submit", "approve", "publish"] {
             owner.post(&format!("/resources/{code}/{act}"), &json!({})).await.expect(act);
         }
-        Table::new(key, code)
+        Table::new(key.to_owned(), code)
     }
 
     /// A second agency with a grant on the table and a subscription from its start.
@@ -199,7 +203,11 @@ impl Deployment {
         let joining = json!({"code": READER, "name": "应急局", "alias": "emergency"});
         let authority = Client::new(&server.url, &self.authority(), "en").expect("a client");
         let joined = authority.post("/agencies", &joining).await.expect("an agency").body;
-        let key = text(&joined["key"]["text"]);
+        self.reads(server, table, text(&joined["key"]["text"]), limits).await
+    }
+
+    /// A grant on a further table, for the agency that reads already.
+    pub async fn reads(&self, server: &Process, table: &Table, key: String, limits: Value) -> Reader {
         let consumer = Client::new(&server.url, &key, "en").expect("a client");
         let asked = json!({
             "resource": table.code(), "consumer": "emergency", "history": "all", "items": ["id"],
@@ -289,6 +297,10 @@ pub struct Reader {
 }
 
 impl Reader {
+    pub fn client(&self, server: &Process) -> crate::support::Client {
+        crate::support::Client::new(server.url.clone(), Some(self.key.clone()))
+    }
+
     pub fn path(&self, query: &str) -> String {
         format!("/api/v1/subscriptions/{}/records?{query}", self.subscription)
     }

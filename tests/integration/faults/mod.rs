@@ -6,6 +6,7 @@ mod checksum;
 mod cluster;
 mod connectors;
 mod copies;
+mod cut_log;
 mod damage;
 mod database;
 pub mod deployment;

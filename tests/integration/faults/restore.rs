@@ -4,9 +4,11 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::deployment::{Deployment, Process, Table, once, reconcile};
+use super::copies::Copies;
+use super::deployment::{Deployment, Process, Reader, Table, once, reconcile};
 use crate::support::Pair;
 
 pub(super) const BEFORE: Range<u32> = 0..200;
@@ -76,10 +78,35 @@ pub(super) async fn put_back(
     deployment: &Deployment,
     before: Range<u32>,
 ) -> (Table, Backup, PathBuf, Process) {
+    let (_, table, backup, events, server) = put_back_under(deployment, before, false).await;
+    (table, backup, events, server)
+}
+
+/// Who read before the store went back.
+struct Readers {
+    /// Of sinks that had applied all of it.
+    copies: Copies,
+    reader: Reader,
+    /// The cursor of a seek that the store does not know any more.
+    sought: String,
+}
+
+/// The same, perhaps under readers.
+async fn put_back_under(
+    deployment: &Deployment,
+    before: Range<u32>,
+    read: bool,
+) -> (Option<Readers>, Table, Backup, PathBuf, Process) {
     let records = before.len() + AFTER.len();
     let server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     let auditor = deployment.auditor(&server).await;
+    let mut readers = None;
+    if read {
+        let reader = deployment.reader(&server, &table).await;
+        let copies = Copies::begin(deployment, &server, &reader).await;
+        readers = Some(Readers { copies, reader, sought: String::new() });
+    }
     if !before.is_empty() {
         table.publish(&server, "before", before).await.expect("a batch before the backup");
     }
@@ -88,6 +115,12 @@ pub(super) async fn put_back(
 
     let server = deployment.start("node", None).await;
     table.publish(&server, "after", AFTER).await.expect("a batch after the backup");
+    if let Some(Readers { copies, reader, sought }) = &mut readers {
+        copies.come_to(&server, &once(&[BEFORE, AFTER])).await;
+        let path = format!("/api/v1/subscriptions/{}/seek", reader.subscription);
+        let seek = reader.client(&server).post(&path, json!({ "from": "start" })).await.expect(200);
+        *sought = seek["next"].as_str().expect("a cursor").to_owned();
+    }
     let events = deployment.folder().join("events.ndjson");
     std::fs::write(&events, deployment.events(&server, &auditor).await).expect("the export");
     deployment.marked("node", records).await;
@@ -98,7 +131,7 @@ pub(super) async fn put_back(
     let refused = table.publish_once(&server, "later", LATER).await.expect_err("the store is older");
     assert_eq!(refused.code(), Some("store_older_than_log"), "{refused}");
     assert_eq!(table.own(&server).await.expect_err("nothing is read either"), "store_older_than_log");
-    (table, backup, events, server)
+    (readers, table, backup, events, server)
 }
 
 async fn adopted(pair: Pair) {
@@ -131,7 +164,8 @@ async fn adopted(pair: Pair) {
 
 async fn declared_dead(pair: Pair) {
     let Some(deployment) = Deployment::new(pair).await else { return };
-    let (table, backup, _, server) = put_back(&deployment, BEFORE).await;
+    let (readers, table, backup, _, server) = put_back_under(&deployment, BEFORE, true).await;
+    let Readers { copies, reader, sought } = readers.expect("they read");
     server.kill().await;
     let (ok, said) = deployment.command(&["reconcile", "--declare-dead"], "node");
     assert!(ok && said.contains("declared 300 records dead"), "{said}");
@@ -142,10 +176,19 @@ async fn declared_dead(pair: Pair) {
     let moved = table.new_generation(&server, None).await.expect("the way out");
     assert_eq!(moved["copied"], BEFORE.len(), "{moved}");
     assert_eq!(table.visible(&server).await, once(&[BEFORE]), "only what the backup knows");
+    copies.go_on(&server).await;
+    copies.come_to(&server, &once(&[BEFORE])).await;
+    for (query, status, code) in
+        [(format!("cursor={sought}"), 409, "cursor_superseded"), (String::new(), 410, "view_changed")]
+    {
+        let read = reader.client(&server).get(&reader.path(&query)).await;
+        assert_eq!((read.status, read.code().as_str()), (status, code), "{}", read.text);
+    }
     // The key of the lost batch is free again: its retry publishes it once more.
     let receipt = table.publish(&server, "after", AFTER).await.expect("the retry");
     assert_eq!(receipt["replayed"], false);
     assert_eq!(table.visible(&server).await, once(&[BEFORE, AFTER]));
+    copies.come_to(&server, &once(&[BEFORE, AFTER])).await;
     server.kill().await;
     reconcile(&deployment, "node");
     backup.done().await;

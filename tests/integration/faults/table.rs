@@ -149,7 +149,11 @@ impl Table {
 
     /// The owner's own reading, or the code it is refused with.
     pub async fn own(&self, server: &Process) -> Result<String, String> {
-        let url = format!("{}/api/v1/resources/{}/records", server.url, self.code);
+        self.own_page(server, "").await
+    }
+
+    async fn own_page(&self, server: &Process, query: &str) -> Result<String, String> {
+        let url = format!("{}/api/v1/resources/{}/records{query}", server.url, self.code);
         let answer = self.http.get(&url).bearer_auth(&self.key).send().await.expect("an answer");
         let (good, text) = (answer.status().is_success(), answer.text().await.expect("its text"));
         if good {
@@ -161,18 +165,20 @@ impl Table {
 
     /// Every visible record, by id, with how often it is there.
     pub async fn visible(&self, server: &Process) -> BTreeMap<u64, usize> {
+        self.all(server).await.expect("all of it")
+    }
+
+    /// The same, or the code that one of its pages is refused with.
+    pub async fn all(&self, server: &Process) -> Result<BTreeMap<u64, usize>, String> {
         let mut seen = BTreeMap::new();
         let mut cursor = String::new();
         loop {
-            let url = format!("{}/api/v1/resources/{}/records?limit=1000{cursor}", server.url, self.code);
-            let answer = self.http.get(&url).bearer_auth(&self.key).send().await.expect("an answer");
-            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-            let text = answer.text().await.expect("its text");
+            let text = self.own_page(server, &format!("?limit=1000{cursor}")).await?;
             let mut lines: Vec<Value> =
                 text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
             let last = lines.pop().expect("a last line");
             if lines.is_empty() {
-                return seen;
+                return Ok(seen);
             }
             for line in lines {
                 *seen.entry(line["record"]["id"].as_u64().expect("an id")).or_default() += 1;

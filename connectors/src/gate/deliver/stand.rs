@@ -60,10 +60,11 @@ impl Gate {
     pub(super) fn own_cursor(&self, standing: &SubscriptionStanding, text: &str) -> Result<Cursor, Refusal> {
         let cursor = self.decode(text)?;
         let subscription = &standing.subscription;
-        if cursor.subscription != subscription.id || cursor.seek_count > subscription.seek_count {
+        if cursor.subscription != subscription.id {
             return Err(refusals::cursor_foreign());
         }
-        if cursor.seek_count < subscription.seek_count {
+        // One that is ahead was given before the store went back, and is as void as one from before a seek.
+        if cursor.seek_count != subscription.seek_count {
             return Err(refusals::superseded());
         }
         Ok(cursor)
