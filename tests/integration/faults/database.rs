@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::broker::free_ports;
 use super::deployment::{Deployment, Process, Table, reconcile};
 use super::story::Story;
-use crate::support::{Client, Pair, Reply, engine};
+use crate::support::{Client, Others, Pair, Reply, engine};
 
 /// A PostgreSQL of a test's own, to be killed.
 pub(super) struct Database {
@@ -142,6 +142,7 @@ async fn the_database_is_killed_under_publishers_and_readers() {
     let mut server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     let reader = deployment.reader(&server, &table).await;
+    let others = Others::beside(&Client::new(server.url.clone(), Some(deployment.authority()))).await;
     let story = Story::of(&table, &server, Duration::from_millis(5));
     let cast = story.begin(4, &reader.key, &reader.subscription);
     story.goes_on(8).await;
@@ -167,10 +168,11 @@ async fn the_database_is_killed_under_publishers_and_readers() {
     let codes = story.codes();
     assert!(!codes.is_empty() && codes.keys().all(|code| REFUSED.contains(&code.as_str())), "{codes:?}");
     story.ends(cast, &table, &server).await;
-    // Both agencies are served as before.
+    // Both agencies are served as before, and so are others.
     table.catalog_is_served(&server).await;
     let other = Client::new(server.url.clone(), Some(reader.key.clone()));
     other.get("/api/v1/resources").await.expect(200);
+    others.at(&server.url).come_to_be_served().await;
     let ready = Client::new(server.operations(), None).get("/health/ready").await;
     assert_eq!(ready.status, 200, "{}", ready.text);
     server.kill().await;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::deployment::{Deployment, once, partitions, reconcile};
 use super::holes::told;
-use crate::support::Pair;
+use crate::support::{Client, Others, Pair};
 
 const FIRST: std::ops::Range<u32> = 0..10;
 const BATCH: std::ops::Range<u32> = 100..400;
@@ -24,6 +24,7 @@ async fn killed_at(pair: Pair, place: &str, act: &str, left: Left, dead: RangeIn
     let server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     table.publish(&server, "first", FIRST).await.expect("a first batch");
+    let others = Others::beside(&Client::new(server.url.clone(), Some(deployment.authority()))).await;
     server.kill().await;
 
     let mut server = deployment.start("node", Some(&format!("{place}={act}"))).await;
@@ -43,6 +44,7 @@ async fn killed_at(pair: Pair, place: &str, act: &str, left: Left, dead: RangeIn
     let told = told(&deployment.events(&server, &auditor).await);
     assert!(told.unnamed.is_empty(), "{place}: no event says what became of {told:?}");
     assert!(dead.contains(&told.dead), "{place}: {told:?}");
+    others.at(&server.url).are_served().await;
     server.kill().await;
     reconcile(&deployment, "node");
     deployment.done().await;

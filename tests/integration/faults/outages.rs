@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::broker::Broker;
 use super::deployment::{Deployment, Process, Table, once, reconcile};
 use super::proxy::Proxy;
-use crate::support::{Client, Event, Events, Pair};
+use crate::hostile::refused;
+use crate::support::{Client, Event, Events, Others, Pair, Reply};
 
 /// Longer than any deadline of the server: who waits for it waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(90);
@@ -155,13 +156,16 @@ async fn the_broker_stands_still_and_is_killed() {
     let server = until_it_serves(&deployment).await;
     let table = deployment.table(&server).await;
     table.publish(&server, "first", FIRST).await.expect("a first batch");
+    let others = others(&deployment, &server).await;
     let before = server.resident();
 
     broker.signal("-STOP");
-    all_refused(&table, &server, 1, &["broker_unavailable", "overloaded"]).await;
+    let codes = ["broker_unavailable", "overloaded"];
+    tokio::join!(all_refused(&table, &server, 1, &codes), is_told_in_both_languages(&table, &server, &codes));
     let (status, checks) = ready(&server).await;
     assert_eq!((status, &checks["log"], &checks["store"]), (503, &"broker_unavailable".into(), &"ok".into()));
     table.catalog_is_served(&server).await;
+    others.find_the_catalog().await;
     broker.signal("-CONT");
     all_succeed(&table, &server, 1).await;
 
@@ -171,6 +175,7 @@ async fn the_broker_stands_still_and_is_killed() {
     broker.run();
     all_succeed(&table, &server, 1 + CROWD).await;
     comes_to(&table, &server, 1..1 + 2 * CROWD).await;
+    others.come_to_be_served().await;
     assert_eq!(ready(&server).await.0, 200, "it recovered without a restart");
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 64 << 20, "what waits is bounded: {} MiB more", grown >> 20);
@@ -183,6 +188,32 @@ async fn the_broker_stands_still_and_is_killed() {
     server.kill().await;
     reconcile(&deployment, "node");
     deployment.done().await;
+}
+
+/// Two agencies that have nothing to do with the table, served before anything happens.
+async fn others(deployment: &Deployment, server: &Process) -> Others {
+    let others = Others::beside(&Client::new(server.url.clone(), Some(deployment.authority()))).await;
+    others.are_served().await;
+    others
+}
+
+/// Whose record cannot be taken now is told so in words.
+async fn is_told_in_both_languages(table: &Table, server: &Process, codes: &[&str]) {
+    let owner = Client::new(server.url.clone(), Some(table.key().to_owned()));
+    let told = ["en", "zh"].map(|language| {
+        let path = format!("/api/v1/resources/{}/records", table.code());
+        let request =
+            owner.request_in(language, "post", &path).header("content-type", "application/x-ndjson");
+        async move {
+            // Refused and never sent again, so never seen.
+            let refusal = Reply::of(request.body("{\"id\":900000000}")).await;
+            let code = refusal.code();
+            assert!(codes.contains(&code.as_str()), "{}", refusal.text);
+            refused(&refusal, 503, &code);
+            assert_eq!(refusal.headers["content-language"], language);
+        }
+    });
+    futures::future::join_all(told).await;
 }
 
 /// The broker may still be starting: a server that finds none ends and says so.
@@ -204,6 +235,7 @@ async fn the_database_is_cut_off_and_falls_silent() {
     let mut server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     table.publish(&server, "first", FIRST).await.expect("a first batch");
+    let others = others(&deployment, &server).await;
     let mut reading = Reading::begin(&deployment, &server, &table).await;
     reading.some(2 * RATE).await;
     let before = server.resident();
@@ -222,6 +254,7 @@ async fn the_database_is_cut_off_and_falls_silent() {
     drop(reading);
     assert_eq!((status, &checks["store"]), (503, &"store_unavailable".into()));
     all_succeed(&table, &server, 1).await;
+    others.come_to_be_served().await;
 
     // Silent: what was sent may arrive or not, and the same key tells which.
     // For less than what is left of a lease at any moment, and more than a transaction may take.
@@ -250,6 +283,7 @@ async fn the_database_is_cut_off_and_falls_silent() {
     let server = deployment.start("node", None).await;
     all_succeed(&table, &server, 1).await;
     comes_to(&table, &server, 1..1 + 2 * CROWD).await;
+    others.at(&server.url).come_to_be_served().await;
     server.kill().await;
     reconcile(&deployment, "node");
     deployment.done().await;

@@ -12,7 +12,7 @@ use super::metadata::Belief;
 use super::outages::refused_by_name;
 use super::proxy::Proxy;
 use super::story::Story;
-use crate::support::Pair;
+use crate::support::{Client, Others, Pair};
 
 const PUBLISHERS: usize = 4;
 /// A publisher's, so that what there is to read stays small.
@@ -37,6 +37,7 @@ async fn brokers_are_paused_killed_and_parted() {
     let server = deployment.start("node", None).await;
     let table = deployment.table(&server).await;
     let reader = deployment.reader(&server, &table).await;
+    let others = Others::beside(&Client::new(server.url.clone(), Some(deployment.authority()))).await;
     let story = Story::of(&table, &server, PAUSE);
     let all = Instant::now();
     let cast = story.begin(PUBLISHERS, &reader.key, &reader.subscription);
@@ -45,12 +46,14 @@ async fn brokers_are_paused_killed_and_parted() {
 
     a_leader_is_paused(&mut cluster, &story).await;
     acknowledgements_are_lost(&cluster, &story).await;
+    others.come_to_be_served().await;
     two_of_three_are_away(&mut cluster, &story, &server, &table).await;
     a_leader_is_parted_from_the_others(&cluster, &story).await;
 
     story.goes_on(SOME).await;
     story.ends(cast, &table, &server).await;
     tell("all there", all, &story);
+    others.come_to_be_served().await;
     server.kill().await;
     reconcile(&deployment, "node");
     deployment.done().await;

@@ -56,7 +56,8 @@
 //! | 19 | kill -9 at any moment, fifty times | `tests/integration/faults/random.rs`: `killed_again_and_again` |
 //! | 20 | a consumer dies before it acknowledges, and acknowledges twice | `replays.rs`: `what_is_not_acknowledged_comes_again_as_the_same_record` |
 //! | 21 | readers come and go, two on one subscription, acknowledge late and twice | `restless.rs`: `readers_come_and_go_and_nothing_is_skipped` |
-//! | 21 | one reads the same again and again: how many events it writes | `restless.rs`: `who_reads_the_same_again_writes_two_events_a_second` |
+//! | 21 | one reads the same again and again: how many events it writes | `restless.rs`: `who_reads_the_same_again_writes_two_events_a_second_after_a_few` |
+//! | 21 | one reads on, by polls and by stream: how many events it writes | `restless.rs`: `who_reads_on_writes_two_events_a_second` |
 //! | 22 | poison records: undecodable, not UTF-8, NaN, a floating key | `connectors/src/avro/container/tests/hostile.rs`: `case_22_a_poison_record_is_set_aside_or_ends_the_file_by_name` |
 //! | 22 | the same as a connector meets it: told, and no other file waits for it | `bad_files.rs`: `one_bad_file_costs_no_other` |
 //! | 22 | the same for a record that does not fit | `connectors/src/runner/tests.rs`: `case_22_a_record_that_does_not_fit_costs_no_other_file` |
@@ -121,6 +122,9 @@ mod scene;
 mod sizes;
 mod statements;
 mod tenants;
+
+#[cfg(feature = "faults")]
+pub use scene::refused;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Scene, metric, observation, refused};
+use super::scene::{Scene, in_chinese, metric, observation, refused};
 use crate::faults::deployment::Deployment;
 use crate::support::{Client, Pair, Reply, World, credit_code, resource_file};
 
@@ -21,6 +21,7 @@ async fn many_keys_of_one_agency_share_its_limits() {
     let world = World::at(Client::new(server.url.clone(), Some(deployment.authority()))).await;
     let scene = Scene::at(world, resource_file("unconditional")).await;
     let callers = callers_of_one_agency(&scene.world.authority).await;
+    scene.others().await.are_served().await;
 
     let mut served = 0;
     for caller in callers.iter().chain(&callers).chain(&callers[..50]) {
@@ -32,11 +33,13 @@ async fn many_keys_of_one_agency_share_its_limits() {
         }
     }
     assert_eq!(served, REQUESTS, "the sum over a hundred keys is the agency's");
+    let words = in_chinese(&callers[0], "get", "/api/v1/whoami", None).await;
+    assert!(words.contains("requests_per_second=200"), "{words}");
 
     dear_calls_weigh_what_they_move(&scene).await;
     let page = Client::new(server.operations(), None).get("/metrics").await.text;
     let times =
-        [("requests_per_second", 250 - REQUESTS as u64), ("bytes_per_second", 1), ("records_per_second", 2)];
+        [("requests_per_second", 251 - REQUESTS as u64), ("bytes_per_second", 1), ("records_per_second", 2)];
     for (limit, times) in times {
         let line = format!("changtong_rate_limited_total{{level=\"agency\",limit=\"{limit}\"}}");
         assert_eq!(metric(&page, &line), times, "{limit}");
@@ -71,6 +74,7 @@ async fn a_key_has_limits_of_its_own() {
         asks.get("/api/v1/whoami").await.expect(200);
     }
     is_limited(&asks.get("/api/v1/whoami").await, "key", "requests_per_second");
+    in_chinese(asks, "get", "/api/v1/whoami", None).await;
     publish(&scene, heavy, &bodies("H", 10, bytes / 15)).await.expect(200);
     is_limited(&publish(&scene, heavy, &bodies("I", 10, bytes / 15)).await, "key", "bytes_per_second");
     publish(&scene, many, &bodies("M", records - 100, 0)).await.expect(200);
@@ -84,6 +88,7 @@ async fn a_key_has_limits_of_its_own() {
     for caller in [&scene.world.provider.editor, &scene.world.consumer.editor] {
         caller.get("/api/v1/resources").await.expect(200);
     }
+    scene.others().await.are_served().await;
     server.kill().await;
     deployment.done().await;
 }
@@ -149,4 +154,5 @@ async fn dear_calls_weigh_what_they_move(scene: &Scene) {
     // Other agencies have their own.
     world.consumer.editor.get("/api/v1/resources").await.expect(200);
     world.stranger.editor.get("/api/v1/resources").await.expect(200);
+    scene.others().await.are_served().await;
 }

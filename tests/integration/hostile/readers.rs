@@ -1,7 +1,7 @@
 //! A thousand readers that wait for fifty resources, half by event stream and half by long poll, at a server of their
 //! own: what they cost it in memory, threads, consumers of Kafka and audit events, and that each gets what is published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use changtong_catalog::clock::Time;
@@ -9,12 +9,11 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use super::floods::open_files;
-use super::scene::{metric, observation};
+use super::scene::{metric, observation, window_began};
 use crate::faults::deployment::{Deployment, Process};
-use crate::support::{Client, Events, Pair, Reply, World, request_file, resource_file};
+use crate::support::{Client, Events, Others, Pair, Reply, World, request_file, resource_file};
 
 const RESOURCES: usize = 50;
 const READERS: usize = 1000;
@@ -26,8 +25,10 @@ const MOST_CONSUMERS: u64 = 2 * (16 + 32);
 const AT_ONCE: usize = 8;
 /// How long a window lasts, in milliseconds (`time.window`).
 const LASTS: i64 = 1000;
-/// Windows of a subscription that may open at once; a further one each `time.window`.
-const AT_A_TIME: u64 = 8;
+/// Records that each of them waits for.
+const RECORDS: usize = 1;
+/// Windows that may open at once for who comes again from where it was before; a further one each `time.window`.
+const AT_A_TIME: usize = 8;
 /// What a reader is told whose window the store was too busy to commit, or to say so.
 const BUSY: [&str; 2] = ["store_unavailable", "outcome_unknown"];
 
@@ -54,9 +55,10 @@ async fn a_thousand_wait_at_little_cost(pair: Pair) {
     let reader = &world.consumer.integrator;
     let (first, rest): (Vec<_>, Vec<_>) =
         subscriptions.concat().into_iter().enumerate().partition(|(n, _)| *n < AT_ONCE);
+    let others = Others::beside(&world.authority).await;
     let operations = Client::new(server.operations(), None);
     let page = async || operations.get("/metrics").await.text;
-    let waiting = async |reading: &[JoinHandle<usize>]| {
+    let waiting = async |reading: &[JoinHandle<Read>]| {
         while metric(&page().await, "changtong_waiting_polls ") < reading.len() as u64 {
             assert!(reading.iter().all(|reader| !reader.is_finished()), "a reader does not wait");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -65,6 +67,7 @@ async fn a_thousand_wait_at_little_cost(pair: Pair) {
     let mut reading: Vec<_> =
         first.into_iter().map(|(n, id)| tokio::spawn(read(reader.clone(), n, id))).collect();
     waiting(&reading).await;
+    others.are_served().await;
     let (memory, tasks) = (server.resident(), threads(&server));
     reading.extend(rest.into_iter().map(|(n, id)| tokio::spawn(read(reader.clone(), n, id))));
     waiting(&reading).await;
@@ -72,22 +75,35 @@ async fn a_thousand_wait_at_little_cost(pair: Pair) {
     assert!(each <= MOST_EACH, "{} KiB each", each >> 10);
     assert!(threads(&server) < tasks + 64, "a thread each");
 
+    others.are_served().await;
     let began = Instant::now();
-    at_once(codes.iter().map(|code| publish(&world, code, 2))).await;
-    for records in join_all(reading).await {
-        assert_eq!(records.expect("a reader"), 1, "each gets the record that it waited for, once");
+    for hour in 2..2 + RECORDS {
+        at_once(codes.iter().map(|code| publish(&world, code, hour))).await;
     }
+    let mut busy = BTreeSet::new();
+    for read in join_all(reading).await {
+        let read = read.expect("a reader");
+        assert_eq!(read.records, RECORDS, "each gets the records that it waited for, once");
+        busy.extend(read.was_told_to_come_back.then_some(read.subscription));
+    }
+    others.are_served().await;
     let page = page().await;
     assert!(metric(&page, "changtong_kafka_consumers_made_total") <= MOST_CONSUMERS, "a consumer each");
     let shared = metric(&page, "changtong_log_reads_total{from=\"shared\"}");
     assert!(shared >= READERS as u64 / 2, "{shared} reads were shared");
-    let windows = used(&world.auditor).await;
+    let windows = used(&world.auditor, &others).await;
     assert_eq!(windows.len(), READERS, "each has its window");
-    let most = AT_A_TIME + began.elapsed().as_secs() + 1;
+    let most = AT_A_TIME + usize::try_from(began.elapsed().as_secs()).expect("seconds") + 1;
     for (subscription, windows) in windows {
-        // Each is two events. One is used, and another was opened only where one ran out before it could be.
-        assert!(windows.opened <= most, "{} windows of {subscription}, {most} may be", windows.opened);
-        assert_eq!(windows.used, 1, "windows of {subscription} that let something out");
+        let opened = windows.opened;
+        // Who was told to come back came from where it was before.
+        assert!(opened.len() <= most, "windows of {subscription}, {most} may be: {opened:?}");
+        // Who reads on opens the next one when the last is over, so that its events are two a second.
+        let apart = opened.windows(2).map(|two| two[1] - two[0]).min().unwrap_or(LASTS);
+        assert!(
+            busy.contains(&subscription) || apart >= LASTS - 100,
+            "windows of {subscription}: {opened:?}"
+        );
         let lasted = windows.lasted_unused.unwrap_or(LASTS);
         assert!(lasted >= LASTS - 100, "a window of {subscription} was given up after {lasted} ms");
     }
@@ -116,50 +132,66 @@ async fn publish(world: &World, code: &str, hour: usize) {
     world.provider.integrator.publish(code, &[observation("JFK", hour)]).await.expect(200);
 }
 
-/// Waits by stream or by poll, comes again where the store is too busy; answers how many records came at once.
-async fn read(reader: Client, number: usize, subscription: String) -> usize {
-    let path = format!("/api/v1/subscriptions/{subscription}/records");
-    let mut from = None;
-    loop {
-        let reply = if number.is_multiple_of(2) {
-            match Events::open(&reader, &path, from.as_deref()).await {
-                Ok(events) => match followed(events).await {
-                    Ok(records) => return records,
-                    Err(next) => {
-                        from = Some(next);
-                        continue;
-                    }
-                },
-                Err(refused) => *refused,
-            }
-        } else {
-            reader.get(&format!("{path}?wait=60s")).await
-        };
-        let busy = reply.status == 503 && BUSY.contains(&reply.code().as_str());
-        // Who waited in vain, as it was not published yet, waits again.
-        if !busy && reply.lines().len() > 1 {
-            return reply.lines().len() - 1;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// What a reader met.
+struct Read {
+    subscription: String,
+    records: usize,
+    /// As the store was too busy: whether the window that it was to have counts is not known.
+    was_told_to_come_back: bool,
 }
 
-/// The records of a stream's first window. A stream opens it long after it was answered: one that the store was too
-/// busy for ends by name, and tells from where another goes on.
-async fn followed(mut events: Events) -> Result<usize, String> {
-    let mut records = 0;
-    loop {
+/// Waits by stream or by poll, reads on until it has all, comes again where the store is too busy.
+async fn read(reader: Client, number: usize, subscription: String) -> Read {
+    let path = format!("/api/v1/subscriptions/{subscription}/records");
+    let mut read = Read { subscription, records: 0, was_told_to_come_back: false };
+    let mut from = None;
+    while read.records < RECORDS {
+        if number.is_multiple_of(2) {
+            match Events::open(&reader, &path, from.as_deref()).await {
+                Ok(events) => from = followed(events, &mut read).await.or(from),
+                Err(refused) => is_busy(&refused),
+            }
+        } else {
+            let on = from.as_ref().map_or_else(String::new, |next| format!("&cursor={next}"));
+            let reply = reader.get(&format!("{path}?wait=60s{on}")).await;
+            if reply.status == 200 {
+                let lines = reply.lines();
+                let (end, records) = lines.split_last().expect("a last line");
+                read.records += records.len();
+                from = Some(end["next"].as_str().expect("a cursor").to_owned());
+                continue;
+            }
+            is_busy(&reply);
+        }
+        if read.records < RECORDS {
+            read.was_told_to_come_back = true;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    read
+}
+
+#[track_caller]
+fn is_busy(refused: &Reply) {
+    assert!(refused.status == 503 && BUSY.contains(&refused.code().as_str()), "{}", refused.text);
+}
+
+/// The records of a stream until all are there. A stream opens its windows long after it was answered: one that the store
+/// was too busy for ends by name, and tells from where another goes on.
+async fn followed(mut events: Events, read: &mut Read) -> Option<String> {
+    while read.records < RECORDS {
         let event = events.said().await;
         match event.kind.as_str() {
-            "record" => records += 1,
-            "mark" => return Ok(records),
+            "record" => read.records += 1,
+            "mark" => {}
             _ => {
                 let code = event.data["code"].as_str().unwrap_or_default();
-                assert!(records == 0 && BUSY.contains(&code), "behind {records} records: {}", event.data);
-                return Err(event.data["next"].as_str().expect("where it goes on").to_owned());
+                assert!(BUSY.contains(&code), "behind {} records: {}", read.records, event.data);
+                return Some(event.data["next"].as_str().expect("where it goes on").to_owned());
             }
         }
     }
+    None
 }
 
 fn threads(server: &Process) -> usize {
@@ -170,19 +202,21 @@ fn threads(server: &Process) -> usize {
 /// The windows of a subscription, as its events tell.
 #[derive(Default)]
 struct Windows {
-    opened: u64,
-    /// That let something out.
-    used: u64,
+    /// From when on each counts, in milliseconds and in their order.
+    opened: Vec<i64>,
+    /// Records that they let out.
+    sent: u64,
     /// The shortest time of those that did not, in milliseconds.
     lasted_unused: Option<i64>,
 }
 
-/// The windows of each subscription, once each has one that let something out and is closed.
-async fn used(auditor: &Client) -> BTreeMap<String, Windows> {
+/// The windows of each subscription, once they are closed that let all of its records out.
+async fn used(auditor: &Client, others: &Others) -> BTreeMap<String, Windows> {
     let seen = async {
         loop {
-            let all = windows(auditor).await;
-            if all.values().all(|windows| windows.used > 0) {
+            let mut all = windows(auditor).await;
+            all.remove(others.subscription());
+            if all.values().all(|windows| windows.sent >= RECORDS as u64) {
                 return all;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -197,22 +231,23 @@ async fn windows(auditor: &Client) -> BTreeMap<String, Windows> {
     for event in Reply::of(events).await.lines() {
         let of = |name: &str| event[name].as_str().unwrap_or_else(|| panic!("no {name}: {event}"));
         match event["code"].as_str() {
-            Some("deliver.opened") => all.entry(of("subscription").to_owned()).or_default().opened += 1,
+            Some("deliver.opened") => {
+                all.entry(of("subscription").to_owned()).or_default().opened.push(window_began(&event));
+            }
             Some("deliver.closed") => {
                 let windows = all.entry(of("subscription").to_owned()).or_default();
-                if event["sent"] != 0 {
-                    windows.used += 1;
+                if let Some(sent @ 1..) = event["sent"].as_u64() {
+                    windows.sent += sent;
                     continue;
                 }
-                // Its id is of the moment from which its time counts, which is before its opening was committed.
-                let began = of("window").parse::<Uuid>().expect("an id").as_u128() >> 80;
                 let ended = of("at").parse::<Time>().expect("RFC 3339").timestamp_millis();
-                let lasted = ended - i64::try_from(began).expect("milliseconds");
+                let lasted = ended - window_began(&event);
                 let least = windows.lasted_unused.map_or(lasted, |least| least.min(lasted));
                 windows.lasted_unused = Some(least);
             }
             _ => {}
         }
     }
+    all.values_mut().for_each(|windows| windows.opened.sort_unstable());
     all
 }

@@ -2,10 +2,11 @@
 //! come again to whoever did not acknowledge them.
 
 use changtong_catalog::clock::Clock as _;
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::scene::{Scene, observation, refused};
+use super::scene::{Scene, observation, refused, said_in_chinese};
 use crate::support::{Client, Reply, TestApp, number, on_both_pairs};
 
 on_both_pairs!(
@@ -14,10 +15,14 @@ on_both_pairs!(
     what_is_not_acknowledged_comes_again_as_the_same_record,
 );
 
-async fn publish(caller: &Client, path: &str, key: &str, lines: &[Value]) -> Reply {
+fn asked(caller: &Client, language: &str, path: &str, key: &str, lines: &[Value]) -> RequestBuilder {
     let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let request = caller.request("post", path).header("content-type", "application/x-ndjson");
-    Reply::of(request.header("idempotency-key", key).body(body)).await
+    let request = caller.request_in(language, "post", path).header("content-type", "application/x-ndjson");
+    request.header("idempotency-key", key).body(body)
+}
+
+async fn publish(caller: &Client, path: &str, key: &str, lines: &[Value]) -> Reply {
+    Reply::of(asked(caller, "en", path, key, lines)).await
 }
 
 async fn of_one_key_one_batch_counts(app: &TestApp) {
@@ -29,6 +34,8 @@ async fn of_one_key_one_batch_counts(app: &TestApp) {
     let other = publish(owner, &path, "k1", &[observation("EWR", 1)]).await;
     let problem = refused(&other, 422, "idempotency_key_reused");
     assert!(!problem.to_string().contains("EWR"), "{problem}");
+    let words = said_in_chinese(asked(owner, "zh", &path, "k1", &[observation("EWR", 1)])).await;
+    assert!(words.contains("Idempotency-Key") && !words.contains("EWR"), "{words}");
     let otherwise = publish(owner, &format!("{path}?on_invalid=quarantine"), "k1", &batch).await;
     refused(&otherwise, 422, "idempotency_key_reused");
 
@@ -79,7 +86,10 @@ async fn of_requests_at_once_with_one_key_one_counts(app: &TestApp) {
             // Two bodies under one key: whichever is first decides.
             let batch: Vec<Value> =
                 (0..20).map(|hour| observation(&format!("S{round}{}", caller % 2), hour)).collect();
-            calls.spawn(async move { publish(&owner, &path, &format!("round-{round}"), &batch).await });
+            // Half of them are told in Chinese why they wait.
+            let language = if caller % 4 < 2 { "en" } else { "zh" };
+            let key = format!("round-{round}");
+            calls.spawn(async move { Reply::of(asked(&owner, language, &path, &key, &batch)).await });
         }
         let answers = calls.join_all().await;
         let done: Vec<Value> = answers.iter().filter(|reply| reply.status == 200).map(Reply::json).collect();
@@ -88,7 +98,9 @@ async fn of_requests_at_once_with_one_key_one_counts(app: &TestApp) {
         assert!(done.iter().all(|receipt| receipt["batch"] == done[0]["batch"]), "all name that one");
         for reply in answers.iter().filter(|reply| reply.status != 200) {
             let code = reply.code();
+            let status = if code == "idempotency_in_progress" { 409 } else { 422 };
             assert!(matches!(code.as_str(), "idempotency_in_progress" | "idempotency_key_reused"), "{code}");
+            refused(reply, status, &code);
             let comes_back = reply.headers.contains_key("retry-after");
             assert_eq!(comes_back, code == "idempotency_in_progress", "{}", reply.text);
         }
@@ -128,4 +140,6 @@ async fn what_is_not_acknowledged_comes_again_as_the_same_record(app: &TestApp) 
     let receipt = scene.publish(&[observation("LGA", 1)]).await.expect(200);
     assert_eq!(number(&receipt, "accepted"), 1);
     assert_eq!(ids(&reader.get(&records).await).len(), 1, "behind what was acknowledged");
+    assert_eq!(scene.own().await.len(), 25, "each counts once, however often it was read");
+    scene.others_are_served().await;
 }

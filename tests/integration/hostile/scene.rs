@@ -3,6 +3,7 @@
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use crate::support::{Client, Others, Reply, TestApp, World, request_file, resource_file};
 
@@ -80,6 +81,14 @@ impl Scene {
         self.others().await.are_served().await;
         self.publish(&[observation("ZZZ", 23)]).await.expect(200);
     }
+}
+
+/// From when on a window counts, in milliseconds, as one of its events tells: its id is of that moment, which is before
+/// its opening was committed.
+pub fn window_began(event: &Value) -> i64 {
+    let id: Uuid =
+        event["window"].as_str().and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{event}"));
+    i64::try_from(id.as_u128() >> 80).expect("milliseconds")
 }
 
 /// The sum of the lines of that page of /metrics that begin so.

@@ -81,6 +81,11 @@ impl Others {
     pub fn at(self, url: &str) -> Self {
         Self { provider: self.provider.to(url), consumer: self.consumer.to(url), ..self }
     }
+
+    /// For whoever counts what subscriptions do.
+    pub fn subscription(&self) -> &str {
+        &self.subscription
+    }
 }
 
 impl Side {
