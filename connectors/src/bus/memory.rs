@@ -43,6 +43,16 @@ pub(crate) struct Inner {
     pub view: usize,
     pub made: bool,
     pub seeks: usize,
+    /// While there is a number nobody answers, and calls are counted.
+    pub away: Option<usize>,
+}
+
+impl Inner {
+    fn answers(&mut self) -> Result<(), Refusal> {
+        let Some(asked) = &mut self.away else { return Ok(()) };
+        *asked += 1;
+        Err(Refusal::new(Code::ServerUnreachable, "", "nobody answers"))
+    }
 }
 
 pub(crate) struct MemoryBus {
@@ -129,11 +139,14 @@ impl Bus for MemoryBus {
     }
 
     async fn position(&self, source: &str) -> Result<String, Refusal> {
-        Ok(self.inner.lock().positions.get(source).cloned().unwrap_or_else(|| "-".to_owned()))
+        let mut inner = self.inner.lock();
+        inner.answers()?;
+        Ok(inner.positions.get(source).cloned().unwrap_or_else(|| "-".to_owned()))
     }
 
     async fn publish(&self, batch: SourceBatch) -> Result<Receipt, Refusal> {
         let mut inner = self.inner.lock();
+        inner.answers()?;
         inner.publishes += 1;
         let fault = inner.faults.pop_front().flatten();
         if fault == Some(Fault::Refused) {
@@ -174,6 +187,7 @@ impl Bus for MemoryBus {
 
     async fn subscribe(&self, _: &str, _: &From, _: bool) -> Result<Subscribed, Refusal> {
         let mut inner = self.inner.lock();
+        inner.answers()?;
         let created = !std::mem::replace(&mut inner.made, true);
         Ok(Subscribed {
             id: SubscriptionId(Uuid::nil()),
@@ -186,6 +200,7 @@ impl Bus for MemoryBus {
 
     async fn poll(&self, _: SubscriptionId, cursor: Option<&str>) -> Result<Bytes, Refusal> {
         let mut inner = self.inner.lock();
+        inner.answers()?;
         if inner.faults.pop_front().flatten().is_some() {
             return Err(Refusal::new(Code::StoreUnavailable, "", ""));
         }
@@ -212,6 +227,7 @@ impl Bus for MemoryBus {
 
     async fn acknowledge(&self, _: SubscriptionId, applied: Applied) -> Result<(), Refusal> {
         let mut inner = self.inner.lock();
+        inner.answers()?;
         inner.position = parse(&applied.next).2;
         inner.acked.push(applied);
         Ok(())

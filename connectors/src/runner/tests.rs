@@ -1,5 +1,6 @@
 //! The runner on a bus in memory: nothing twice, nothing missed, orders obeyed, failures told.
 
+mod away;
 mod replaced;
 mod sinks;
 

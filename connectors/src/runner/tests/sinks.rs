@@ -3,19 +3,19 @@
 use super::*;
 
 const SQL: &str = "[sink.sql]\nurl = \"sqlite:copy.db\"\ntable = \"copy\"\n";
-const FILE: &str = "[sink.file]\npath = \"copy.ndjson\"\nformat = \"ndjson\"\n";
+pub(super) const FILE: &str = "[sink.file]\npath = \"copy.ndjson\"\nformat = \"ndjson\"\n";
 
-fn spec(target: &str) -> String {
+pub(super) fn spec(target: &str) -> String {
     format!("name = \"out\"\ngrant = \"01890a5d-ac96-774b-bcce-b302099a8057\"\n{target}")
 }
 
-fn bus(kind: &str) -> Arc<MemoryBus> {
+pub(super) fn bus(kind: &str) -> Arc<MemoryBus> {
     let key: &[&str] = if kind == "table" { &["id"] } else { &[] };
     Arc::new(MemoryBus::new(standing(file(kind, key, ITEMS))))
 }
 
 /// Lines of these offsets, as they are delivered.
-fn put(bus: &MemoryBus, offsets: std::ops::Range<usize>) {
+pub(super) fn put(bus: &MemoryBus, offsets: std::ops::Range<usize>) {
     let table = bus.standing.resource.file.kind == changtong_catalog::resource::Kind::Table;
     let lines = offsets.map(|at| {
         let row = if table { format!(r#""op":"upsert","k":"k{at}","#) } else { String::new() };
@@ -27,7 +27,7 @@ fn put(bus: &MemoryBus, offsets: std::ops::Range<usize>) {
 }
 
 /// The offsets that a copy holds.
-async fn held(folder: &Path, target: &str) -> Vec<usize> {
+pub(super) async fn held(folder: &Path, target: &str) -> Vec<usize> {
     let offset = |id: &str| id.rsplit('.').next().unwrap().parse().unwrap();
     if target == FILE {
         let text = std::fs::read_to_string(folder.join("copy.ndjson")).unwrap();
