@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use changtong_catalog::clock::Time;
@@ -19,17 +20,31 @@ use crate::log::{Extent, Log, LogRecord, Range, damaged_offsets};
 /// How long a caller waits until every broker was asked for it, its turn included.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How long what they said is said again.
+/// How long what they said is said again to who finds there what it looks for.
 const FRESH: Duration = Duration::from_secs(3);
 
-/// What every broker said a moment ago, of the topics that callers made it ask for. They ask one after the other: of the
-/// log's few turns the settling job always finds one.
+/// What every broker said a moment ago, of the topics that callers made it ask for. They ask one after the other, and who
+/// waited takes what was said meanwhile: however many callers there are, they have one of the log's few turns.
 #[derive(Default)]
-pub(super) struct Asked(Arc<tokio::sync::Mutex<HashMap<TopicName, Told>>>);
+pub(super) struct Asked {
+    told: Arc<tokio::sync::Mutex<HashMap<TopicName, Told>>>,
+    /// Rounds of questions that have begun.
+    rounds: AtomicU64,
+}
 
 struct Told {
-    at: Duration,
-    extents: Vec<Extent>,
+    round: u64,
+    ended: Duration,
+    said: Result<Vec<Extent>, Refusal>,
+}
+
+/// How old what brokers said may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    /// A moment: to find what is kept.
+    Recent,
+    /// Of a round that began after this one: what was not there before may be by now, and its lack is believed for good.
+    After(u64),
 }
 
 /// Reads a range; the second answer counts where the first names a loss.
@@ -54,23 +69,33 @@ pub(super) fn ends_below(extents: &[Extent], views: &[PartitionView]) -> bool {
 }
 
 impl Gate {
+    /// What brokers are asked for from now on.
+    pub(super) fn from_now(&self) -> Age {
+        Age::After(self.asked.rounds.load(Ordering::Acquire))
+    }
+
     /// What every broker says of a topic, on a caller's behalf.
-    pub(super) async fn widest(&self, topic: &TopicName) -> Result<Vec<Extent>, Refusal> {
+    pub(super) async fn widest(&self, topic: &TopicName, age: Age) -> Result<Vec<Extent>, Refusal> {
+        let serves = |told: &&Told| match age {
+            Age::Recent => true,
+            Age::After(round) => told.round > round,
+        };
         let asking = async {
-            let mut asked = self.asked.0.clone().lock_owned().await;
+            let mut told = self.asked.told.clone().lock_owned().await;
             let now = self.clock.monotonic();
-            asked.retain(|_, told| now.saturating_sub(told.at) < FRESH);
-            if let Some(told) = asked.get(topic) {
-                return Ok(told.extents.clone());
+            told.retain(|_, told| now.saturating_sub(told.ended) < FRESH);
+            if let Some(told) = told.get(topic).filter(serves) {
+                return told.said.clone();
             }
+            let round = self.asked.rounds.fetch_add(1, Ordering::AcqRel) + 1;
+            let (log, clock, topic) = (self.log.clone(), self.clock.clone(), topic.clone());
             // Whoever leaves meanwhile does not leave the turn to the next while brokers are still asked.
-            let (log, topic) = (self.log.clone(), topic.clone());
-            let round = tokio::spawn(async move {
-                let extents = log.widest(&topic).await?;
-                asked.insert(topic, Told { at: now, extents: extents.clone() });
-                Ok(extents)
+            let asking = tokio::spawn(async move {
+                let said = log.widest(&topic).await;
+                told.insert(topic, Told { round, ended: clock.monotonic(), said: said.clone() });
+                said
             });
-            round.await.unwrap_or_else(|_| Err(refusals::fault()))
+            asking.await.unwrap_or_else(|_| Err(refusals::fault()))
         };
         timeout(LONGEST, asking).await.unwrap_or_else(|_| Err(refusals::log_silent(topic)))
     }
@@ -89,7 +114,7 @@ impl Gate {
         partition: i32,
         offset: i64,
     ) -> Result<bool, Refusal> {
-        let widest = self.widest(topic).await?;
+        let widest = self.widest(topic, self.from_now()).await?;
         let extent = usize::try_from(partition).ok().and_then(|at| widest.get(at));
         Ok(extent.is_none_or(|extent| !(extent.first..extent.end).contains(&offset)))
     }
@@ -103,8 +128,13 @@ impl Gate {
             return self.log.offsets_at(&topic.name, time).await;
         }
         let asking = async {
-            let _turn = self.asked.0.lock().await;
-            self.log.farthest_at(&topic.name, time).await
+            let turn = self.asked.told.clone().lock_owned().await;
+            let (log, name) = (self.log.clone(), topic.name.clone());
+            let asking = tokio::spawn(async move {
+                let _turn = turn;
+                log.farthest_at(&name, time).await
+            });
+            asking.await.unwrap_or_else(|_| Err(refusals::fault()))
         };
         let farthest = timeout(LONGEST, asking).await;
         let farthest = farthest.unwrap_or_else(|_| Err(refusals::log_silent(&topic.name)))?;

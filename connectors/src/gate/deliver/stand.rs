@@ -12,6 +12,7 @@ use changtong_catalog::resource::Kind;
 use changtong_catalog::visibility::PartitionView;
 use serde_json::Value;
 
+use super::super::doubt::Age;
 use super::super::{Gate, refusals};
 use super::past::{Onward, Over};
 use crate::log::Extent;
@@ -214,7 +215,7 @@ impl Gate {
         if behind(&told) == floor {
             return Ok(floor.to_vec());
         }
-        let widest = self.widest(&topic.name).await?;
+        let widest = self.widest(&topic.name, Age::Recent).await?;
         if widest.len() < floor.len() {
             return Err(refusals::log_silent(&topic.name));
         }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::directory::view;
 use super::world::{SUBSCRIPTION, World, caller, code, consumer, lines, provider, until, whole};
+use crate::gate::doubt::Age;
 use crate::gate::{Frame, From, OwnRead};
 
 #[tokio::test]
@@ -308,11 +309,25 @@ async fn however_many_are_told_of_a_loss_every_broker_is_asked_once() {
     until(async || *world.log.reads.lock() - reads == readers.len()).await;
     readers[0].abort();
     until(async || rounds() > 0).await;
+    // As long as it takes where one of them does not answer.
+    world.clock.advance(Duration::from_secs(5));
     world.log.hold_rounds.send_replace(false);
     for reader in readers.into_iter().skip(1) {
         assert_eq!(code(reader.await.unwrap()), Code::BrokerUnavailable);
     }
     assert_eq!(rounds(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_believed_of_answers_given_since_the_call() {
+    let world = World::new();
+    world.rows(0..30).await.unwrap();
+    let lacks = async |offset| world.gate.lacks(&world.topic(), 0, offset).await.unwrap();
+    let end = world.gate.widest(&world.topic(), Age::Recent).await.unwrap()[0].end;
+    assert!(lacks(end).await);
+    world.rows(30..60).await.unwrap();
+    assert_eq!(world.gate.widest(&world.topic(), Age::Recent).await.unwrap()[0].end, end, "a moment old");
+    assert!(!lacks(end).await, "it has come since");
 }
 
 #[tokio::test]
