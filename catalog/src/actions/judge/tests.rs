@@ -11,11 +11,13 @@ use chrono::FixedOffset;
 use super::*;
 use crate::account::Role;
 use crate::actions::adopt_schema::adopt_schema;
+use crate::actions::registry::put_in_force::carry_over;
 use crate::actions::think::{in_line, whole_desk};
-use crate::actions::{self, Done, Member, NewAgency, Rules};
+use crate::actions::{self, Done, Member, NewAgency, Registering, Rules};
 use crate::agency::AgencyNames;
 use crate::clock::SeededIds;
-use crate::ids::{AccountId, KeyId};
+use crate::ids::{AccountId, Generation, KeyId};
+use crate::registry::{Candidate, Subject};
 use crate::resource::ItemType;
 use crate::schema::value_schema;
 use crate::store::{LockClass, NewKey, ResourceChange, testing};
@@ -136,6 +138,19 @@ impl Scene {
         let change = ResourceChange { action: "revise", by: self.head.account, at: Time::default() };
         tx.update_resource(&entry, change).await.unwrap();
         tx.finish().await.unwrap();
+    }
+
+    /// The entry gets a new generation, as far as its subjects go.
+    async fn move_on(&self, mut tx: Tx) -> Resource {
+        let mut entry = tx.resource_to_change(self.entry.number).await.unwrap().unwrap();
+        let from = entry.generation;
+        entry.version += 1;
+        entry.generation = Generation(from.0 + 1);
+        carry_over(&mut tx, &self.act(&self.head), &entry, from).await.unwrap();
+        let change = ResourceChange { action: "new_generation", by: self.head.account, at: Time::default() };
+        tx.update_resource(&entry, change).await.unwrap();
+        tx.finish().await.unwrap();
+        entry
     }
 
     async fn now(&self, store: &Store) -> Resource {
@@ -267,7 +282,32 @@ async fn what_a_judgement_rests_on_is_of_one_version(store: &Store) {
     }
 }
 
+/// Between the look at the subject that it is brought to and the judgement the resource moves on.
+async fn what_is_brought_to_a_generation_counts_in_no_other(store: &Store) {
+    let scene = Scene::set(store).await;
+    let (text, account) = (scene.text("gate"), scene.head.account);
+    let mut adopted = pin!(scene.adopt(store, &text));
+    let desk = soon(whole_desk()).await;
+    until_it_waits(adopted.as_mut(), account).await;
+    let moved = scene.move_on(scene.hold(store).await).await;
+    drop(desk);
+    assert_eq!(soon(adopted).await.unwrap_err().code, Code::InvalidState);
+    let now = scene.now(store).await;
+    assert_eq!((now.version, now.schema), (moved.version, scene.entry.schema), "nothing was revised");
+    let (act, candidate) =
+        (scene.act(&scene.head), Candidate { schema: text.clone(), ..Candidate::default() });
+    let register = async |subject: &str| {
+        let (subject, how) = (Subject::read(subject), Registering::default());
+        let registered = actions::register_schema(store, &act, &subject, &candidate, how).await;
+        registered.map(|one| one.version).map_err(|wrong| wrong.error_code())
+    };
+    let number = scene.entry.number;
+    assert_eq!(register(&format!("ct.r.{number}-value")).await, Err(42205));
+    assert_eq!(register(&format!("ct.r.{number}.2-value")).await, Ok(2), "where it counts it is taken");
+}
+
 crate::conformance!(
+    what_is_brought_to_a_generation_counts_in_no_other,
     what_waits_for_its_turn_holds_nothing_that_it_is_judged_by,
     what_changed_meanwhile_is_judged_under_the_lock,
     what_a_judgement_rests_on_is_of_one_version,
