@@ -70,7 +70,7 @@ pub(super) fn ends_below(extents: &[Extent], views: &[PartitionView]) -> bool {
 
 impl Gate {
     /// What brokers are asked for from now on.
-    pub(super) fn from_now(&self) -> Age {
+    pub(super) fn since_now(&self) -> Age {
         Age::After(self.asked.rounds.load(Ordering::Acquire))
     }
 
@@ -114,7 +114,7 @@ impl Gate {
         partition: i32,
         offset: i64,
     ) -> Result<bool, Refusal> {
-        let widest = self.widest(topic, self.from_now()).await?;
+        let widest = self.widest(topic, self.since_now()).await?;
         let extent = usize::try_from(partition).ok().and_then(|at| widest.get(at));
         Ok(extent.is_none_or(|extent| !(extent.first..extent.end).contains(&offset)))
     }

@@ -147,7 +147,7 @@ impl Gate {
     pub(super) async fn forget_if_gone(&self, resource: ResourceNumber, name: &TopicName) {
         let there = self.log.has_topic(name).await;
         // What one broker has not heard of another may have.
-        let gone = async || self.widest(name, self.from_now()).await.is_ok_and(|extents| extents.is_empty());
+        let gone = async || self.widest(name, self.since_now()).await.is_ok_and(|extents| extents.is_empty());
         if matches!(there, Ok(false)) && gone().await {
             self.topics.aside.lock().remove(name);
             QuarantineTopicGone { resource }.emit(&self.metrics);

@@ -272,7 +272,7 @@ impl Over {
             return Ok(true);
         }
         let long = now.saturating_sub(missing.since) >= ROLLED_BACK_AFTER;
-        let believed = long && gate.widest(name, gate.from_now()).await?.is_empty();
+        let believed = long && gate.widest(name, gate.since_now()).await?.is_empty();
         if long {
             *self.missing.lock() = believed.then_some(Missing { believed, ..missing });
         }
