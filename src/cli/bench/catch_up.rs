@@ -90,10 +90,7 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
     let catch_up = Arc::new(CatchUp::default());
     let (consumer, grant) = consumer(authority, &code).await?;
     let reading = setup::subscription(&consumer, &grant, "catch-up", "start").await?;
-    // With connections and a thread of its own: it is no neighbour of the live readers, who would wait for its turns.
-    let apart = consumer.first.with_key(consumer.first.key())?;
-    let (rate, all) = (bench.rate, catch_up.clone());
-    let catching = tokio::task::spawn_blocking(move || block_on_one(catch(apart, reading, rate, all)));
+    let catching = tokio::spawn(catch(consumer.first.clone(), reading, bench.rate, catch_up.clone()));
 
     let (mut alone, mut beside) = (Half::default(), Half::default());
     let turns = bench.seconds.div_ceil(TURN);
@@ -134,12 +131,6 @@ pub async fn run(authority: &Client, bench: &CatchingUp) -> Done<Vec<Row>> {
             .with_some("p50_slower_percent", p50)
             .with_some("p99_slower_percent", p99),
     ])
-}
-
-/// Runs work on a runtime of this thread alone.
-fn block_on_one(work: impl Future<Output = Done>) -> Done {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Failed(error.to_string()))?.block_on(work)
 }
 
 async fn consumer(authority: &Client, code: &str) -> Done<(setup::Agency, String)> {
