@@ -1,6 +1,7 @@
 //! trust.md 3.2 as container files meet it: schema bombs, data bombs, compression bombs, poison records. Each is an
 //! answer with a code and a place, of bounded memory.
 
+use allocation_counter::measure;
 use changtong_catalog::avro::{MOST_BYTES, MOST_DEPTH, MOST_FIELDS};
 use changtong_catalog::error::Code;
 use serde_json::json;
@@ -14,10 +15,30 @@ fn with(kind: &str, datum: &[u8]) -> Vec<u8> {
     made(&schema, 1, &[b"\x02a\x02", datum].concat())
 }
 
+/// Pieces of memory that reading a schema's text takes, which stand for its steps: each is made for a node, a name or a
+/// fault of it.
+const MOST_PIECES: u64 = 100_000;
+
+/// What reading a file takes beyond the file itself, of memory at once.
+const MOST_MEMORY: u64 = 4 * LIMITS.record_bytes as u64;
+
 fn rejected(schema: &str) -> (String, String) {
-    let refusal = refusal(&table(), &made(schema, 0, b""));
+    let (plan, file) = (table(), made(schema, 0, b""));
+    let mut read = None;
+    let taken = measure(|| read = Some(refusal(&plan, &file)));
+    assert!(taken.count_total <= MOST_PIECES, "{} for {} bytes", taken.count_total, schema.len());
+    let refusal = read.unwrap();
     assert_eq!(refusal.code, Code::SchemaRejected, "{refusal}");
+    assert!(!refusal.text.zh.is_ascii() && !refusal.text.en.is_empty(), "{refusal:?}");
     (path(&refusal).to_owned(), refusal.text.en)
+}
+
+/// The answer to a file whose block is as large as it lies there, in bounded memory.
+fn within_bounds(plan: &Plan, file: &[u8]) -> Result<Body, Refusal> {
+    let mut answer = None;
+    let taken = measure(|| answer = Some(read(plan, file)));
+    assert!(taken.bytes_max <= MOST_MEMORY, "{} for {} bytes", taken.bytes_max, file.len());
+    answer.unwrap()
 }
 
 /// `depth` arrays around a long.
@@ -155,9 +176,9 @@ fn case_04_counts_and_lengths_are_not_believed() {
         (r#"["null","long"]"#, long(2)),
         (r#"["null","long"]"#, long(-1)),
     ] {
-        let file = with(kind, &datum);
-        let refusal = refusal(&plan, &file);
+        let refusal = within_bounds(&plan, &with(kind, &datum)).map(|_| ()).unwrap_err();
         assert_eq!((refusal.code, &refusal.extra["index"]), (Code::RecordUndecodable, &json!(0)), "{kind}");
+        assert!(!refusal.text.zh.is_ascii() && !refusal.text.en.is_empty(), "{refusal:?}");
     }
     // What the bombs imitate is taken: a few nulls, blocks with their sizes.
     for (kind, datum) in [
@@ -165,8 +186,46 @@ fn case_04_counts_and_lengths_are_not_believed() {
         (strings, [long(-2), long(4), long(1), b"x".to_vec(), long(1), b"y".to_vec(), long(0)].concat()),
         (map, [long(1), long(1), b"k".to_vec(), long(0)].concat()),
     ] {
-        assert_eq!(read(&plan, &with(kind, &datum)).unwrap().records.len(), 1, "{kind}");
+        assert_eq!(within_bounds(&plan, &with(kind, &datum)).unwrap().records.len(), 1, "{kind}");
     }
+}
+
+/// Four times the record limit, beyond the block itself: of records as long as may be, in as many shapes as lengths can
+/// be written in.
+#[test]
+fn case_04_a_record_as_long_as_may_be_takes_no_more_than_four_of_them() {
+    let plan = table();
+    let room = LIMITS.record_bytes - 100;
+    let counted = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        crate::avro::binary::put_bytes(bytes, &mut out);
+        out
+    };
+    let listed = |count: usize, each: &[u8]| {
+        let mut out = Vec::new();
+        crate::avro::binary::put_long(count as i64, &mut out);
+        out.extend(each.repeat(count));
+        out.push(0);
+        out
+    };
+    let longs = r#"{"type":"array","items":"long"}"#;
+    let arrays = r#"{"type":"array","items":{"type":"array","items":"null"}}"#;
+    let map = r#"{"type":"map","values":"string"}"#;
+    for (kind, datum) in [
+        ("\"bytes\"", counted(&vec![0; room])),
+        ("\"string\"", counted("甲".repeat(room / 3).as_bytes())),
+        (longs, listed(room, b"\x02")),
+        (arrays, listed(room, b"\x00")),
+        (map, listed(room / 4, b"\x02k\x02v")),
+    ] {
+        let body = within_bounds(&plan, &with(kind, &datum)).unwrap();
+        assert_eq!(body.records.len(), 1, "{kind}");
+    }
+    // As text of an item it is kept once more, encoded anew.
+    let text = counted("甲".repeat(room / 3).as_bytes());
+    let long = record(&[&field("id", "\"string\""), &field("n", "\"int\""), &field("note", "\"string\"")]);
+    let file = made(&long, 1, &[b"\x02a\x02", &text[..]].concat());
+    assert_eq!(within_bounds(&plan, &file).unwrap().records.len(), 1);
 }
 
 #[test]
@@ -182,6 +241,7 @@ fn case_04_fields_of_no_bytes_cost_nothing_however_often() {
     datum.push(0);
     let schema = record(&[&field("id", "\"string\""), &field("n", "\"int\""), &field("extra", &kind)]);
     let file = made(&schema, 1, &[b"\x02a\x02", &datum[..]].concat());
+    // What memory it takes is the schema's, which is bounded by its own size.
     assert_eq!(read(&table(), &file).unwrap().records.len(), 1);
     // A person is not shown a hundred million of them.
     assert_eq!(shown(&file), None);
@@ -191,7 +251,7 @@ fn case_04_fields_of_no_bytes_cost_nothing_however_often() {
 fn case_04_records_of_no_bytes_are_counted() {
     let plan = plan("stream", &[], "[[items]]\nname = \"x\"\ntitle = \"x\"\ntype = \"I\"\nnullable = true\n");
     let file = made(&record(&[&field("x", "\"null\"")]), u64::MAX >> 1, b"");
-    assert_eq!(refusal(&plan, &file).code, Code::BatchTooLarge);
+    assert_eq!(within_bounds(&plan, &file).map(|_| ()).unwrap_err().code, Code::BatchTooLarge);
 }
 
 #[test]
