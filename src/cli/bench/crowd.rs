@@ -198,14 +198,7 @@ async fn publish(crowd: &Crowd, entries: &[Entry], bench: &Crowding) -> Done<Cos
         let all = gather(workers).await?;
         let (elapsed, used) = (began.elapsed(), measure::stop(started));
         let records = count(entries).await? - before;
-        turns.push(Measured {
-            records,
-            answered: all.accepted,
-            elapsed,
-            sent_again: Some(all.sent_again),
-            calls: all.calls,
-            used,
-        });
+        turns.push(all.measured(records, elapsed, used));
     }
     Ok(Cost { turns })
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::super::failure::{Done, Failure};
 use super::super::publish::salt;
 use super::measure::{self, Measured, Times};
+use super::process::Used;
 use super::raw::{self, Connection, publish_head};
 use super::report::Row;
 use super::{Publishing, load, setup};
@@ -45,6 +46,13 @@ pub struct Published {
     pub accepted: u64,
     pub sent_again: u64,
     pub calls: Times,
+}
+
+impl Published {
+    pub fn measured(self, records: u64, elapsed: Duration, used: Option<(Used, Used)>) -> Measured {
+        let Self { accepted, sent_again, calls } = self;
+        Measured { records, answered: accepted, elapsed, sent_again: Some(sent_again), calls, used }
+    }
 }
 
 impl Worker {
@@ -119,14 +127,7 @@ pub async fn measure(targets: &[(Client, String)], bench: &Publishing) -> Done<M
     let all = gather(workers).await?;
     let (elapsed, used) = (began.elapsed(), measure::stop(started));
     let records = count(targets).await?.saturating_sub(before);
-    Ok(Measured {
-        records,
-        answered: all.accepted,
-        elapsed,
-        sent_again: Some(all.sent_again),
-        calls: all.calls,
-        used,
-    })
+    Ok(all.measured(records, elapsed, used))
 }
 
 /// Records that are visible in all of the resources.

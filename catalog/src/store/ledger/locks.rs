@@ -1,5 +1,6 @@
-//! Which locks a group takes (protocol.md 3): the epoch's first, keys of clients and sources alone, what can end a publish or a window
-//! shared, quotas alone. The lock of a grant's quota also orders all that moves its positions and windows.
+//! Which locks a group takes (protocol.md 3): the epoch's first, keys of clients and sources alone, what can end a
+//! publish or a window shared, quotas alone. The lock of a grant's quota also orders all that moves its positions and
+//! windows.
 
 use std::collections::BTreeSet;
 

@@ -117,6 +117,8 @@ async fn what_ends_a_publish_waits_for_it(store: &Store) {
     let world = world(store).await;
     let provider = &world.fixture.provider;
     let endings = [
+        // A server that takes the database over.
+        (LockClass::Epoch, "epoch".to_owned()),
         (LockClass::Agency, provider.agency.to_string()),
         (LockClass::Account, provider.account.to_string()),
         (LockClass::Key, provider.key.to_string()),
